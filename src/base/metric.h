@@ -1,0 +1,38 @@
+/* base/metric.h: counters and gauges, and their Prometheus text.
+ *
+ * A counter is a uint64_t beside the code that counts; a row in that module's
+ * table names it. /metrics walks the tables that the program registered.
+ * Exposition format 0.0.4.
+ */
+#pragma once
+#include "base/err.h"
+
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
+
+struct metric_row {
+	const char *name;   /* "pharos_beacon_pairs_total" */
+	const char *labels; /* "code=\"rateLimit\"", or NULL */
+	const char *help;   /* on the first row of a name; may be NULL on others */
+	enum metric_kind kind;
+	const uint64_t *value; /* read when printed; or, when NULL, */
+	uint64_t (*read)(void *ctx);
+	void *ctx;
+};
+
+struct metric_table {
+	struct metric_table *next; /* the registry's link */
+	const struct metric_row *rows;
+	size_t n_rows;
+};
+
+struct metric_registry {
+	struct metric_table *first;
+};
+
+/** metric_add() - @table is borrowed and must outlive the registry */
+void metric_add(struct metric_registry *reg, struct metric_table *table);
+/** metric_print() - the whole text
+ * @out: on the heap, NUL-terminated; the caller frees it
+ * Return: 0; -ENOMEM. */
+MUST_USE int metric_print(
+    const struct metric_registry *reg, char **out, size_t *n);

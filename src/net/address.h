@@ -1,0 +1,30 @@
+/* net/address.h: host:port texts, and the source that limits count by. */
+#pragma once
+#include "base/err.h"
+#include <sys/socket.h>
+
+enum { ADDRESS_HOST_MOST = 255 };
+
+struct address {
+	char host[ADDRESS_HOST_MOST + 1]; /* "" for all; no brackets */
+	uint16_t port;
+};
+
+enum { ADDRESS_E_HOST = 1, ADDRESS_E_PORT };
+/** address_parse() - "host:port", "[v6]:port", ":port"
+ * Return: 0; ADDRESS_E_HOST; ADDRESS_E_PORT: missing, zero or above 65535. */
+MUST_USE int address_parse(struct address *out, const char *text);
+/** address_text() - a socket address as "1.2.3.4:5" or "[::1]:5" */
+enum { ADDRESS_TEXT_MOST = 64 };
+void address_text(
+    char out[ADDRESS_TEXT_MOST], const struct sockaddr *sa);
+
+/* What counts as one source: an IPv4 address, an IPv6 /64; a v4-mapped address
+ * counts as the IPv4 one. Comparable with memcmp. */
+struct address_source {
+	uint8_t family; /* 4, 6; 0: unknown (all those are one source) */
+	uint8_t prefix[8];
+};
+void address_source(struct address_source *out, const struct sockaddr *sa);
+/** address_source_of() - the same from a text of address_text() */
+void address_source_of(struct address_source *out, const char *text);

@@ -1,0 +1,30 @@
+/* net/listen.h: listening sockets; accepted connections come out as descriptors.
+ *
+ * Accept never blocks; a turn accepts at most 64. Keepalive is set right after
+ * accept, before anything else. On EMFILE or ENFILE a reserved descriptor is
+ * used to accept and close one connection, so that the loop does not spin; the
+ * counter says how often.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/fault.h"
+
+struct listener;
+struct loop;
+
+/* @fd: accepted, non-blocking, close-on-exec, keepalive set; the callee owns
+ * it. @source: the peer's address, "192.0.2.7:4711"; borrowed. */
+typedef void (*listen_fn)(void *ctx, int fd, const char *source);
+
+/** listen_open() - @address is ":443", "host:443", "[::1]:443", "0.0.0.0:443";
+ * without a host: dual-stack. @out: listener_close() it.
+ * Return: 0; -errno with @fault (address in use, not permitted …). */
+MUST_USE int listen_open(struct listener **out, struct loop *loop,
+    const char *address, listen_fn fn, void *ctx, struct fault *fault);
+/** listen_adopt() - the same on a listening descriptor that was passed in */
+MUST_USE int listen_adopt(struct listener **out, struct loop *loop, int fd,
+    listen_fn fn, void *ctx, struct fault *fault);
+void listen_close(struct listener *l);
+/** listen_address() - where it listens, with the real port ("[::]:443") */
+const char *listen_address(const struct listener *l);
+uint64_t listen_starved(const struct listener *l); /* EMFILE count */

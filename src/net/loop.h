@@ -1,0 +1,77 @@
+/* net/loop.h: the one event loop of a process, on libuv.
+ *
+ * Made in main, passed down, never global. Time is read once a turn. Deadlines
+ * of many objects share a timer wheel. Callbacks run on the loop's thread and
+ * never from inside a call that an owner made: what must happen "right after"
+ * is posted. No callback blocks; what would block goes to loop_work().
+ *
+ * A turn: descriptors that are ready, then timers that are due, then what was
+ * posted (things posted from there run in the same turn, at most 64 rounds;
+ * then the loop looks at descriptors first).
+ */
+#pragma once
+#include "base/err.h"
+#include "base/wheel.h"
+#include <uv.h>
+
+struct loop;
+struct pool;
+
+MUST_USE int loop_new(struct loop **out);
+/** loop_free() - INVARIANT: nothing is watched, posted, armed or at work; runs
+ * the loop until closed handles are gone */
+void loop_free(struct loop *l);
+void loop_freep(struct loop **l);
+
+/** loop_run() - until loop_stop(); loop_turn() - one turn, without waiting */
+void loop_run(struct loop *l);
+void loop_turn(struct loop *l);
+void loop_stop(struct loop *l);
+
+/** loop_now() - monotonic ms, as of this turn; loop_wall() - seconds since 1970 */
+uint64_t loop_now(const struct loop *l);
+int64_t loop_wall(const struct loop *l);
+/** loop_fake_clock() - (tests) from now on loop_now() is what
+ * loop_set_now() says; timers follow at the next loop_turn() */
+void loop_fake_clock(struct loop *l, uint64_t now_ms);
+void loop_set_now(struct loop *l, uint64_t now_ms);
+
+/** loop_pool() - the process's pool of 64 KiB blocks, for bytes in flight */
+struct pool *loop_pool(struct loop *l);
+/** loop_uv() - for the modules of net/ that own uv handles */
+uv_loop_t *loop_uv(struct loop *l);
+
+/** loop_after() - call @fn once, @ms from now; an armed timer is moved
+ * loop_cancel() - repeatable. The timer is embedded in its object. */
+void loop_after(
+    struct loop *l, struct wheel_timer *t, uint64_t ms, wheel_fn fn);
+void loop_cancel(struct loop *l, struct wheel_timer *t);
+
+/* Something to run at the end of this turn; embedded in its object. */
+struct loop_task {
+	struct loop_task *next, **link; /* link is NULL while not posted */
+	void (*fn)(struct loop_task *t);
+};
+/** loop_post() - posting what is posted already changes nothing */
+void loop_post(
+    struct loop *l, struct loop_task *t, void (*fn)(struct loop_task *));
+void loop_unpost(struct loop *l, struct loop_task *t);
+
+/* Work for the pool of threads. The owner keeps it until @done has run. */
+struct loop_job {
+	uv_work_t request;
+	struct loop *loop;
+	void (*work)(struct loop_job *j); /* on another thread */
+	void (*done)(struct loop_job *j); /* on the loop's thread */
+};
+MUST_USE int loop_work(struct loop *l, struct loop_job *j,
+    void (*work)(struct loop_job *), void (*done)(struct loop_job *));
+
+/** loop_signal() - call @fn on the loop's thread when @signum comes; one
+ * function a signal; until loop_free() or loop_unsignal() */
+MUST_USE int loop_signal(struct loop *l, int signum,
+    void (*fn)(void *ctx, int signum), void *ctx);
+void loop_unsignal(struct loop *l, int signum);
+
+/** loop_random() - a uniform number below @bound, for jitter only */
+uint32_t loop_random(struct loop *l, uint32_t bound);

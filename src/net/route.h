@@ -1,0 +1,67 @@
+/* net/route.h: how a leg is obtained: dial, accept or beacon. What runs above
+ * never knows which.
+ *
+ * A route has targets and keeps legs coming. Two ways of keeping:
+ *   ROUTE_EVERY  on every target always `count` legs on their way (the bridge:
+ *                spare legs waiting at each beacon; or, by dial, `count` live)
+ *   ROUTE_SOME   `count` legs in all, live or on their way, each on a target of
+ *                its own, best first by rendezvous hashing of the info hash; the
+ *                next target when one fails (the broker)
+ * A target that fails rests: full-jitter back-off, 0.5 to 30 s, never less than
+ * the retry-after that a beacon gave; reset only after 30 s of life. The owner
+ * says route_ended() when a leg that it got has ended.
+ */
+#pragma once
+#include "base/fault.h"
+#include "net/beaconc.h"
+#include "net/leg.h"
+
+struct route;
+
+enum route_kind { ROUTE_DIAL, ROUTE_ACCEPT, ROUTE_BEACON };
+enum route_keep { ROUTE_EVERY, ROUTE_SOME };
+
+struct route_config {
+	enum route_kind kind;
+	enum route_keep keep;
+	unsigned count;
+	const char *const *targets; /* "host:port"; for ROUTE_ACCEPT one listen
+				       address */
+	size_t n_targets;	    /* at most ROUTE_TARGETS_MAX */
+	struct beaconc_config beacon; /* ROUTE_BEACON; target is filled in */
+	unsigned bare_spares; /* ROUTE_EVERY: of `count`, so many do not ask for
+				 a proven peer; refilled 10 times a minute */
+};
+enum { ROUTE_TARGETS_MAX = 16 };
+
+struct route_events {
+	/* a leg, the callee's; @target: index, for route_ended() */
+	void (*leg)(void *ctx, struct leg *leg, unsigned target);
+	/* something to tell the operator: a target failed or came back; the
+	 * fault names the hop; @fault is NULL when it came back */
+	void (*target)(void *ctx, unsigned target, const struct fault *fault);
+};
+
+/** route_open() - begin; strings are copied, contexts and identities borrowed
+ * Return: 0; -errno with @fault (bad target, cannot listen). */
+MUST_USE int route_open(struct route **out, struct loop *loop,
+    const struct route_config *config, const struct route_events *events,
+    void *ctx, struct fault *fault);
+/** route_close() - legs on their way are dropped; legs handed out are not */
+void route_close(struct route *r);
+/** route_ended() - a leg from @target has ended; @lived_ms decides on back-off;
+ * @failed: it never became useful (the tunnel was refused) */
+void route_ended(
+    struct route *r, unsigned target, uint64_t lived_ms, bool failed);
+
+/* For status pages. */
+struct route_state {
+	const char *target;
+	unsigned waiting; /* registered at the beacon, or connecting */
+	unsigned live;
+	uint64_t resting_until; /* loop_now() time; 0: not resting */
+	const char *last_fault; /* "" when all is well; borrowed */
+};
+size_t route_targets(const struct route *r);
+void route_look(
+    const struct route *r, unsigned target, struct route_state *out);

@@ -1,0 +1,86 @@
+/* net/tls.h: TLS 1.3 over any leg, as a leg.
+ *
+ * A context is made once from a configuration and shared by its legs; it is
+ * counted, so a leg keeps the context that it was made with when a newer one
+ * takes its place. TLS 1.3 only (HTTPS towards pods and stores also 1.2 where
+ * tls_config.allow_12 says so), no tickets, no resumption, no early data,
+ * read-ahead off (what follows a close_notify must stay below). Buffers are
+ * blocks of the loop's pool, borrowed only while bytes are in flight.
+ *
+ * The handshake runs by itself. The leg is OPENING until it is done; then
+ * LEG_WRITE holds. A leg that fails says which hop in leg_fault(), with the
+ * peer's reason (unknown CA, expired, wrong name, alert) in plain words.
+ * An end without close_notify is -ECONNRESET, never a clean end.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/fault.h"
+#include "net/leg.h"
+#include <openssl/types.h>
+
+struct tls_context;
+struct identity; /* pki/identity.h */
+
+enum tls_end { TLS_SERVER, TLS_CLIENT };
+enum tls_trust {
+	TLS_TRUST_NOBODY, /* a server that asks for no client certificate */
+	TLS_TRUST_SYSTEM, /* the system's roots, and the server's name */
+	TLS_TRUST_CA,	  /* ca_file or ca, and the server's name if given */
+	TLS_TRUST_PIN,	  /* SHA-256 of the leaf's SPKI; name and chain unused */
+};
+
+struct tls_config {
+	enum tls_end end;
+	const char *hop;	   /* "outer TLS with the beacon"; for faults */
+	const char *const *alpn;   /* NULL-terminated, by preference; a server
+				      refuses a client that offers none of it;
+				      NULL: ALPN is not used */
+	const char *cert_file, *key_file; /* PEM chain and key, or, */
+	const struct identity *identity;  /* instead, a loaded one; or none */
+	enum tls_trust trust;
+	const char *ca_file; /* PEM, may hold several */
+	X509 *ca;	     /* instead of ca_file; counted up */
+	const uint8_t *pin;  /* 32 bytes */
+	bool allow_12;	     /* TLS 1.2 too */
+	/* Called once the chain is good; the last word on the peer. Return 0 or
+	 * -EACCES with @fault. May be NULL. @check_ctx outlives the context. */
+	int (*check)(void *check_ctx, X509 *leaf, struct fault *fault);
+	void *check_ctx;
+};
+
+/** tls_context_new() - read the files, check that key and certificate belong
+ * together and that the certificate is valid now
+ * Return: 0; -errno or -EINVAL with @fault naming file and remedy. */
+MUST_USE int tls_context_new(struct tls_context **out,
+    const struct tls_config *config, struct fault *fault);
+struct tls_context *tls_context_ref(struct tls_context *c);
+void tls_context_free(struct tls_context *c); /* one reference */
+void tls_context_freep(struct tls_context **c);
+/** tls_context_expiry() - notAfter of the own certificate, seconds since 1970;
+ * INT64_MAX without one */
+int64_t tls_context_expiry(const struct tls_context *c);
+
+/** tls_leg_open() - start TLS over @lower, which is taken (also on failure)
+ * @name: for a client, the server's name or address (SNI, and the name that is
+ *        verified); NULL for none. "host:port" is not a name.
+ * Return: 0; -ENOMEM. */
+MUST_USE int tls_leg_open(struct leg **out, struct leg *lower,
+    struct tls_context *context, const char *name);
+
+/** tls_leg_alpn() - what was agreed, "" if nothing; valid once OPEN */
+const char *tls_leg_alpn(const struct leg *leg);
+/** tls_leg_export() - RFC 5705/8446 exporter with empty context
+ * Return: 0; -EPROTO: not OPEN. */
+MUST_USE int tls_leg_export(
+    const struct leg *leg, const char *label, uint8_t out[32]);
+/** tls_leg_peer() - the peer's certificate, borrowed; NULL if it showed none */
+X509 *tls_leg_peer(const struct leg *leg);
+/** tls_leg_is() - is this a TLS leg? */
+bool tls_leg_is(const struct leg *leg);
+
+/* Classes of handshake failures, for counters. */
+enum tls_failure { TLS_FAILURE_NOT_TLS, TLS_FAILURE_VERSION, TLS_FAILURE_ALPN,
+		   TLS_FAILURE_CLOSED, TLS_FAILURE_TRUST, TLS_FAILURE_OTHER,
+		   TLS_FAILURE_COUNT };
+enum tls_failure tls_leg_failure(const struct leg *leg);
+const char *tls_failure_name(enum tls_failure f);

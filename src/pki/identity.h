@@ -1,0 +1,45 @@
+/* pki/identity.h: a certificate with its key and the CA that it comes from. */
+#pragma once
+#include "base/err.h"
+#include "base/fault.h"
+#include "pki/role.h"
+#include <openssl/types.h>
+
+struct identity {
+	X509 *leaf, *ca;
+	EVP_PKEY *key;
+	struct subject subject; /* of the leaf */
+	uint8_t realm[REALM_SIZE]; /* of the CA */
+};
+
+/** identity_load() - read PEM files and check everything that can be checked:
+ * that the key file is there, not empty, not readable by others, PEM; that key
+ * and certificate belong together; that the certificate is the CA's, valid now,
+ * and carries a role
+ * @out: owned by the caller: identity_free().
+ * Return: 0; -errno with @fault naming the file and the remedy. */
+MUST_USE int identity_load(struct identity **out, const char *cert_file,
+    const char *key_file, const char *ca_file, struct fault *fault);
+void identity_free(struct identity *id);
+void identity_freep(struct identity **id);
+
+/** pki_load_cert() - the first certificate of a PEM file
+ * pki_load_key() - a private key; refuses files that others can read
+ * Return: 0; -errno with @fault. The caller frees with X509_free(),
+ * EVP_PKEY_free(). */
+MUST_USE int pki_load_cert(X509 **out, const char *file, struct fault *fault);
+MUST_USE int pki_load_key(
+    EVP_PKEY **out, const char *file, struct fault *fault);
+
+/* What a peer must be. */
+struct expectation {
+	X509 *ca;	 /* issued by this one */
+	enum role role;	 /* with this role, in this CA's realm */
+	bool as_server;	 /* EKU serverAuth, else clientAuth */
+};
+/** pki_expect() - chain to the CA alone, times, EKU, realm, role
+ * @intermediates: none are accepted in v1: leaves are signed by the CA itself.
+ * @now: seconds since 1970, 0 for the clock.
+ * Return: 0; -EACCES with @fault saying expected and seen. */
+MUST_USE int pki_expect(const struct expectation *e, X509 *leaf, int64_t now,
+    struct subject *seen, struct fault *fault);

@@ -1,0 +1,13 @@
+/* wire/h2.h: HTTP/2 (RFC 9113) behind wire/http.h, on nghttp2.
+ *
+ * The connection window is streams_max x window, so a stream that nobody reads
+ * stalls itself only. Floods end the connection: nghttp2's limits on resets,
+ * CONTINUATION, settings and outbound queue are set, and each has a counter.
+ */
+#pragma once
+#include "wire/http.h"
+
+/** h2_new() - a fresh connection; the preface and SETTINGS are ready to pull
+ * Return: 0; -ENOMEM. */
+MUST_USE int h2_new(
+    struct http_machine **out, const struct http_options *options);
