@@ -1,0 +1,40 @@
+# The front door. The build itself is Meson's; these are the commands that a
+# person types. `make` alone builds.
+
+.PHONY: all setup demo test lint bench install format clean
+
+all: build/build.ninja
+	ninja -C build
+
+setup:
+	tools/setup
+
+build/build.ninja:
+	tools/setup build
+	meson setup build
+
+demo:
+	tools/setup build demo
+	$(MAKE) --no-print-directory all
+	tools/demo
+
+test:
+	tools/setup
+	tools/test
+
+lint:
+	tools/setup build lint
+	$(MAKE) --no-print-directory all
+	tools/lint
+
+bench: all
+	bench/run
+
+install: all
+	meson install -C build
+
+format:
+	git ls-files '*.[ch]' | xargs clang-format -i
+
+clean:
+	rm -rf build build-*

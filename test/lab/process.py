@@ -1,0 +1,128 @@
+"""One process: started with its output followed, awaited by what it says."""
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import threading
+import time
+
+
+class LabError(Exception):
+    """Something did not come to pass; the text names what and shows the log."""
+
+
+class Process:
+    """A child whose standard output and error are read line by line.
+
+    Lines are kept with the monotonic time at which they came.
+    """
+
+    def __init__(self, name, command, namespace=None, env=None, stdin=None,
+                 cwd=None):
+        self.name = name
+        self.lines = []
+        self._news = threading.Condition()
+        prefix = ["ip", "netns", "exec", namespace] if namespace else []
+        self.child = subprocess.Popen(
+            prefix + [str(word) for word in command],
+            stdin=stdin if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", cwd=cwd,
+            env={**os.environ, **env} if env else None)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def _read(self):
+        for line in self.child.stdout:
+            with self._news:
+                self.lines.append((time.monotonic(), line.rstrip("\n")))
+                self._news.notify_all()
+        with self._news:
+            self.lines.append((time.monotonic(), None))
+            self._news.notify_all()
+
+    def text(self):
+        with self._news:
+            return "\n".join(line for _, line in self.lines if line is not None)
+
+    def mark(self):
+        """A place in the output; wait_for(..., since=mark) looks after it."""
+        with self._news:
+            return len(self.lines)
+
+    def wait_for(self, pattern, seconds=10, since=0):
+        """Wait until a line matches; return (when it came, the match)."""
+        deadline = time.monotonic() + seconds
+        with self._news:
+            at = since
+            while True:
+                while at < len(self.lines):
+                    when, line = self.lines[at]
+                    at += 1
+                    if line is None:
+                        self._fail(f"ended before it said /{pattern}/")
+                    match = re.search(pattern, line)
+                    if match:
+                        return when, match
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    self._fail(f"did not say /{pattern}/ in {seconds} s")
+                self._news.wait(left)
+
+    def _fail(self, what):
+        tail = "\n".join(f"    {line}" for _, line in self.lines[-25:]
+                         if line is not None)
+        raise LabError(f"{self.name} {what}; its last lines:\n{tail}")
+
+    def wait(self, seconds=10):
+        """Wait for its end; return the exit status."""
+        try:
+            status = self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            with self._news:
+                self._fail(f"did not end in {seconds} s")
+        self._reader.join(5)
+        return status
+
+    def signal(self, number):
+        if self.child.poll() is None:
+            self.child.send_signal(number)
+
+    def end(self, seconds=10):
+        """SIGTERM, then SIGKILL; return the exit status."""
+        self.signal(signal.SIGTERM)
+        try:
+            return self.wait(seconds)
+        except LabError:
+            self.kill()
+            raise
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.child.wait(10)
+        self._reader.join(5)
+
+
+def memory_of(pid):
+    """Every readable byte of a process, as chunks (needs CAP_SYS_PTRACE)."""
+    maps = pathlib.Path(f"/proc/{pid}/maps").read_text()
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps.splitlines():
+            span, mode = line.split()[:2]
+            if "r" not in mode or line.endswith(("[vvar]", "[vsyscall]")):
+                continue
+            start, end = (int(word, 16) for word in span.split("-"))
+            try:
+                memory.seek(start)
+                yield memory.read(end - start) or b""
+            except OSError:
+                continue
+
+
+def memory_holds(pid, needle):
+    return any(needle in chunk for chunk in memory_of(pid))
