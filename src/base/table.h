@@ -21,7 +21,8 @@ struct table {
 /** table_init() - empty, for at most @limit nodes */
 void table_init(struct table *t, size_t limit);
 /** table_add() - @key (borrowed) must live as long as the node is in the table
- * Return: 0; TABLE_E_FULL; TABLE_E_TAKEN: the key is there already. */
+ * Return: 0; TABLE_E_FULL; TABLE_E_TAKEN: the key is there already;
+ * -ENOMEM. */
 enum { TABLE_E_FULL = 1, TABLE_E_TAKEN };
 MUST_USE int table_add(
     struct table *t, struct table_node *n, const void *key, size_t key_size);
@@ -31,5 +32,5 @@ struct table_node *table_find(
 size_t table_count(const struct table *t);
 /** table_each() - call @fn with every node, in order of insertion; @fn may
  * remove the node it was given */
-void table_each(struct table *t, void (*fn)(struct table_node *, void *),
-    void *ctx);
+void table_each(
+    struct table *t, void (*fn)(struct table_node *, void *), void *ctx);
