@@ -26,15 +26,16 @@ enum tls_trust {
 	TLS_TRUST_NOBODY, /* a server that asks for no client certificate */
 	TLS_TRUST_SYSTEM, /* the system's roots, and the server's name */
 	TLS_TRUST_CA,	  /* ca_file or ca, and the server's name if given */
-	TLS_TRUST_PIN,	  /* SHA-256 of the leaf's SPKI; name and chain unused */
+	TLS_TRUST_PIN, /* SHA-256 of the leaf's SPKI; name and chain unused */
 };
 
 struct tls_config {
 	enum tls_end end;
-	const char *hop;	   /* "outer TLS with the beacon"; for faults */
-	const char *const *alpn;   /* NULL-terminated, by preference; a server
-				      refuses a client that offers none of it;
-				      NULL: ALPN is not used */
+	const char *hop;	 /* "outer TLS with the beacon"; for faults */
+	const char *const *alpn; /* NULL-terminated, by preference; a server
+				    refuses a client that offers none of it,
+				    a client a server that picks none; NULL:
+				    ALPN is not used */
 	const char *cert_file, *key_file; /* PEM chain and key, or, */
 	const struct identity *identity;  /* instead, a loaded one; or none */
 	enum tls_trust trust;
@@ -42,8 +43,9 @@ struct tls_config {
 	X509 *ca;	     /* instead of ca_file; counted up */
 	const uint8_t *pin;  /* 32 bytes */
 	bool allow_12;	     /* TLS 1.2 too */
-	/* Called once the chain is good; the last word on the peer. Return 0 or
-	 * -EACCES with @fault. May be NULL. @check_ctx outlives the context. */
+	/* Called once the chain is good (TLS_TRUST_PIN: the pin); the last word
+	 * on the peer. Return 0 or -EACCES with @fault. May be NULL. @check_ctx
+	 * outlives the context. */
 	int (*check)(void *check_ctx, X509 *leaf, struct fault *fault);
 	void *check_ctx;
 };
@@ -63,7 +65,7 @@ int64_t tls_context_expiry(const struct tls_context *c);
 /** tls_leg_open() - start TLS over @lower, which is taken (also on failure)
  * @name: for a client, the server's name or address (SNI, and the name that is
  *        verified); NULL for none. "host:port" is not a name.
- * Return: 0; -ENOMEM. */
+ * Return: 0; -EINVAL: @name cannot be a name; -ENOMEM. */
 MUST_USE int tls_leg_open(struct leg **out, struct leg *lower,
     struct tls_context *context, const char *name);
 
@@ -78,9 +80,17 @@ X509 *tls_leg_peer(const struct leg *leg);
 /** tls_leg_is() - is this a TLS leg? */
 bool tls_leg_is(const struct leg *leg);
 
-/* Classes of handshake failures, for counters. */
-enum tls_failure { TLS_FAILURE_NOT_TLS, TLS_FAILURE_VERSION, TLS_FAILURE_ALPN,
-		   TLS_FAILURE_CLOSED, TLS_FAILURE_TRUST, TLS_FAILURE_OTHER,
-		   TLS_FAILURE_COUNT };
+/* Classes of handshake failures, for counters. Whoever opens TLS with a
+ * deadline and one outcome uses net/shake.h. */
+enum tls_failure {
+	TLS_FAILURE_NOT_TLS, /* plain HTTP, garbage */
+	TLS_FAILURE_VERSION, /* no TLS version in common */
+	TLS_FAILURE_ALPN,    /* no protocol in common, or none offered */
+	TLS_FAILURE_CLOSED,  /* the peer went before the end */
+	TLS_FAILURE_TRUST, /* a certificate was refused, by us or by the peer */
+	TLS_FAILURE_TIMEOUT, /* the deadline of net/shake.h */
+	TLS_FAILURE_OTHER,
+	TLS_FAILURE_COUNT
+};
 enum tls_failure tls_leg_failure(const struct leg *leg);
 const char *tls_failure_name(enum tls_failure f);
