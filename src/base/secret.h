@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/file.h"
 
 struct secret;
 
@@ -34,19 +35,24 @@ void secret_wipe(void *bytes, size_t n);
 /** secret_seal_fd() - a descriptor holding the bytes
  * memfd_secret(2) where the kernel has it, else a memfd sealed against change.
  * @hidden: set to whether it is memfd_secret; may be NULL
+ * A memfd_secret takes no read(2): map it, its size is fstat(2)'s.
  * Return: the descriptor (close-on-exec; the caller owns it); -errno. */
 MUST_USE int secret_seal_fd(const struct secret *s, bool *hidden);
 
 /** secret_read_file() - read a file of at most @most bytes; one trailing
  * newline is dropped
- * The file must be a regular one (or a pipe), not empty, and not readable by
- * others.
+ * The file must be a regular one (or a pipe), not empty, and private as
+ * FILE_PRIVATE (base/file.h) says. file_fault() puts the code in words.
  * Return: 0; -errno; positive SECRET_E_*. */
 enum {
-	SECRET_E_EMPTY = 1, /* nothing in it */
-	SECRET_E_TOO_BIG,   /* more than @most */
-	SECRET_E_OPEN,	    /* mode lets others read: refuse, say chmod 600 */
-	SECRET_E_KIND,	    /* not a regular file or pipe */
+	SECRET_E_EMPTY = FILE_E_EMPTY,	   /* nothing in it but a newline */
+	SECRET_E_TOO_BIG = FILE_E_TOO_BIG, /* more than @most */
+	SECRET_E_OPEN = FILE_E_OPEN,	   /* mode lets others read */
+	SECRET_E_KIND = FILE_E_KIND,	   /* not a regular file or pipe */
 };
 MUST_USE int secret_read_file(
+    struct secret **out, const char *path, size_t most);
+/** secret_read_token() - the same for a token whose mode the platform chose:
+ * the kubelet writes a projected token 0644 when a pod names no user */
+MUST_USE int secret_read_token(
     struct secret **out, const char *path, size_t most);
