@@ -2,9 +2,9 @@
  *
  * Drives a wire/http.h machine: reads the leg into it, writes what it pulls.
  * A stream's body is a leg of its own (http_stream_leg): reading it reads the
- * peer's body, leg_finish() ends ours, leg_reset() resets the stream. So bodies,
- * CONNECT tunnels and whole connections are moved by the same pump, and TLS runs
- * in a CONNECT stream as it runs on TCP.
+ * peer's body, leg_finish() ends ours, leg_reset() resets the stream. So
+ * bodies, CONNECT tunnels and whole connections are moved by the same pump, and
+ * TLS runs in a CONNECT stream as it runs on TCP.
  *
  * Lifetime: a stream's leg is made with the stream and belongs to whoever took
  * it with http_stream_leg(); closing it ends the stream: unfinished directions
@@ -24,7 +24,8 @@ struct http_conn_events {
 	void (*request)(void *ctx, struct http_stream *stream,
 	    const struct http_head *head);
 	/* the connection has ended; all its streams have been told; the struct
-	 * is freed after the call. @fault: why, empty text for an orderly end */
+	 * is freed after the call. @fault: why, empty text for an orderly end
+	 */
 	void (*gone)(void *ctx, const struct fault *fault);
 };
 
@@ -38,9 +39,9 @@ struct http_conn_config {
 	uint32_t streams_max; /* 0: default of wire/http.h */
 	unsigned head_ms;     /* (server) a request's head must be whole in
 				 this time after its first byte; 0: 10 s */
-	unsigned idle_ms;     /* no stream for this long: orderly end; 0: never */
-	unsigned ping_ms;     /* (HTTP/2) ping when silent for this long; two
-				 unanswered end the connection; 0: never */
+	unsigned idle_ms; /* no stream for this long: orderly end; 0: never */
+	unsigned ping_ms; /* (HTTP/2) ping when silent for this long; two
+			     unanswered end the connection; 0: never */
 };
 
 /** http_conn_open() - @leg is taken, also on failure
@@ -52,7 +53,8 @@ MUST_USE int http_conn_open(struct http_conn **out, struct leg *leg,
 void http_conn_close(struct http_conn *c, unsigned ms);
 void http_conn_cut(struct http_conn *c);
 size_t http_conn_streams(const struct http_conn *c);
-/** http_conn_leg() - the leg below, borrowed (for tls_leg_peer() and the like) */
+/** http_conn_leg() - the leg below, borrowed (for tls_leg_peer() and the like)
+ */
 struct leg *http_conn_leg(const struct http_conn *c);
 
 /* (client) @head: the response, borrowed for the call; or NULL: the stream was
@@ -83,13 +85,13 @@ typedef void (*http_body_fn)(void *ctx, char *body, size_t n, int error);
 /** http_collect() - read @leg (taken) to its end, at most @most bytes
  * @fn: once; @error 0: @body on the heap (NUL-terminated, the callee frees it);
  * -EMSGSIZE, -ECONNRESET, -ETIMEDOUT: @body is NULL. The leg is closed then.
- * @ms: for all of it. @secret_body: buffers are wiped as they are freed.
+ * @ms: for all of it. What is not handed over is wiped.
  * Return: 0; -ENOMEM (the leg is closed, no call comes). */
 struct http_collect;
 MUST_USE int http_collect(struct http_collect **out, struct leg *leg,
     size_t most, unsigned ms, http_body_fn fn, void *ctx);
 void http_collect_cancel(struct http_collect *c);
-/** http_stream_answer() - (server) a whole response in one call: status, content
- * type, body; takes the stream */
+/** http_stream_answer() - (server) a whole response in one call: status,
+ * content type, body; takes the stream */
 void http_stream_answer(struct http_stream *s, int status,
     const char *content_type, const void *body, size_t n);

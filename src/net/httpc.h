@@ -23,8 +23,8 @@ struct httpc_request {
 	size_t n_fields;
 	const void *body; /* copied; may be NULL */
 	size_t n_body;
-	size_t most;  /* of the answer's body */
-	unsigned ms;  /* for everything */
+	size_t most; /* of the answer's body */
+	unsigned ms; /* for everything */
 };
 
 /** httpc_send() - over an open client connection

@@ -1,21 +1,22 @@
 /* net/httpd.h: an HTTP server: legs in, requests to handlers by a table.
  *
  * One httpd serves one table of routes on any number of legs: plain TCP, TLS
- * (ALPN decides the version: "h2", else HTTP/1.1), a tunnel. Limits: connections
- * at once and for one source; a connection over them is answered 503 and closed.
+ * (ALPN decides the version: "h2", else HTTP/1.1), a tunnel. Limits:
+ * connections at once and for one source; a connection over them is answered
+ * 503 and closed.
  */
 #pragma once
 #include "base/fault.h"
-#include "base/metric.h"
 #include "net/http.h"
 #include "net/tls.h"
 
 struct httpd;
 
-/* @body: the request's body leg, the handler's; NULL when there is no body.
- * @s is the handler's to answer. @head is borrowed for the call. */
-typedef void (*httpd_fn)(void *ctx, struct http_stream *s,
-    const struct http_head *head);
+/* @s is the handler's: it answers with http_stream_respond() or
+ * http_stream_answer(), and takes the body with http_stream_leg(). @head is
+ * borrowed for the call. */
+typedef void (*httpd_fn)(
+    void *ctx, struct http_stream *s, const struct http_head *head);
 
 struct httpd_route {
 	const char *method; /* "GET", or NULL for every method */
@@ -44,23 +45,6 @@ MUST_USE int httpd_listen(struct httpd *h, const char *address,
 /** httpd_serve() - serve one more leg, which is taken; @version as agreed */
 void httpd_serve(struct httpd *h, struct leg *leg, enum http_version version);
 size_t httpd_connections(const struct httpd *h);
-/** httpd_address() - of the first httpd_listen(), with the real port; or NULL */
+/** httpd_address() - of the first httpd_listen(), with the real port; or NULL
+ */
 const char *httpd_address(const struct httpd *h);
-
-/* What every daemon serves on --health-addr: /healthz (the loop is alive),
- * /readyz (useful now: 200, or 503 with the reason), /metrics. */
-struct health;
-struct health_config {
-	const char *address;
-	const struct metric_registry *metrics;
-	/* NULL when ready, else the reason, borrowed */
-	const char *(*ready)(void *ctx);
-	void *ctx;
-	/* more routes (admin), or NULL */
-	const struct httpd_route *routes;
-	size_t n_routes;
-};
-MUST_USE int health_open(struct health **out, struct loop *loop,
-    const struct health_config *config, struct fault *fault);
-void health_close(struct health *h);
-const char *health_address(const struct health *h);

@@ -1,8 +1,8 @@
 /* wire/h2.h: HTTP/2 (RFC 9113) behind wire/http.h, on nghttp2.
  *
  * The connection window is streams_max x window, so a stream that nobody reads
- * stalls itself only. Floods end the connection: nghttp2's limits on resets,
- * CONTINUATION, settings and outbound queue are set, and each has a counter.
+ * stalls itself only. Floods end the connection: limits on resets (400, then 40
+ * a second), CONTINUATION, settings and the outbound queue; each has a counter.
  */
 #pragma once
 #include "wire/http.h"
