@@ -55,10 +55,13 @@ MUST_USE ssize_t leg_write(struct leg *leg, const void *bytes, size_t n);
  * leg_write() took; reading goes on; repeatable */
 void leg_finish(struct leg *leg);
 /** leg_close() - orderly end of both directions: what leg_write() took is still
- * delivered, for at most LEG_LINGER_MS; unread bytes are dropped. NULL is fine. */
+ * delivered, for at most LEG_LINGER_MS; unread bytes are dropped
+ * leg_reset() - end at once; the peer sees a reset where the kind has one
+ * NULL is fine for both. */
 enum { LEG_LINGER_MS = 2000 };
 void leg_close(struct leg *leg);
-/** leg_reset() - end at once; the peer sees a reset where the kind has one */
+/** leg_reset() - end at once; the peer sees a reset where the kind has one.
+ * NULL is fine, here as for leg_close() */
 void leg_reset(struct leg *leg);
 
 enum leg_state leg_state(const struct leg *leg);

@@ -3,8 +3,9 @@
  * A kind embeds struct leg first and fills in the verbs. It reports readiness
  * with leg_ready(), from any place: the call to the handler is posted, so it
  * never comes from inside a call of the owner, and legs coalesce to one call a
- * turn. The kind re-reports as long as a condition holds and is wanted: after
- * the handler has run, leg.c asks `ready` again.
+ * turn. After the handler has run, leg.c asks `ready` again and posts for the
+ * next turn while something that is wanted holds: so `ready` must be cheap, and
+ * a kind reports only when a condition begins to hold.
  */
 #pragma once
 #include "net/leg.h"
@@ -14,12 +15,14 @@ struct leg_verbs {
 	const char *name; /* "tcp", "tls" … for debug lines */
 	/* the interest has changed (leg->wanted holds it) */
 	void (*want)(struct leg *leg);
-	/* which of the events hold now */
+	/* which of LEG_READ and LEG_WRITE hold now; asked in every state but
+	 * OPENING. After a failure reading holds: the error can be read. */
 	unsigned (*ready)(struct leg *leg);
 	ssize_t (*read)(struct leg *leg, void *to, size_t n);
 	ssize_t (*write)(struct leg *leg, const void *bytes, size_t n);
 	void (*finish)(struct leg *leg);
-	/* the owner is gone; the kind frees itself, by leg_forget() first */
+	/* the owner is gone: leg.c has called leg_forget(); the kind frees
+	 * itself, at once or when it can */
 	void (*close)(struct leg *leg);
 	void (*reset)(struct leg *leg);
 	const char *(*source)(const struct leg *leg);
@@ -34,7 +37,10 @@ struct leg {
 	unsigned wanted;
 	enum leg_state state;
 	bool gone_told;
+	uint64_t told_turn; /* when the handler was last called */
+	bool *forgotten;    /* set by leg_forget() while the handler runs */
 	struct loop_task task;
+	int error;	     /* -errno once FAILED */
 	struct fault *fault; /* on the heap, only after a failure */
 };
 
@@ -48,8 +54,9 @@ void leg_failed(struct leg *leg, int code, const char *hint, const char *fmt,
     ...) PRINTF_LIKE(4, 5);
 /** leg_ready() - something that is wanted may hold now */
 void leg_ready(struct leg *leg);
-/** leg_forget() - the owner has closed: no handler call from here on; frees
- * what leg_init() set up. The kind frees its own memory when it can. */
+/** leg_forget() - no handler call from here on; frees what leg_init() and
+ * leg_failed() set up; repeatable. leg_close() and leg_reset() begin with it; a
+ * kind needs it only for a leg that never reached an owner. */
 void leg_forget(struct leg *leg);
 /** leg_error() - the code of a failed leg, as its verbs should return it */
 int leg_error(const struct leg *leg);

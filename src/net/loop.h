@@ -8,6 +8,8 @@
  * A turn: descriptors that are ready, then timers that are due, then what was
  * posted (things posted from there run in the same turn, at most 64 rounds;
  * then the loop looks at descriptors first).
+ *
+ * An error of libuv is -errno, as everywhere.
  */
 #pragma once
 #include "base/err.h"
@@ -18,25 +20,34 @@ struct loop;
 struct pool;
 
 MUST_USE int loop_new(struct loop **out);
-/** loop_free() - INVARIANT: nothing is watched, posted, armed or at work; runs
- * the loop until closed handles are gone */
+/** loop_free() - lingerers are ended, and the loop runs until closed handles
+ * are gone. INVARIANT: nothing else is watched, posted, armed or at work */
 void loop_free(struct loop *l);
 void loop_freep(struct loop **l);
 
-/** loop_run() - until loop_stop(); loop_turn() - one turn, without waiting */
+/** loop_run() - until loop_stop(); loop_turn() - one turn, without waiting;
+ * loop_wait() - one turn, waiting until there is something to do */
 void loop_run(struct loop *l);
 void loop_turn(struct loop *l);
+void loop_wait(struct loop *l);
 void loop_stop(struct loop *l);
 
-/** loop_now() - monotonic ms, as of this turn; loop_wall() - seconds since 1970 */
+/** loop_now() - monotonic ms, as of this turn; loop_wall() - seconds since 1970
+ */
 uint64_t loop_now(const struct loop *l);
 int64_t loop_wall(const struct loop *l);
-/** loop_fake_clock() - (tests) from now on loop_now() is what
- * loop_set_now() says; timers follow at the next loop_turn() */
+/** loop_turns() - the number of this turn, counted up */
+uint64_t loop_turns(const struct loop *l);
+/** loop_fake_clock() - (tests, before any timer is armed) from now on
+ * loop_now() is what loop_set_now() says, timers follow at the next
+ * loop_turn(), and loop_random() repeats itself from run to run loop_next_due()
+ * - the time to set next, as wheel_next() says it */
 void loop_fake_clock(struct loop *l, uint64_t now_ms);
 void loop_set_now(struct loop *l, uint64_t now_ms);
+uint64_t loop_next_due(const struct loop *l);
 
-/** loop_pool() - the process's pool of 64 KiB blocks, for bytes in flight */
+/** loop_pool() - the process's pool of blocks, for bytes in flight */
+enum { LOOP_BLOCK = 64 * 1024 };
 struct pool *loop_pool(struct loop *l);
 /** loop_uv() - for the modules of net/ that own uv handles */
 uv_loop_t *loop_uv(struct loop *l);
@@ -52,8 +63,12 @@ struct loop_task {
 	struct loop_task *next, **link; /* link is NULL while not posted */
 	void (*fn)(struct loop_task *t);
 };
-/** loop_post() - posting what is posted already changes nothing */
+/** loop_post() - posting what is posted already changes nothing
+ * loop_post_next() - the same for the end of the next turn, which comes without
+ * waiting, once descriptors have been looked at */
 void loop_post(
+    struct loop *l, struct loop_task *t, void (*fn)(struct loop_task *));
+void loop_post_next(
     struct loop *l, struct loop_task *t, void (*fn)(struct loop_task *));
 void loop_unpost(struct loop *l, struct loop_task *t);
 
@@ -69,9 +84,20 @@ MUST_USE int loop_work(struct loop *l, struct loop_job *j,
 
 /** loop_signal() - call @fn on the loop's thread when @signum comes; one
  * function a signal; until loop_free() or loop_unsignal() */
-MUST_USE int loop_signal(struct loop *l, int signum,
-    void (*fn)(void *ctx, int signum), void *ctx);
+MUST_USE int loop_signal(
+    struct loop *l, int signum, void (*fn)(void *ctx, int signum), void *ctx);
 void loop_unsignal(struct loop *l, int signum);
+
+/* What stays for a while after its owner has closed it (a leg that drains).
+ * Embedded in its object; loop_free() calls @end on what is still there, which
+ * then frees itself, at once. */
+struct loop_lingerer {
+	struct loop_lingerer *next, **link; /* link is NULL while not there */
+	void (*end)(struct loop_lingerer *one);
+};
+void loop_linger(struct loop *l, struct loop_lingerer *one,
+    void (*end)(struct loop_lingerer *));
+void loop_unlinger(struct loop_lingerer *one);
 
 /** loop_random() - a uniform number below @bound, for jitter only */
 uint32_t loop_random(struct loop *l, uint32_t bound);
