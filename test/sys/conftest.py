@@ -1,0 +1,45 @@
+"""What the system tests share: a laboratory per test, on loopback, and one
+running secret delivery per module that asks for it."""
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from lab import parts  # noqa: E402
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with parts.Lab(tmp_path) as laboratory:
+        laboratory.make_certificates()
+        yield laboratory
+
+
+class Delivery:
+    """beacon, devstore, bridge and broker, up and joined."""
+
+    def __init__(self, lab, broker_words=()):
+        self.lab = lab
+        self.beacon = lab.start_beacon()
+        self.devstore = lab.start_devstore()
+        self.bridge = lab.start_bridge(self.devstore.port, self.beacon.port)
+        self.broker = lab.start_broker(self.beacon.port, *broker_words)
+        self.broker.wait_for("tunnel up", 15)
+        self.cluster = lab.make_cluster()
+        self.audience = f"pharos:{lab.info_hash}"
+
+    def pod_token(self, name="pod-token", **claims):
+        audience = claims.pop("audience", self.audience)
+        path = self.lab.folder / name
+        path.write_text(self.cluster.token(audience, **claims))
+        path.chmod(0o600)
+        return path
+
+
+@pytest.fixture(scope="module")
+def delivery(tmp_path_factory):
+    with parts.Lab(tmp_path_factory.mktemp("delivery")) as laboratory:
+        laboratory.make_certificates()
+        yield Delivery(laboratory, ["--pass-through"])
