@@ -3,10 +3,13 @@
  *
  *   u16 length | u8 type | body        length counts type and body
  *
- * Frames carry TLVs `u8 type | u16 length | value`. An unknown TLV is skipped;
- * with the top bit of its type set it is refused. A reader never takes a byte
- * past the frame that it asked for (frame_need), since after PAIRED the bytes
- * belong to the peer.
+ * HELLO, WAIT, PAIRED and GOAWAY may carry TLVs `u8 type | u16 length | value`
+ * after their fixed fields. An unknown TLV is skipped; with the top bit of its
+ * type set it is refused. A reader never takes a byte past the frame that it
+ * asked for (frame_need), since after PAIRED the bytes belong to the peer.
+ *
+ * Only the beacon sends PING, only a client sends PONG: a PING of the client's
+ * that crossed PAIRED could not be told from the peer's bytes.
  */
 #pragma once
 #include "base/err.h"
@@ -23,7 +26,7 @@ enum {
 	FRAME_NAME_MOST = 64,
 	FRAME_TEXT_MOST = 512,
 	FRAME_PROOF_PART_MOST = 1536, /* leaf, CA */
-	FRAME_SIGNATURE_MOST = 1024,
+	FRAME_SIGNATURE_MOST = 512,   /* RSA with 4096 bits */
 	FRAME_VERSION = 1,
 };
 
@@ -77,7 +80,7 @@ struct frame_hello {
 	bool has_shed;
 	uint8_t shed[FRAME_EXPORTER];
 	bool require_proven;
-	char name[FRAME_NAME_MOST + 1]; /* printable; "" when not given */
+	char name[FRAME_NAME_MOST + 1]; /* safe to show; "" when not given */
 	bool has_proof;
 	struct frame_proof proof;
 };
@@ -100,7 +103,7 @@ struct frame_paired {
 struct frame_err {
 	uint16_t code; /* enum frame_error, or one of a later version */
 	uint32_t retry_ms;
-	char text[FRAME_TEXT_MOST + 1]; /* control characters as '?' */
+	char text[FRAME_TEXT_MOST + 1]; /* safe to show */
 };
 
 struct frame_goaway {
@@ -128,12 +131,14 @@ enum {
 };
 
 /** frame_need() - how many bytes to read next so as never to read too far
- * @have: bytes of the current frame that have come, at @bytes
+ * @have: bytes of the current frame that have come, at @bytes; what is asked
+ *        for never lets it grow past FRAME_BUFFER
  * @need: set to how many more to read; 0: the frame is complete
- * Return: 0; FRAME_E_LENGTH. */
+ * Return: 0; FRAME_E_LENGTH: no frame is that long; FRAME_E_TYPE. */
 MUST_USE int frame_need(const void *bytes, size_t have, size_t *need);
 
 /** frame_read() - a complete frame; spans in @out borrow from @bytes
+ * @n: exactly its size
  * Return: 0; FRAME_E_*. */
 MUST_USE int frame_read(struct frame *out, const void *bytes, size_t n);
 
