@@ -1,0 +1,228 @@
+#include "base/log.h"
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+enum { TIME_SIZE = sizeof("2026-11-21T10:02:11.482Z ") - 1 };
+
+static int ends[2];
+static char line[PIPE_BUF + 1];
+
+/* The next line, without its newline; it is in the pipe already. */
+static const char *caught(void)
+{
+	ssize_t n = read(ends[0], line, sizeof(line) - 1);
+
+	assert_true(n > 0);
+	line[n] = '\0';
+	assert_int_equal(line[n - 1], '\n');
+	line[n - 1] = '\0';
+	assert_null(strchr(line, '\n')); /* an event is one line */
+	return line;
+}
+
+/* The same behind the time. */
+static const char *caught_text(void)
+{
+	const char *text = caught();
+
+	assert_true(strlen(text) > TIME_SIZE);
+	return text + TIME_SIZE;
+}
+
+static bool nothing_caught(void)
+{
+	return read(ends[0], line, 1) < 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	log_to(ends[1]);
+	log_setup(NULL, LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	close(ends[0]);
+	close(ends[1]);
+	return 0;
+}
+
+static void text_has_time_level_program_event_fields(void **state)
+{
+	unsigned year, month, day, hour, minute, second, ms;
+	char zone;
+
+	(void)state;
+	log_setup("beacon", LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	log_info("leg paired", LOG_STR("hash", "9f31c2aa"),
+	    LOG_UINT("waited_ms", 3), LOG_INT("code", -5),
+	    LOG_BOOL("spare", false),
+	    LOG_HEX("id", (const uint8_t *)"\0\xfe", 2));
+	caught();
+	assert_int_equal(sscanf(line, "%4u-%2u-%2uT%2u:%2u:%2u.%3u%c", &year,
+			     &month, &day, &hour, &minute, &second, &ms, &zone),
+	    8);
+	assert_int_equal(zone, 'Z');
+	assert_string_equal(line + TIME_SIZE,
+	    "info  beacon leg paired hash=9f31c2aa waited_ms=3 code=-5 "
+	    "spare=false id=00fe");
+}
+
+static const struct {
+	const char *label, *value, *text, *json;
+} rows[] = {
+	{ "a word", "b1:443", "v=b1:443", "\"b1:443\"" },
+	{ "no value", NULL, "v=-", "\"-\"" },
+	{ "empty", "", "v=\"\"", "\"\"" },
+	{ "a space", "two words", "v=\"two words\"", "\"two words\"" },
+	{ "a forged field", "x level=err", "v=\"x level=err\"",
+	    "\"x level=err\"" },
+	{ "a forged end", "x\" evil=\"1", "v=\"x\\\" evil=\\\"1\"",
+	    "\"x\\\" evil=\\\"1\"" },
+	{ "a backslash", "a\\", "v=\"a\\\\\"", "\"a\\\\\"" },
+	{ "a second line", "a\r\nb", "v=\"a\\x0d\\x0ab\"",
+	    "\"a\\u000d\\u000ab\"" },
+	{ "a terminal's escape", "\x1b[2J", "v=\"\\x1b[2J\"",
+	    "\"\\u001b[2J\"" },
+	{ "good UTF-8", "caf\xc3\xa9", "v=\"caf\xc3\xa9\"", "\"caf\xc3\xa9\"" },
+	{ "bad UTF-8", "\xff\xc3", "v=\"\\xff\\xc3\"", "\"\\u00ff\\u00c3\"" },
+};
+
+static void text_from_peers_cannot_forge(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		char want[100];
+
+		log_warn("said", LOG_STR("v", rows[i].value));
+		snprintf(want, sizeof(want), "warn  said %s", rows[i].text);
+		if (strcmp(caught_text(), want))
+			fail_msg("%s: got %s", rows[i].label, line);
+	}
+}
+
+static void json_is_escaped_as_well(void **state)
+{
+	(void)state;
+	log_setup("broker", LOG_FORMAT_JSON, LOG_LEVEL_INFO);
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		char want[160];
+		const char *behind;
+
+		log_err("said", LOG_STR("v", rows[i].value));
+		snprintf(want, sizeof(want),
+		    "\",\"level\":\"err\",\"program\":\"broker\","
+		    "\"event\":\"said\",\"v\":%s}",
+		    rows[i].json);
+		behind = strstr(caught(), "Z\",");
+		if (!behind || strcmp(behind + 1, want))
+			fail_msg("%s: got %s", rows[i].label, line);
+	}
+}
+
+static void json_keeps_types(void **state)
+{
+	(void)state;
+	log_setup(NULL, LOG_FORMAT_JSON, LOG_LEVEL_INFO);
+	log_info("x", LOG_INT("i", INT64_MIN), LOG_UINT("u", UINT64_MAX),
+	    LOG_BOOL("b", true), LOG_HEX("h", (const uint8_t *)"\x12", 1));
+	assert_non_null(strstr(caught(),
+	    ",\"level\":\"info\",\"event\":\"x\","
+	    "\"i\":-9223372036854775808,\"u\":18446744073709551615,"
+	    "\"b\":true,\"h\":\"12\"}"));
+}
+
+static void levels_past_the_limit_are_silent(void **state)
+{
+	(void)state;
+	log_setup(NULL, LOG_FORMAT_TEXT, LOG_LEVEL_WARN);
+	assert_true(log_enabled(LOG_LEVEL_ERR));
+	assert_true(log_enabled(LOG_LEVEL_WARN));
+	assert_false(log_enabled(LOG_LEVEL_INFO));
+	log_info("not seen");
+	log_debug("not seen");
+	assert_true(nothing_caught());
+	log_err("seen");
+	assert_string_equal(caught_text(), "err   seen");
+}
+
+static void a_long_value_is_shown_in_part(void **state)
+{
+	static char value[3000];
+
+	(void)state;
+	memset(value, 'v', sizeof(value) - 1);
+	log_info("x", LOG_STR("v", value), LOG_UINT("after", 1));
+	assert_non_null(strstr(caught(), "vvv...\" after=1"));
+	assert_true(strlen(line) < 1200);
+}
+
+static void a_full_line_drops_fields_and_says_so(void **state)
+{
+	static char value[1001];
+	enum log_format formats[] = { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+	(void)state;
+	memset(value, '\x01', sizeof(value) - 1);
+	for (size_t i = 0; i < N_ELEMS(formats); i++) {
+		log_setup(NULL, formats[i], LOG_LEVEL_INFO);
+		log_info("x", LOG_STR("a", value), LOG_STR("b", value),
+		    LOG_UINT("small", 7));
+		caught();
+		assert_null(strstr(line, "b=")); /* whole or not at all */
+		assert_null(strstr(line, "\"b\":"));
+		assert_non_null(strstr(line, i ? "\"small\":7" : "small=7"));
+		assert_non_null(strstr(line, i ? "\"cut\":true}" : "cut=true"));
+	}
+}
+
+static void lost_lines_are_counted_in_the_next(void **state)
+{
+	(void)state;
+	log_to(-1);
+	log_info("lost");
+	log_info("lost");
+	log_to(ends[1]);
+	log_info("kept");
+	assert_string_equal(caught_text(), "info  kept lost=2");
+	log_info("kept");
+	assert_string_equal(caught_text(), "info  kept");
+}
+
+static void errno_survives_a_line(void **state)
+{
+	(void)state;
+	log_to(-1);
+	errno = EXDEV;
+	log_info("x");
+	assert_int_equal(errno, EXDEV);
+	log_to(ends[1]);
+	log_info("x"); /* so that no loss is left for the next test */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define LOG_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+		LOG_TEST(text_has_time_level_program_event_fields),
+		LOG_TEST(text_from_peers_cannot_forge),
+		LOG_TEST(json_is_escaped_as_well),
+		LOG_TEST(json_keeps_types),
+		LOG_TEST(levels_past_the_limit_are_silent),
+		LOG_TEST(a_long_value_is_shown_in_part),
+		LOG_TEST(a_full_line_drops_fields_and_says_so),
+		LOG_TEST(lost_lines_are_counted_in_the_next),
+		LOG_TEST(errno_survives_a_line),
+	};
+
+	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+}
