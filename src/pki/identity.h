@@ -3,43 +3,49 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "pki/role.h"
-#include <openssl/types.h>
+#include <openssl/x509.h>
 
 struct identity {
 	X509 *leaf, *ca;
 	EVP_PKEY *key;
-	struct subject subject; /* of the leaf */
+	struct subject subject;	   /* of the leaf */
 	uint8_t realm[REALM_SIZE]; /* of the CA */
 };
 
 /** identity_load() - read PEM files and check everything that can be checked:
- * that the key file is there, not empty, not readable by others, PEM; that key
+ * that the key file is there, not empty, private (base/file.h), PEM; that key
  * and certificate belong together; that the certificate is the CA's, valid now,
- * and carries a role
+ * and carries a role in the CA's realm, with the key usage that the role needs
  * @out: owned by the caller: identity_free().
  * Return: 0; -errno with @fault naming the file and the remedy. */
 MUST_USE int identity_load(struct identity **out, const char *cert_file,
     const char *key_file, const char *ca_file, struct fault *fault);
+/** identity_new() - the same from memory; all three are counted up */
+MUST_USE int identity_new(struct identity **out, X509 *leaf, EVP_PKEY *key,
+    X509 *ca, struct fault *fault);
 void identity_free(struct identity *id);
 void identity_freep(struct identity **id);
 
 /** pki_load_cert() - the first certificate of a PEM file
- * pki_load_key() - a private key; refuses files that others can read
+ * pki_load_certs() - all of them, in the file's order; at least one
+ * pki_load_key() - a private key of an allowed kind (pki/ca.h); refuses files
+ * that others can read, and keys locked by a passphrase
  * Return: 0; -errno with @fault. The caller frees with X509_free(),
- * EVP_PKEY_free(). */
+ * sk_X509_pop_free(…, X509_free), EVP_PKEY_free(). */
 MUST_USE int pki_load_cert(X509 **out, const char *file, struct fault *fault);
+MUST_USE int pki_load_certs(
+    STACK_OF(X509) * *out, const char *file, struct fault *fault);
 MUST_USE int pki_load_key(
     EVP_PKEY **out, const char *file, struct fault *fault);
 
 /* What a peer must be. */
 struct expectation {
-	X509 *ca;	 /* issued by this one */
-	enum role role;	 /* with this role, in this CA's realm */
-	bool as_server;	 /* EKU serverAuth, else clientAuth */
+	X509 *ca;	/* issued by this one; no intermediates in v1 */
+	enum role role; /* with this role, in this CA's realm */
+	bool as_server; /* EKU serverAuth, else clientAuth */
 };
-/** pki_expect() - chain to the CA alone, times, EKU, realm, role
- * @intermediates: none are accepted in v1: leaves are signed by the CA itself.
+/** pki_expect() - signed by the CA itself, times, EKU, realm, role
  * @now: seconds since 1970, 0 for the clock.
- * Return: 0; -EACCES with @fault saying expected and seen. */
+ * Return: 0; -EACCES with @fault saying expected and seen; -ENOMEM. */
 MUST_USE int pki_expect(const struct expectation *e, X509 *leaf, int64_t now,
     struct subject *seen, struct fault *fault);

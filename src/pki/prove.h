@@ -27,7 +27,7 @@ MUST_USE int prove_sign(struct prove_material *out, const struct identity *id,
 struct prove_claim {
 	const uint8_t *leaf, *ca, *signature; /* DER, DER, raw */
 	size_t n_leaf, n_ca, n_signature;
-	const uint8_t *hash; /* the info hash that is claimed */
+	const uint8_t *hash;	/* the info hash that is claimed */
 	const enum role *roles; /* any of these */
 	size_t n_roles;
 	const void *bytes; /* that were signed */
@@ -38,7 +38,7 @@ enum {
 	PROVE_E_KEY = 1,   /* kind of key not allowed, or not DER */
 	PROVE_E_HASH,	   /* the CA is not the info hash's */
 	PROVE_E_CHAIN,	   /* the leaf is not that CA's, or not valid now */
-	PROVE_E_ROLE,	   /* no role, or not an allowed one */
+	PROVE_E_ROLE,	   /* no role, not an allowed one, or another realm */
 	PROVE_E_SIGNATURE, /* wrong */
 };
 /** prove_check() - Return: 0; PROVE_E_*; -ENOMEM. */
