@@ -12,12 +12,15 @@ struct address {
 
 enum { ADDRESS_E_HOST = 1, ADDRESS_E_PORT };
 /** address_parse() - "host:port", "[v6]:port", ":port"
- * Return: 0; ADDRESS_E_HOST; ADDRESS_E_PORT: missing, zero or above 65535. */
+ * Port 0 is accepted: to listen on, it is any free port; nothing can be dialled
+ * there.
+ * Return: 0; ADDRESS_E_HOST: not a name or address; ADDRESS_E_PORT: missing or
+ * above 65535. */
 MUST_USE int address_parse(struct address *out, const char *text);
-/** address_text() - a socket address as "1.2.3.4:5" or "[::1]:5" */
+/** address_text() - a socket address as "1.2.3.4:5" or "[::1]:5"; a v4-mapped
+ * one as the IPv4 one; "unix" or "unknown" for other families */
 enum { ADDRESS_TEXT_MOST = 64 };
-void address_text(
-    char out[ADDRESS_TEXT_MOST], const struct sockaddr *sa);
+void address_text(char out[ADDRESS_TEXT_MOST], const struct sockaddr *sa);
 
 /* What counts as one source: an IPv4 address, an IPv6 /64; a v4-mapped address
  * counts as the IPv4 one. Comparable with memcmp. */
