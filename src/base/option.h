@@ -4,13 +4,19 @@
  * A row named "tls-cert" is --tls-cert VALUE or --tls-cert=VALUE on the command
  * line, PHAROS_TLS_CERT in the environment and `tls-cert:` in the file given by
  * --config FILE. The command line wins over the environment, that over the
- * file, that over the row's default. Values land in the program's own struct
- * at the row's offset; strings and lists are owned by it until option_clear().
+ * file, that over the row's default; a value that is overruled must still be
+ * well-formed. An empty variable counts as not set. Values land in the
+ * program's own struct at the row's offset; strings and lists are owned by it
+ * until option_clear(). A value is UTF-8 without control characters.
  *
- * Every table has --help, --version, --config, --print-config and, with
- * OPTION_ROWS_COMMON, --log-format and --log-level. --print-config prints YAML
- * that --config takes back; values of rows marked OPTION_SECRET are shown as
- * "(hidden)".
+ * Every table has --help (-h), --version, --config, --print-config and, with
+ * OPTION_ROWS_COMMON, --log-format, --log-level and --no-sandbox. Not in the
+ * help, for the build: --print-manual and --print-completion. --print-config
+ * prints YAML that --config takes back; a value of a row marked OPTION_SECRET
+ * is shown as the comment "(hidden)".
+ *
+ * On the command line the last of several values wins, but a list takes them
+ * all. A source that gives a list replaces the list of the source below it.
  */
 #pragma once
 #include "base/err.h"
@@ -22,8 +28,10 @@ enum option_type {
 	OPTION_NUMBER,	 /* long; least..most */
 	OPTION_DURATION, /* long, in ms; "300ms", "10s", "5m", "24h" */
 	OPTION_CHOICE,	 /* int; index into choices */
-	OPTION_LIST,	 /* struct option_list; repeatable, and comma-separated */
+	OPTION_LIST, /* struct option_list; repeatable, and comma-separated */
 };
+
+enum { OPTION_LIST_MOST = 1024 }; /* items; one more is refused */
 
 struct option_list {
 	char **items; /* NULL when empty */
@@ -32,42 +40,51 @@ struct option_list {
 
 enum option_flag {
 	OPTION_REQUIRED = 1,
-	OPTION_SECRET = 2,	/* never printed */
-	OPTION_NO_SPLIT = 4,	/* list: repeatable only, commas are data */
+	OPTION_SECRET = 2,   /* never printed */
+	OPTION_NO_SPLIT = 4, /* list: repeatable only, commas are data */
 };
 
 struct option_row {
 	const char *name;    /* "tls-cert" */
 	const char *metavar; /* "FILE", for the help; NULL for OPTION_BOOL */
-	const char *help;    /* one line of at most 60 characters */
+	const char *help;    /* one line; 45 characters fit beside the flag */
+	const char *detail;  /* more sentences for the manual, or NULL */
 	const char *initial; /* default as it would be typed, or NULL */
 	const char *const *choices; /* OPTION_CHOICE: NULL-terminated */
 	size_t offset;		    /* into the program's struct */
-	long least, most;	    /* OPTION_NUMBER, OPTION_DURATION */
+	long least, most; /* NUMBER, DURATION; both 0: nothing negative */
 	enum option_type type;
 	unsigned flags;
+	char letter; /* 'o' for "-o VALUE" or "-oVALUE"; 0: none */
 };
 
 struct option_table {
-	const char *program;  /* "pharos-beacon" */
+	const char *program;  /* "pharos-beacon", "pharos pki init" */
 	const char *about;    /* one line */
 	const char *synopsis; /* after the program's name, or NULL */
 	const char *manual;   /* "pharos-beacon(8)" */
 	const struct option_row *rows;
 	size_t n_rows;
-	bool takes_rest; /* words after the options are kept (option_rest) */
+	bool takes_rest;  /* the first word that is no option ends them */
+	bool takes_words; /* words may stand before, between, after them */
 };
 
 /** option_load() - fill @config from all sources
+ * @argv:   argv[0] is skipped, so a verb passes the part of main()'s that
+ *          begins with its own name
  * @config: the program's struct, zeroed by the caller; option_clear() it, also
  *          after a failure
- * @rest:   with takes_rest, set to the index in @argv of the first word that is
- *          not an option (after "--" if there is one), else to @argc; or NULL
+ * @rest:   with takes_rest or takes_words, set to the index in @argv of the
+ *          first word that is not an option (after "--" if there is one), else
+ *          to @argc; or NULL. With takes_words @argv is put in order: options
+ *          first, words last. Without either, a word is refused.
  * @fault:  says which option, where it came from (flag, variable, file with
  *          line and column) and what is allowed; a mistyped name gets the
  *          nearest right one as its hint
- * Return: 0; OPTION_E_DONE: --help, --version or --print-config was answered on
- * standard output, exit with 0; OPTION_E_BAD: see @fault, exit with 2; -errno. */
+ * Return: 0; OPTION_E_DONE: --help, --version, --print-config, --print-manual
+ * or --print-completion was answered on standard output, exit with 0;
+ * OPTION_E_BAD: see @fault, exit with 2; -ENOMEM; -errno of a write to standard
+ * output. */
 enum { OPTION_E_DONE = 1, OPTION_E_BAD };
 MUST_USE int option_load(const struct option_table *table, int argc,
     char **argv, void *config, int *rest, struct fault *fault);
@@ -79,9 +96,12 @@ void option_clear(const struct option_table *table, void *config);
  * Return: 0; -EINVAL. */
 MUST_USE int option_parse_duration(const char *text, long *ms);
 
-/** option_document() - the table as mdoc(7) items or as a bash completion
- * Written by `PROGRAM --print-manual` and `--print-completion`, which the build
- * uses so that manual and completion cannot lag behind the table. */
+/** option_document_mdoc() - the table as an mdoc(7) list
+ * option_document_bash() - the table as a bash function named after the
+ * program ("_pharos_pki_init"), and, for a program without verbs, the
+ * `complete` line
+ * `PROGRAM --print-manual` and `--print-completion` write these to standard
+ * output; the build uses them, so that neither can lag behind the table. */
 void option_document_mdoc(const struct option_table *table);
 void option_document_bash(const struct option_table *table);
 
@@ -94,18 +114,25 @@ struct option_common {
 };
 extern const char *const option_log_formats[];
 extern const char *const option_log_levels[];
-#define OPTION_ROWS_COMMON(config, member) \
-	{ .name = "log-format", .metavar = "text|json", \
-	  .help = "how log lines look", .initial = "text", \
-	  .choices = option_log_formats, \
-	  .offset = offsetof(config, member.log_format), \
-	  .type = OPTION_CHOICE }, \
-	{ .name = "log-level", .metavar = "LEVEL", \
-	  .help = "err, warn, info or debug", .initial = "info", \
-	  .choices = option_log_levels, \
-	  .offset = offsetof(config, member.log_level), \
-	  .type = OPTION_CHOICE }, \
-	{ .name = "no-sandbox", .help = "keep privileges; for debugging only", \
-	  .initial = "false", \
-	  .offset = offsetof(config, member.no_sandbox), \
-	  .type = OPTION_BOOL }
+#define OPTION_ROWS_COMMON(config, member)                                     \
+	{ .name = "log-format",                                                \
+		.metavar = "text|json",                                        \
+		.help = "how log lines look",                                  \
+		.initial = "text",                                             \
+		.choices = option_log_formats,                                 \
+		.offset = offsetof(config, member.log_format),                 \
+		.type = OPTION_CHOICE },                                       \
+	    { .name = "log-level",                                             \
+		    .metavar = "LEVEL",                                        \
+		    .help = "err, warn, info or debug",                        \
+		    .initial = "info",                                         \
+		    .choices = option_log_levels,                              \
+		    .offset = offsetof(config, member.log_level),              \
+		    .type = OPTION_CHOICE },                                   \
+	{                                                                      \
+		.name = "no-sandbox",                                          \
+		.help = "keep privileges; for debugging only",                 \
+		.initial = "false",                                            \
+		.offset = offsetof(config, member.no_sandbox),                 \
+		.type = OPTION_BOOL                                            \
+	}

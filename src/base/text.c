@@ -25,6 +25,7 @@ static const struct {
 	{ 0xd800, 0xdfff }, /* surrogates are not characters */
 	{ 0xfeff, 0xfeff }, /* byte order mark */
 	{ 0xfff9, 0xfffb }, /* interlinear annotation */
+	{ 0xfffe, 0xffff }, /* not characters; YAML refuses them */
 	{ 0x110000, 0xffffffff },
 };
 

@@ -1,0 +1,372 @@
+#include "base/option_show.h"
+#include "base/option_value.h"
+#include <ctype.h>
+#include <stdio.h>
+
+enum { SCREEN = 80, FLAG_MOST = 28 };
+
+const struct option_meta_row option_meta_rows[OPTION_META_COUNT] = {
+	[OPTION_META_CONFIG] = { "config", "FILE",
+	    "read options from a YAML file", false },
+	[OPTION_META_PRINT_CONFIG] = { "print-config", NULL,
+	    "print what is in force as YAML, and end", false },
+	[OPTION_META_HELP] = { "help", NULL, "print this, and end", false },
+	[OPTION_META_VERSION] = { "version", NULL, "print the version, and end",
+	    false },
+	[OPTION_META_PRINT_MANUAL] = { "print-manual", NULL,
+	    "print the options as mdoc", true },
+	[OPTION_META_PRINT_COMPLETION] = { "print-completion", NULL,
+	    "print a bash completion", true },
+};
+
+/* ---- help ---- */
+
+static bool has_letters(const struct option_table *table)
+{
+	for (size_t i = 0; i < table->n_rows; i++) {
+		if (table->rows[i].letter)
+			return true;
+	}
+	return false;
+}
+
+static bool on_by_default(const struct option_row *row)
+{
+	return row->type == OPTION_BOOL && row->initial &&
+	       !strcmp(row->initial, "true");
+}
+
+/* "  -o, --output text|json"; the same indent for rows without a letter */
+static void print_flag(
+    char *to, size_t room, const struct option_row *row, bool letters)
+{
+	char letter[8] = "";
+
+	if (row->letter)
+		snprintf(letter, sizeof(letter), "-%c, ", row->letter);
+	snprintf(to, room, "  %*s--%s%s%s%s", letters ? 4 : 0, letter,
+	    on_by_default(row) ? "[no-]" : "", row->name,
+	    row->metavar ? " " : "", row->metavar ? row->metavar : "");
+}
+
+/* The help and, if it says more than nothing, the default. */
+static void print_row_help(char *to, size_t room, const struct option_row *row)
+{
+	const char *note = row->flags & OPTION_REQUIRED ? " (required)" : "";
+	int n = snprintf(to, room, "%s%s", row->help, note);
+
+	if (n < 0 || (size_t)n >= room || !row->initial ||
+	    row->type == OPTION_BOOL || row->flags & OPTION_SECRET)
+		return;
+	snprintf(to + n, room - (size_t)n, " [%s]", row->initial);
+}
+
+/* @text from column @indent on, broken between words */
+static void wrap(const char *text, size_t indent)
+{
+	size_t column = indent;
+
+	while (*text) {
+		size_t n = strcspn(text, " ");
+
+		if (column > indent && column + 1 + n > SCREEN) {
+			printf("\n%*s", (int)indent, "");
+			column = indent;
+		} else if (column > indent) {
+			putchar(' ');
+			column++;
+		}
+		printf("%.*s", (int)n, text);
+		column += n;
+		text += n + (text[n] == ' ');
+	}
+	putchar('\n');
+}
+
+static void print_line(const char *flag, const char *help, size_t indent)
+{
+	size_t n = strlen(flag);
+
+	fputs(flag, stdout);
+	if (n + 2 > indent) {
+		putchar('\n');
+		n = 0;
+	}
+	printf("%*s", (int)(indent - n), "");
+	wrap(help, indent);
+}
+
+static size_t flag_width(const struct option_table *table, bool letters)
+{
+	size_t widest = strlen("  --help, --version");
+	char flag[SCREEN];
+
+	for (size_t i = 0; i < table->n_rows; i++) {
+		size_t n;
+
+		print_flag(flag, sizeof(flag), &table->rows[i], letters);
+		n = strlen(flag);
+		if (n > widest && n <= FLAG_MOST)
+			widest = n;
+	}
+	return widest + 2;
+}
+
+static void print_metas(bool letters, size_t indent)
+{
+	char flag[SCREEN];
+
+	for (size_t i = 1; i < OPTION_META_HELP; i++) {
+		const struct option_row row = {
+			.name = option_meta_rows[i].name,
+			.metavar = option_meta_rows[i].metavar,
+		};
+
+		print_flag(flag, sizeof(flag), &row, letters);
+		print_line(flag, option_meta_rows[i].help, indent);
+	}
+	snprintf(
+	    flag, sizeof(flag), "  %s--help, --version", letters ? "-h, " : "");
+	puts(flag);
+}
+
+void option_show_help(const struct option_table *table)
+{
+	bool letters = has_letters(table);
+	size_t indent = flag_width(table, letters);
+	char flag[SCREEN], help[4 * SCREEN];
+
+	printf("usage: %s %s\n", table->program,
+	    table->synopsis ? table->synopsis : "[OPTION]...");
+	wrap(table->about, 0);
+	putchar('\n');
+	for (size_t i = 0; i < table->n_rows; i++) {
+		print_flag(flag, sizeof(flag), &table->rows[i], letters);
+		print_row_help(help, sizeof(help), &table->rows[i]);
+		print_line(flag, help, indent);
+	}
+	print_metas(letters, indent);
+	printf("--a-name is also PHAROS_A_NAME in the environment; see %s.\n",
+	    table->manual);
+}
+
+void option_show_version(const struct option_table *table)
+{
+	printf("%s %s\n", table->program, PHAROS_VERSION);
+}
+
+/* ---- print-config ---- */
+
+static void print_origin(
+    const struct option_row *row, const struct option_origin *origin)
+{
+	char name[OPTION_ENVIRONMENT_ROOM];
+
+	switch (origin->source) {
+	case OPTION_SOURCE_ARGUMENT:
+		printf(" # --%s\n", row->name);
+		return;
+	case OPTION_SOURCE_ENVIRONMENT:
+		option_environment_name(row->name, name);
+		printf(" # %s\n", name);
+		return;
+	case OPTION_SOURCE_FILE:
+		printf(" # the file, line %zu\n", origin->file_line);
+		return;
+	case OPTION_SOURCE_DEFAULT:
+	case OPTION_SOURCE_NONE:
+		printf(" # the default\n");
+		return;
+	}
+}
+
+static void print_setting(const struct option_row *row, const void *config,
+    const struct option_origin *origin)
+{
+	bool given = option_value_given(row, config);
+	bool emptied = !given && row->type == OPTION_LIST && origin->source;
+
+	printf("\n# %s\n", row->help);
+	if (!given && !emptied) {
+		printf("# %s: %s%s\n", row->name, row->metavar,
+		    row->flags & OPTION_REQUIRED ? " (required)" : "");
+		return;
+	}
+	if (row->flags & OPTION_SECRET) {
+		printf("# %s: (hidden)", row->name);
+	} else {
+		printf("%s: ", row->name);
+		option_value_print(stdout, row, config);
+	}
+	print_origin(row, origin);
+}
+
+void option_show_config(const struct option_table *table, const void *config,
+    const struct option_origin *origins)
+{
+	printf("# %s %s\n", table->program, PHAROS_VERSION);
+	for (size_t i = 0; i < table->n_rows; i++)
+		print_setting(&table->rows[i], config, &origins[i]);
+}
+
+/* ---- manual ---- */
+
+/* Text of a table as mdoc text: what mdoc would take for a command or an
+ * escape is made plain. */
+static void print_mdoc(const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", stdout);
+	for (; *text; text++) {
+		if (*text == '\\')
+			fputs("\\e", stdout);
+		else
+			putchar(*text);
+	}
+}
+
+/* A sentence: capital letter in front, full stop at the end. */
+static void print_sentence(const char *text)
+{
+	size_t n = strlen(text);
+	char first[2] = { (char)toupper((unsigned char)text[0]), '\0' };
+
+	print_mdoc(first);
+	if (n > 1)
+		print_mdoc(text + 1);
+	puts(n && text[n - 1] == '.' ? "" : ".");
+}
+
+static void print_item_flag(const struct option_row *row)
+{
+	fputs(".It", stdout);
+	if (row->letter)
+		printf(" Fl %c ,", row->letter);
+	printf(" Fl -%s%s", on_by_default(row) ? "no-" : "", row->name);
+	if (row->metavar)
+		printf(" Ar %s", row->metavar);
+	putchar('\n');
+}
+
+static void print_item(const struct option_row *row)
+{
+	char allowed[200];
+
+	print_item_flag(row);
+	print_sentence(row->help);
+	if (row->flags & OPTION_REQUIRED)
+		puts("Required.");
+	if (row->type == OPTION_LIST)
+		puts(
+		    row->flags & OPTION_NO_SPLIT
+			? "May be given several times."
+			: "May be given several times, or separated by commas.");
+	if (row->type == OPTION_NUMBER || row->type == OPTION_DURATION ||
+	    row->type == OPTION_CHOICE) {
+		option_value_allowed(row, allowed, sizeof(allowed));
+		fputs("Takes ", stdout);
+		print_mdoc(allowed);
+		puts(".");
+	}
+	if (row->initial && row->type != OPTION_BOOL &&
+	    !(row->flags & OPTION_SECRET)) {
+		fputs("The default is\n.Ql ", stdout);
+		print_mdoc(row->initial);
+		puts(" .");
+	}
+	if (row->detail)
+		print_sentence(row->detail);
+}
+
+void option_document_mdoc(const struct option_table *table)
+{
+	puts(".Bl -tag -width Ds");
+	for (size_t i = 0; i < table->n_rows; i++)
+		print_item(&table->rows[i]);
+	for (size_t i = 1; i < OPTION_META_COUNT; i++) {
+		const struct option_meta_row *meta = &option_meta_rows[i];
+
+		if (meta->hidden)
+			continue;
+		printf(".It Fl -%s%s%s\n", meta->name,
+		    meta->metavar ? " Ar " : "",
+		    meta->metavar ? meta->metavar : "");
+		print_sentence(meta->help);
+	}
+	puts(".El");
+}
+
+/* ---- completion ---- */
+
+/* What completes a row's value, as the middle of a `case` arm. */
+static void print_values(const struct option_row *row)
+{
+	const char *files = !strcmp(row->metavar, "FILE")  ? "-f"
+			    : !strcmp(row->metavar, "DIR") ? "-d"
+							   : "";
+
+	fputs("\tCOMPREPLY=($(compgen ", stdout);
+	if (row->type == OPTION_CHOICE) {
+		fputs("-W '", stdout);
+		for (size_t i = 0; row->choices[i]; i++)
+			printf("%s%s", i ? " " : "", row->choices[i]);
+		fputs("'", stdout);
+	} else {
+		fputs(*files ? files : "-W ''", stdout);
+	}
+	fputs(" -- \"$cur\"))\n\t\treturn ;;\n", stdout);
+}
+
+static void print_arm(const struct option_row *row)
+{
+	if (!row->metavar)
+		return;
+	printf("\t--%s", row->name);
+	if (row->letter)
+		printf("|-%c", row->letter);
+	fputs(")\n\t", stdout);
+	print_values(row);
+}
+
+static void print_all_flags(const struct option_table *table)
+{
+	fputs("\tCOMPREPLY=($(compgen -W '", stdout);
+	for (size_t i = 0; i < table->n_rows; i++) {
+		const struct option_row *row = &table->rows[i];
+
+		printf("--%s%s ", on_by_default(row) ? "no-" : "", row->name);
+	}
+	for (size_t i = 1; i < OPTION_META_COUNT; i++) {
+		if (!option_meta_rows[i].hidden)
+			printf("--%s ", option_meta_rows[i].name);
+	}
+	fputs("' -- \"$cur\"))\n", stdout);
+}
+
+void option_document_bash(const struct option_table *table)
+{
+	const struct option_row config = {
+		.name = option_meta_rows[OPTION_META_CONFIG].name,
+		.metavar = option_meta_rows[OPTION_META_CONFIG].metavar,
+		.type = OPTION_TEXT,
+	};
+	char name[SCREEN] = "_";
+
+	for (size_t i = 0; table->program[i] && i + 2 < sizeof(name); i++) {
+		char c = table->program[i];
+
+		name[i + 1] = isalnum((unsigned char)c) ? c : '_';
+		name[i + 2] = '\0';
+	}
+	printf("%s()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]}\n", name);
+	puts("\tcase ${COMP_WORDS[COMP_CWORD-1]} in");
+	for (size_t i = 0; i < table->n_rows; i++)
+		print_arm(&table->rows[i]);
+	print_arm(&config);
+	puts("\tesac\n\t[[ $cur == -* ]] || {");
+	puts("\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n\t\treturn\n\t}");
+	print_all_flags(table);
+	puts("}");
+	if (!strchr(table->program, ' '))
+		printf("complete -F %s %s\n", name, table->program);
+}
