@@ -255,9 +255,13 @@ static unsigned tcp_ready(struct leg *leg)
 static ssize_t tcp_read(struct leg *leg, void *to, size_t n)
 {
 	struct tcp_leg *t = tcp_of(leg);
-	ssize_t got = recv(t->fd, to, n, 0);
-	int error = errno;
+	ssize_t got;
+	int error;
 
+	if (!(t->ready & LEG_READ) && t->watched & UV_READABLE)
+		return -EAGAIN; /* the poll will say when to ask the kernel */
+	got = recv(t->fd, to, n, 0);
+	error = errno;
 	if (got > 0) {
 		/* short: drained; the end of the peer would still be news */
 		if ((size_t)got < n && !t->peer_ended &&
