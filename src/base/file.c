@@ -25,7 +25,8 @@ static int check(const struct stat *st, enum file_guard guard, size_t most)
 int file_open(
     struct file *out, const char *path, enum file_guard guard, size_t most)
 {
-	/* without O_NONBLOCK a named pipe with no writer would hold us here */
+	/* without O_NONBLOCK a named pipe with no writer would hold us in
+	 * open() */
 	CLEANUP(close_p)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
@@ -38,6 +39,7 @@ int file_open(
 		return r;
 	out->fd = fd;
 	out->most = most;
+	out->patience_ms = FILE_PATIENCE_MS;
 	/* a pipe, and a file of /proc, does not know its size */
 	out->room = st.st_size > 0 ? (size_t)st.st_size : most;
 	fd = -1;
@@ -45,19 +47,19 @@ int file_open(
 }
 
 /* Wait for bytes, then read some; 0 bytes at the end of the file. */
-static int read_some(int fd, void *to, size_t room, size_t *n)
+static int read_some(const struct file *f, void *to, size_t room, size_t *n)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = { .fd = f->fd, .events = POLLIN };
 	ssize_t got;
 	int ready;
 
 	do
-		ready = poll(&p, 1, FILE_PATIENCE_MS);
+		ready = poll(&p, 1, f->patience_ms);
 	while (ready < 0 && errno == EINTR);
 	if (ready <= 0)
 		return ready ? -errno : -ETIMEDOUT;
 	do
-		got = read(fd, to, room);
+		got = read(f->fd, to, room);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return -errno;
@@ -74,9 +76,9 @@ int file_fill(const struct file *f, void *to, size_t *n)
 	do {
 		bool full = used == f->room;
 
-		r = full ? read_some(f->fd, &beyond, 1, &got)
-			 : read_some(
-			       f->fd, (char *)to + used, f->room - used, &got);
+		r = full
+			? read_some(f, &beyond, 1, &got)
+			: read_some(f, (char *)to + used, f->room - used, &got);
 		if (r)
 			return r;
 		if (full && got)

@@ -25,14 +25,16 @@ enum file_guard {
 
 struct file {
 	int fd;
-	size_t most,
-	    room; /* file_fill() reads at most room, which is <= most */
+	int patience_ms; /* for a pipe */
+	size_t most;
+	size_t room; /* what file_fill() reads at most; never above most */
 };
 
 /** file_read() - the whole file, at least one and at most @most bytes
  * @out: on the heap, NUL-terminated; the caller frees it
  * @n:   its size without the NUL; may be NULL
- * Return: 0; FILE_E_*; -errno; -EAGAIN: it grew while being read. */
+ * Return: 0; FILE_E_*; -errno; -EAGAIN: it grew while being read; -ETIMEDOUT: a
+ * pipe that stayed silent, or that nobody opened for writing. */
 MUST_USE int file_read(char **out, size_t *n, const char *path, size_t most);
 
 /** file_open() - the first half: open and check
