@@ -10,6 +10,24 @@
 
 enum { KEY_FILE_MOST = 64 * 1024, CERT_FILE_MOST = 1024 * 1024 };
 
+/* What file_read() or secret_read_file() answered, as our code and with a
+ * remedy in any case. */
+static int cannot_read(
+    struct fault *fault, int code, const char *file, size_t most)
+{
+	char hint[] = "check the path and who owns the file; `pharos pki "
+		      "issue` writes a certificate with its key";
+	int r = code < 0 ? code : -EINVAL;
+
+	file_fault(fault, code, file, most);
+	if (!fault)
+		return r;
+	fault->code = r;
+	if (!fault->hint[0])
+		memcpy(fault->hint, hint, sizeof(hint));
+	return r;
+}
+
 /* Is there nothing left but the end of the file? */
 static bool only_end_was_seen(void)
 {
@@ -50,10 +68,8 @@ int pki_load_certs(STACK_OF(X509) * *out, const char *file, struct fault *fault)
 	size_t n;
 	int r = file_read(&text, &n, file, CERT_FILE_MOST);
 
-	if (r) {
-		file_fault(fault, r, file, CERT_FILE_MOST);
-		return r < 0 ? r : -EINVAL;
-	}
+	if (r)
+		return cannot_read(fault, r, file, CERT_FILE_MOST);
 	certs = sk_X509_new_null();
 	bio = BIO_new_mem_buf(text, (int)n);
 	if (!certs || !bio)
@@ -116,10 +132,8 @@ int pki_load_key(EVP_PKEY **out, const char *file, struct fault *fault)
 	CLEANUP(bio_p) BIO *bio = NULL;
 	int r = secret_read_file(&text, file, KEY_FILE_MOST);
 
-	if (r) {
-		file_fault(fault, r, file, KEY_FILE_MOST);
-		return r < 0 ? r : -EINVAL;
-	}
+	if (r)
+		return cannot_read(fault, r, file, KEY_FILE_MOST);
 	bio = BIO_new_mem_buf(secret_bytes(text), (int)secret_size(text));
 	return bio ? parse_key(out, bio, file, fault) : -ENOMEM;
 }

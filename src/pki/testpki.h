@@ -78,14 +78,14 @@ static inline void testpki_extend(
 static inline void testpki_name(
     X509 *cert, const struct testpki_ca *ca, const char *names)
 {
-	char text[1024], realm[2 * REALM_SIZE + 1], *at = text;
+	char text[2048], realm[2 * REALM_SIZE + 1], *at = text;
 	uint8_t bytes[REALM_SIZE];
 
 	INVARIANT(!realm_of(bytes, ca->cert));
 	for (size_t i = 0; i < REALM_SIZE; i++)
 		sprintf(realm + 2 * i, "%02x", bytes[i]);
 	while (*names) {
-		INVARIANT((size_t)(at - text) + 80 < sizeof(text));
+		INVARIANT((size_t)(at - text) + sizeof(realm) < sizeof(text));
 		if (!strncmp(names, "REALM", 5)) {
 			at += sprintf(at, "%s", realm);
 			names += 5;
@@ -105,6 +105,8 @@ static inline X509 *testpki_forge(const struct testpki_ca *ca,
 	X509 *cert = X509_new();
 	EVP_PKEY *own = f->key;
 	bool dated = f->from || f->to;
+	const char *name =
+	    f->basic && strstr(f->basic, "TRUE") ? "forged CA" : "forged";
 
 	if (!own)
 		INVARIANT(!pki_key_new(&own));
@@ -113,7 +115,7 @@ static inline X509 *testpki_forge(const struct testpki_ca *ca,
 	INVARIANT(cert && X509_set_version(cert, X509_VERSION_3));
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), 7);
 	X509_NAME_add_entry_by_NID(X509_get_subject_name(cert), NID_commonName,
-	    MBSTRING_UTF8, (const unsigned char *)"forged", -1, -1, 0);
+	    MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
 	X509_set_issuer_name(cert, X509_get_subject_name(ca->cert));
 	X509_set_pubkey(cert, own);
 	X509_gmtime_adj(X509_getm_notBefore(cert), dated ? f->from : -3600);
