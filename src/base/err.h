@@ -58,3 +58,12 @@ static inline void free_p(void *ptr)
 	free(p);
 }
 void close_p(int *fd);
+
+/** steal_fd() - the descriptor; the variable becomes -1 (hand-over) */
+static inline int steal_fd(int *fd)
+{
+	int stolen = *fd;
+
+	*fd = -1;
+	return stolen;
+}

@@ -1,9 +1,11 @@
-/* net/listen.h: listening sockets; accepted connections come out as descriptors.
+/* net/listen.h: listening sockets; accepted connections come out as
+ * descriptors.
  *
  * Accept never blocks; a turn accepts at most 64. Keepalive is set right after
  * accept, before anything else. On EMFILE or ENFILE a reserved descriptor is
  * used to accept and close one connection, so that the loop does not spin; the
- * counter says how often.
+ * counter says how often. When that does not help, or the kernel is out of
+ * memory, accepting pauses for 100 ms.
  */
 #pragma once
 #include "base/err.h"
@@ -16,12 +18,14 @@ struct loop;
  * it. @source: the peer's address, "192.0.2.7:4711"; borrowed. */
 typedef void (*listen_fn)(void *ctx, int fd, const char *source);
 
-/** listen_open() - @address is ":443", "host:443", "[::1]:443", "0.0.0.0:443";
- * without a host: dual-stack. @out: listener_close() it.
+/** listen_open() - @address is ":443", "[::1]:443", "0.0.0.0:443",
+ * "localhost:443" (which is 127.0.0.1); without a host: dual-stack; port 0: any
+ * free one. @fn may close the listener. @out: listen_close() it.
  * Return: 0; -errno with @fault (address in use, not permitted …). */
 MUST_USE int listen_open(struct listener **out, struct loop *loop,
     const char *address, listen_fn fn, void *ctx, struct fault *fault);
-/** listen_adopt() - the same on a listening descriptor that was passed in */
+/** listen_adopt() - the same on a listening descriptor that was passed in; on
+ * failure it is still the caller's */
 MUST_USE int listen_adopt(struct listener **out, struct loop *loop, int fd,
     listen_fn fn, void *ctx, struct fault *fault);
 void listen_close(struct listener *l);
