@@ -259,8 +259,8 @@ static void print_item(const struct option_row *row)
 	if (row->type == OPTION_LIST)
 		puts(
 		    row->flags & OPTION_NO_SPLIT
-			? "May be given several times."
-			: "May be given several times, or separated by commas.");
+			? "May be repeated."
+			: "May be repeated, or its values separated by commas.");
 	if (row->type == OPTION_NUMBER || row->type == OPTION_DURATION ||
 	    row->type == OPTION_CHOICE) {
 		option_value_allowed(row, allowed, sizeof(allowed));
