@@ -169,6 +169,7 @@ int buf_append(struct buf *b, const void *bytes, size_t n)
 		if (!part) {
 			struct pool_block *block = chain;
 
+			INVARIANT(block);
 			chain = block->next;
 			block->next = NULL;
 			add_block(b, block);

@@ -13,8 +13,8 @@ struct unit {
 static const struct unit units[] = {
 	{ "ms", 1 },
 	{ "s", 1000 },
-	{ "m", 60 * 1000 },
-	{ "h", 60 * 60 * 1000 },
+	{ "m", 60L * 1000 },
+	{ "h", 60L * 60 * 1000 },
 };
 
 static void *place_in(const struct option_row *row, void *config)
@@ -307,7 +307,7 @@ void option_value_clear(const struct option_row *row, void *config)
 	} else if (row->type == OPTION_LIST) {
 		struct option_list *list = place_in(row, config);
 
-		for (size_t i = 0; i < list->n_items; i++)
+		for (size_t i = 0; list->items && i < list->n_items; i++)
 			free(list->items[i]);
 		free(list->items);
 		*list = (struct option_list){ .items = NULL };

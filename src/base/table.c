@@ -72,8 +72,12 @@ size_t table_count(const struct table *t)
 void table_each(
     struct table *t, void (*fn)(struct table_node *, void *), void *ctx)
 {
-	struct table_node *n, *next;
+	struct table_node *n = t->head;
 
-	HASH_ITER (hh, t->head, n, next)
+	while (n) {
+		struct table_node *next = n->hh.next;
+
 		fn(n, ctx);
+		n = next;
+	}
 }

@@ -187,6 +187,7 @@ static int path_split(
 	if (!out->n_segments)
 		return VAULT_PATH_E_PREFIX;
 	at = vault_path_segment(out, out->n_segments - 1u);
+	INVARIANT(*at); /* segment_add() takes no empty one */
 	return at[strlen(at) - 1] == '.' ? VAULT_PATH_E_SEGMENT : 0;
 }
 
