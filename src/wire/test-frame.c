@@ -11,8 +11,8 @@
 
 static void fill_hash(uint8_t hash[FRAME_HASH])
 {
-	for (uint8_t i = 0; i < FRAME_HASH; i++)
-		hash[i] = i;
+	for (size_t i = 0; i < FRAME_HASH; i++)
+		hash[i] = (uint8_t)i;
 }
 
 /* Good frames: these bytes are the specification's, in both directions. */
