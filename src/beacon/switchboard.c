@@ -1,0 +1,721 @@
+/* The switchboard: who waits, who is paired, who must go.
+ *
+ * A leg that waits stands in the hall of its info hash, in one of eight queues:
+ * by role, by proven or bare, by whether it asks for a proven peer. Whether two
+ * legs may be paired follows from their classes alone, so a partner is found by
+ * looking at four heads. Whenever a leg begins to wait it takes a partner if
+ * there is one; so no two legs that fit ever both wait.
+ *
+ * The connector stands for its pair: it is in the lists, the listener is its
+ * `peer`. A pair counts for the source of its connector, the one that chose to
+ * come: a listener cannot choose who connects to it, and must not lose pairs to
+ * whoever connects often.
+ *
+ *     WAITING -> RESERVED            a partner was there
+ *     RESERVED, no slot              in the queue, and in its source's turns
+ *     RESERVED, granted              has a slot, PAIR is pending
+ *     RESERVED -> PAIRED             switchboard_next() has given PAIR out
+ *     RESERVED -> WAITING            its partner went; it looks for another
+ *
+ * At the end of every call settle() gives free slots to the queue: to the
+ * source that holds the fewest, among equals to the one that waits longest. If
+ * none is free, a source above its fair share yields its least active pair to a
+ * waiting one below it. Each such step takes from above and gives below, so it
+ * ends, and nobody takes a slot back at once.
+ *
+ * Everything that limits counts is kept as legs come and go; the heaviest
+ * source and the next in turn are the firsts of three heaps. So a call costs
+ * O(log n), but for two walks of bounded length: the legs of one hall when it
+ * is full (80), and the queue's first positions (32). The positions of the rest
+ * are numbered at most once a second, when a PING is due.
+ *
+ * Actions are bits in the leg and a list of legs, no memory of their own. Those
+ * that lost their sense before they were given out are cleared, so the owner
+ * never acts on what is no longer so.
+ */
+#include "beacon/switchboard.h"
+#include "base/wr.h"
+#include "beacon/limits.h"
+#include "beacon/roster.h"
+#include <assert.h>
+
+enum { SWEEP_MS = 1000 };
+enum {
+	NEWS_WAIT = 1,
+	NEWS_PING = 2,
+	NEWS_PAIR = 4,
+	NEWS_DROP = 8,
+	NEWS_CUT = 16
+};
+#define NEVER_TOLD UINT32_MAX
+
+struct switchboard {
+	struct switchboard_limits limits;
+	struct wheel *wheel;
+	struct roster roster;
+	struct roster_legs queue; /* connectors without a slot, by turn */
+	struct roster_legs news;
+	bool queue_moved;     /* positions are to be told */
+	bool positions_stale; /* those that were not, since the last sweep */
+	uint64_t swept_ms;
+	uint64_t now_ms, serials, seed;
+	struct switchboard_counts counts;
+};
+
+const struct switchboard_limits switchboard_limits = {
+	.pairs = LIMIT_PAIRS,
+	.pairs_fair = LIMIT_PAIRS_FAIR,
+	.waiting = LIMIT_WAITING,
+	.hall_proven = LIMIT_WAITING_HASH_PROVEN,
+	.hall_bare = LIMIT_WAITING_HASH_BARE,
+	.source_bare = LIMIT_WAITING_SOURCE_BARE,
+	.connector_ms = LIMIT_CONNECTOR_MS,
+	.ping_ms = LIMIT_PING_MS,
+	.pong_ms = LIMIT_PONG_MS,
+	.retry_peer_ms = LIMIT_RETRY_PEER_MS,
+	.retry_busy_ms = LIMIT_RETRY_BUSY_MS,
+	.positions_told = LIMIT_POSITIONS_TOLD,
+};
+
+/* A uniform enough number below @bound (splitmix64); for jitter. */
+static uint32_t jitter(struct switchboard *b, uint32_t bound)
+{
+	uint64_t z = b->seed += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	z ^= z >> 31;
+	return bound ? (uint32_t)(z % bound) : 0;
+}
+
+/* ---- what will be told ---- */
+
+static void news_add(struct switchboard_leg *leg, uint8_t what)
+{
+	if (!leg->pending)
+		TAILQ_INSERT_TAIL(&leg->board->news, leg, of_news);
+	leg->pending |= what;
+}
+
+static void news_clear(struct switchboard_leg *leg, uint8_t what)
+{
+	bool had = leg->pending;
+
+	leg->pending &= (uint8_t)~what;
+	if (had && !leg->pending)
+		TAILQ_REMOVE(&leg->board->news, leg, of_news);
+}
+
+static void set_position(
+    struct switchboard_leg *leg, uint32_t position, bool tell)
+{
+	leg->position = position;
+	if (position == leg->told)
+		news_clear(leg, NEWS_WAIT);
+	else if (tell)
+		news_add(leg, NEWS_WAIT);
+}
+
+/* ---- the states ---- */
+
+static void on_life(struct wheel_timer *t, uint64_t now_ms);
+static void on_impatience(struct wheel_timer *t, uint64_t now_ms);
+
+static void arm_ping(struct switchboard_leg *leg)
+{
+	struct switchboard *b = leg->board;
+	uint32_t ms = b->limits.ping_ms;
+
+	leg->pinged = false;
+	wheel_arm(
+	    b->wheel, &leg->life, b->now_ms + ms - jitter(b, ms / 5), on_life);
+}
+
+/* A PING that nobody has seen yet is taken back; one that was given out keeps
+ * the deadline of its answer. */
+static void stop_pinging(struct switchboard_leg *leg)
+{
+	if (leg->pending & NEWS_PING) {
+		news_clear(leg, NEWS_PING);
+		leg->pinged = false;
+	}
+	if (!leg->pinged)
+		wheel_disarm(leg->board->wheel, &leg->life);
+}
+
+static void enter_waiting(struct switchboard_leg *leg)
+{
+	struct switchboard *b = leg->board;
+
+	if (!wheel_armed(&leg->life))
+		arm_ping(leg);
+	if (leg->role == FRAME_CONNECT)
+		wheel_arm(b->wheel, &leg->patience,
+		    b->now_ms + b->limits.connector_ms, on_impatience);
+}
+
+static void enter_reserved(struct switchboard_leg *leg)
+{
+	wheel_disarm(leg->board->wheel, &leg->patience);
+}
+
+static void enter_idle(struct switchboard_leg *leg)
+{
+	news_clear(leg, 0xff);
+	leg->pinged = false;
+	wheel_disarm(leg->board->wheel, &leg->life);
+	wheel_disarm(leg->board->wheel, &leg->patience);
+}
+
+#define TO(state) (1U << SWITCHBOARD_##state)
+
+static const struct {
+	unsigned next;
+	void (*enter)(struct switchboard_leg *leg); /* sets the deadlines */
+} rules[] = {
+	[SWITCHBOARD_IDLE] = { TO(WAITING), enter_idle },
+	[SWITCHBOARD_WAITING] = { TO(RESERVED) | TO(IDLE), enter_waiting },
+	[SWITCHBOARD_RESERVED] = { TO(WAITING) | TO(PAIRED) | TO(IDLE),
+	    enter_reserved },
+	[SWITCHBOARD_PAIRED] = { TO(IDLE), stop_pinging },
+};
+static_assert(N_ELEMS(rules) == SWITCHBOARD_STATE_COUNT, "a rule a state");
+
+/* The only writer of a leg's state. */
+static void switchboard_move(
+    struct switchboard_leg *leg, enum switchboard_state to)
+{
+	INVARIANT(rules[leg->state].next & 1U << to);
+	leg->state = to;
+	rules[to].enter(leg);
+}
+
+/* ---- the queue for a slot ---- */
+
+static void queue_add(struct switchboard *b, struct switchboard_leg *connector)
+{
+	TAILQ_INSERT_TAIL(&b->queue, connector, of_queue);
+	roster_add_turn(&b->roster, connector);
+	b->queue_moved = true;
+}
+
+static void queue_remove(
+    struct switchboard *b, struct switchboard_leg *connector)
+{
+	TAILQ_REMOVE(&b->queue, connector, of_queue);
+	roster_remove_turn(&b->roster, connector);
+	b->queue_moved = true;
+}
+
+/* Number the queue; the first ones are told at once, the others at their next
+ * PING (on_life). @all: not only those first ones. */
+static void number_queue(struct switchboard *b, bool all)
+{
+	struct switchboard_leg *c;
+	uint32_t position = 0;
+
+	TAILQ_FOREACH (c, &b->queue, of_queue) {
+		bool tell = ++position <= b->limits.positions_told;
+
+		if (!tell && !all)
+			break;
+		set_position(c, position, tell);
+		set_position(c->peer, position, tell);
+	}
+	b->positions_stale = !all;
+	if (all)
+		b->swept_ms = b->now_ms;
+}
+
+/* ---- pairing ---- */
+
+static size_t role_index(enum frame_role role)
+{
+	return role == FRAME_CONNECT;
+}
+
+/* The queue of its hall in which a leg without a peer stands. */
+static struct roster_legs *queue_of(const struct switchboard_leg *leg)
+{
+	size_t kind = (size_t)leg->proven << 1 | leg->require_proven;
+
+	return &leg->hall->waiting[role_index(leg->role)][kind];
+}
+
+static bool fits(
+    const struct switchboard_leg *a, const struct switchboard_leg *b)
+{
+	return (!a->require_proven || b->proven) &&
+	       (!b->require_proven || a->proven);
+}
+
+/* Proven ones first. Of listeners those that take proven connectors alone, so
+ * that the others stay for bare ones. Then whoever came first. */
+static bool preferred(
+    const struct switchboard_leg *a, const struct switchboard_leg *b)
+{
+	if (a->proven != b->proven)
+		return a->proven;
+	if (a->role == FRAME_LISTEN && a->require_proven != b->require_proven)
+		return a->require_proven;
+	return a->serial < b->serial;
+}
+
+static struct switchboard_leg *find_peer(const struct switchboard_leg *leg)
+{
+	struct roster_legs *queues = leg->hall->waiting[!role_index(leg->role)];
+	struct switchboard_leg *best = NULL;
+
+	for (size_t kind = 0; kind < ROSTER_KINDS; kind++) {
+		struct switchboard_leg *head = TAILQ_FIRST(&queues[kind]);
+
+		if (head && fits(leg, head) && (!best || preferred(head, best)))
+			best = head;
+	}
+	return best;
+}
+
+static void reserve(struct switchboard *b, struct switchboard_leg *one,
+    struct switchboard_leg *other)
+{
+	struct switchboard_leg *connector =
+	    one->role == FRAME_CONNECT ? one : other;
+
+	one->peer = other;
+	other->peer = one;
+	TAILQ_REMOVE(queue_of(one), one, of_class);
+	TAILQ_REMOVE(queue_of(other), other, of_class);
+	switchboard_move(one, SWITCHBOARD_RESERVED);
+	switchboard_move(other, SWITCHBOARD_RESERVED);
+	queue_add(b, connector);
+	set_position(one, (uint32_t)b->counts.queued, true);
+	set_position(other, (uint32_t)b->counts.queued, true);
+}
+
+/* @first: it waited before, and keeps its place. */
+static void begin_waiting(
+    struct switchboard *b, struct switchboard_leg *leg, bool first)
+{
+	struct switchboard_leg *peer;
+
+	switchboard_move(leg, SWITCHBOARD_WAITING);
+	set_position(leg, 0, true);
+	if (first)
+		TAILQ_INSERT_HEAD(queue_of(leg), leg, of_class);
+	else
+		TAILQ_INSERT_TAIL(queue_of(leg), leg, of_class);
+	peer = find_peer(leg);
+	if (peer)
+		reserve(b, leg, peer);
+}
+
+/* A reserved pair falls apart: @leg is going; its peer waits again. */
+static void split(struct switchboard *b, struct switchboard_leg *leg)
+{
+	struct switchboard_leg *peer = leg->peer;
+	struct switchboard_leg *connector =
+	    leg->role == FRAME_CONNECT ? leg : peer;
+
+	if (connector->granted)
+		roster_remove_pair(&b->roster, connector);
+	else
+		queue_remove(b, connector);
+	news_clear(connector, NEWS_PAIR);
+	leg->peer = peer->peer = NULL;
+	begin_waiting(b, peer, true);
+}
+
+/* The pair of @leg has ended. */
+static void end_pair(struct switchboard *b, struct switchboard_leg *leg)
+{
+	struct switchboard_leg *peer = leg->peer;
+	struct switchboard_leg *connector =
+	    leg->role == FRAME_CONNECT ? leg : peer;
+
+	roster_remove_pair(&b->roster, connector);
+	leg->peer = peer->peer = NULL;
+	switchboard_move(leg, SWITCHBOARD_IDLE);
+	switchboard_move(peer, SWITCHBOARD_IDLE);
+}
+
+static void detach(struct switchboard *b, struct switchboard_leg *leg)
+{
+	switch (leg->state) {
+	case SWITCHBOARD_WAITING:
+		TAILQ_REMOVE(queue_of(leg), leg, of_class);
+		break;
+	case SWITCHBOARD_RESERVED:
+		split(b, leg);
+		break;
+	case SWITCHBOARD_PAIRED:
+		end_pair(b, leg);
+		return;
+	case SWITCHBOARD_IDLE:
+	default:
+		return;
+	}
+	switchboard_move(leg, SWITCHBOARD_IDLE);
+	roster_remove(&b->roster, leg);
+}
+
+static void drop(struct switchboard *b, struct switchboard_leg *leg,
+    enum frame_error code, const char *text)
+{
+	detach(b, leg);
+	leg->code = code;
+	leg->text = text;
+	news_add(leg, NEWS_DROP);
+}
+
+/* End a pair from here; both legs hear of it by one action. */
+static void cut(struct switchboard *b, struct switchboard_leg *leg,
+    enum frame_error code, const char *text)
+{
+	struct switchboard_leg *connector =
+	    leg->role == FRAME_CONNECT ? leg : leg->peer;
+	struct switchboard_leg *listener = connector->peer;
+
+	end_pair(b, connector);
+	connector->peer = listener; /* until the action is given out */
+	listener->peer = connector;
+	connector->code = code;
+	connector->text = text;
+	news_add(connector, NEWS_CUT);
+}
+
+static void grant(struct switchboard *b, struct switchboard_leg *connector)
+{
+	queue_remove(b, connector);
+	roster_add_pair(&b->roster, connector);
+	news_clear(connector, NEWS_WAIT);
+	news_clear(connector->peer, NEWS_WAIT);
+	stop_pinging(connector);
+	stop_pinging(connector->peer);
+	news_add(connector, NEWS_PAIR);
+}
+
+/* The pair that must yield to @next: a source above its share has it, and that
+ * of @next is below. NULL: none. */
+static struct switchboard_leg *find_yielding(
+    const struct switchboard *b, const struct switchboard_leg *next)
+{
+	struct switchboard_leg *leg = roster_most_pairs(&b->roster);
+
+	if (!leg || leg->source->n_pairs <= b->limits.pairs_fair ||
+	    next->source->n_pairs >= b->limits.pairs_fair)
+		return NULL;
+	return leg->state == SWITCHBOARD_PAIRED ? leg : NULL;
+}
+
+static void settle(struct switchboard *b)
+{
+	struct switchboard_leg *next, *yields;
+
+	while ((next = roster_next(&b->roster))) {
+		if (b->counts.paired < b->limits.pairs) {
+			grant(b, next);
+			continue;
+		}
+		yields = find_yielding(b, next);
+		if (!yields)
+			break;
+		b->counts.yielded++;
+		cut(b, yields, FRAME_ERROR_SOURCE_BUSY,
+		    "the beacon is full and this source has the most pairs");
+	}
+	if (b->queue_moved)
+		number_queue(b, false);
+	b->queue_moved = false;
+}
+
+/* ---- limits on those who wait ---- */
+
+static bool hall_over(
+    const struct switchboard *b, const struct switchboard_leg *leg)
+{
+	return leg->hall->n_all[leg->proven] >
+	       (leg->proven ? b->limits.hall_proven : b->limits.hall_bare);
+}
+
+static bool board_over(const struct switchboard *b)
+{
+	return b->counts.listeners + b->counts.connectors > b->limits.waiting;
+}
+
+/* @leg is counted in already. At a limit the heaviest source's newest leg is
+ * dropped, and that may be @leg itself.
+ * Return: may it wait? */
+static bool make_room(struct switchboard *b, struct switchboard_leg *leg)
+{
+	struct switchboard_leg *goes = leg;
+	enum frame_error code = FRAME_ERROR_SOURCE_BUSY;
+	const char *text;
+
+	if (leg->source->n_bare > b->limits.source_bare && !leg->proven) {
+		text = "this source has too many bare legs waiting";
+	} else if (hall_over(b, leg)) {
+		goes = roster_hall_heaviest(leg);
+		code = FRAME_ERROR_HASH_BUSY;
+		text = "too many legs wait under this info hash";
+	} else if (board_over(b)) {
+		goes = roster_heaviest(&b->roster, leg);
+		text = "too many legs wait on this beacon";
+	} else {
+		return true;
+	}
+	drop(b, goes, code, text);
+	return goes != leg;
+}
+
+/* ---- what happens ---- */
+
+static struct switchboard_leg *leg_at(struct wheel_timer *t, size_t offset)
+{
+	return (void *)((char *)t - offset);
+}
+
+static void on_impatience(struct wheel_timer *t, uint64_t now_ms)
+{
+	struct switchboard_leg *leg =
+	    leg_at(t, offsetof(struct switchboard_leg, patience));
+
+	(void)now_ms;
+	drop(leg->board, leg, FRAME_ERROR_NO_PEER,
+	    "nobody listens under this info hash");
+}
+
+static void ping(struct switchboard *b, struct switchboard_leg *leg)
+{
+	if (leg->state == SWITCHBOARD_RESERVED && b->positions_stale &&
+	    b->now_ms - b->swept_ms >= SWEEP_MS)
+		number_queue(b, true);
+	set_position(leg, leg->position, true);
+	leg->opaque =
+	    (uint64_t)jitter(b, UINT32_MAX) << 32 | jitter(b, UINT32_MAX);
+	leg->pinged = true;
+	news_add(leg, NEWS_PING);
+	wheel_arm(b->wheel, &leg->life, b->now_ms + b->limits.pong_ms, on_life);
+}
+
+static void on_life(struct wheel_timer *t, uint64_t now_ms)
+{
+	struct switchboard_leg *leg =
+	    leg_at(t, offsetof(struct switchboard_leg, life));
+	static const char silent[] = "no PONG came in time";
+
+	(void)now_ms;
+	if (!leg->pinged)
+		ping(leg->board, leg);
+	else if (leg->state == SWITCHBOARD_PAIRED)
+		cut(leg->board, leg, FRAME_ERROR_TIMEOUT, silent);
+	else
+		drop(leg->board, leg, FRAME_ERROR_TIMEOUT, silent);
+}
+
+/* Time does not go back. */
+static void clock_set(struct switchboard *b, uint64_t now_ms)
+{
+	if (now_ms > b->now_ms)
+		b->now_ms = now_ms;
+}
+
+int switchboard_join(struct switchboard *b, struct switchboard_leg *leg,
+    const struct switchboard_hello *hello, uint64_t now_ms)
+{
+	int r;
+
+	INVARIANT(leg->state == SWITCHBOARD_IDLE && !leg->pending);
+	clock_set(b, now_ms);
+	leg->board = b;
+	leg->role = hello->role;
+	leg->proven = hello->proven;
+	leg->require_proven = hello->require_proven;
+	leg->joined_ms = b->now_ms;
+	leg->serial = b->serials++;
+	leg->told = NEVER_TOLD;
+	r = roster_add(&b->roster, leg, hello->hash, &hello->source);
+	if (r)
+		return r;
+	if ((b->counts.paired < b->limits.pairs && find_peer(leg)) ||
+	    make_room(b, leg))
+		begin_waiting(b, leg, false);
+	else
+		roster_remove(&b->roster, leg);
+	settle(b);
+	return 0;
+}
+
+void switchboard_leave(
+    struct switchboard *b, struct switchboard_leg *leg, uint64_t now_ms)
+{
+	clock_set(b, now_ms);
+	if (leg->state == SWITCHBOARD_IDLE && leg->peer) { /* a CUT pends */
+		news_clear(leg, 0xff);
+		news_clear(leg->peer, 0xff);
+		leg->peer = leg->peer->peer = NULL;
+	}
+	if (leg->pending & NEWS_DROP)
+		news_clear(leg, 0xff);
+	detach(b, leg);
+	settle(b);
+}
+
+int switchboard_pong(struct switchboard *b, struct switchboard_leg *leg,
+    const uint8_t opaque[FRAME_PING], uint64_t now_ms)
+{
+	uint8_t want[FRAME_PING];
+	struct wr w = wr_over(want, sizeof(want));
+
+	clock_set(b, now_ms);
+	wr_u64(&w, leg->opaque);
+	if (!switchboard_owes_pong(leg) ||
+	    memcmp(opaque, want, FRAME_PING) != 0)
+		return SWITCHBOARD_E_PONG;
+	if (leg->state == SWITCHBOARD_PAIRED) {
+		leg->pinged = false;
+		wheel_disarm(b->wheel, &leg->life);
+	} else {
+		arm_ping(leg);
+	}
+	return 0;
+}
+
+bool switchboard_owes_pong(const struct switchboard_leg *leg)
+{
+	return leg->pinged && !(leg->pending & NEWS_PING);
+}
+
+void switchboard_active(struct switchboard_leg *leg)
+{
+	struct switchboard_leg *connector =
+	    leg->role == FRAME_CONNECT ? leg : leg->peer;
+
+	if (leg->state != SWITCHBOARD_PAIRED)
+		return;
+	roster_touch(connector);
+}
+
+void switchboard_tick(struct switchboard *b, uint64_t now_ms)
+{
+	clock_set(b, now_ms);
+	wheel_advance(b->wheel, b->now_ms);
+	settle(b);
+}
+
+uint64_t switchboard_due(const struct switchboard *b)
+{
+	return wheel_next(b->wheel);
+}
+
+/* The listener and its connector leave the hall together. */
+static void give_pair(struct switchboard *b, struct switchboard_leg *connector)
+{
+	struct switchboard_leg *listener = connector->peer;
+
+	switchboard_move(listener, SWITCHBOARD_PAIRED);
+	switchboard_move(connector, SWITCHBOARD_PAIRED);
+	roster_remove(&b->roster, listener);
+	roster_remove(&b->roster, connector);
+	b->counts.pairs_total++;
+	b->counts.connector_wait_ms += b->now_ms - connector->joined_ms;
+}
+
+static uint32_t retry_after(struct switchboard *b, enum frame_error code)
+{
+	uint32_t ms = b->limits.retry_busy_ms;
+
+	if (code == FRAME_ERROR_TIMEOUT)
+		return 0;
+	if (code == FRAME_ERROR_NO_PEER)
+		ms = b->limits.retry_peer_ms;
+	return ms + jitter(b, ms);
+}
+
+/* The first of what is pending; the rest follows with the next calls. */
+static uint8_t take_first(struct switchboard_leg *leg)
+{
+	static const uint8_t order[] = { NEWS_DROP, NEWS_CUT, NEWS_PAIR,
+		NEWS_WAIT, NEWS_PING };
+	size_t i = 0;
+
+	while (!(leg->pending & order[i]))
+		i++;
+	news_clear(leg, order[i]);
+	return order[i];
+}
+
+static void fill_two(struct switchboard_action *out, enum switchboard_what what)
+{
+	out->what = what;
+	out->peer = out->leg;
+	out->leg = out->peer->peer;
+}
+
+bool switchboard_next(struct switchboard *b, struct switchboard_action *out)
+{
+	struct switchboard_leg *leg = TAILQ_FIRST(&b->news);
+	struct wr w = wr_over(out->opaque, sizeof(out->opaque));
+
+	if (!leg)
+		return false;
+	*out = (struct switchboard_action){ .leg = leg };
+	switch (take_first(leg)) {
+	case NEWS_DROP:
+		out->what = SWITCHBOARD_DROP;
+		out->retry_ms = retry_after(b, leg->code);
+		break;
+	case NEWS_CUT:
+		fill_two(out, SWITCHBOARD_CUT);
+		leg->peer = leg->peer->peer = NULL;
+		break;
+	case NEWS_PAIR:
+		fill_two(out, SWITCHBOARD_PAIR);
+		give_pair(b, leg);
+		break;
+	case NEWS_WAIT:
+		out->what = SWITCHBOARD_WAIT;
+		out->position = leg->told = leg->position;
+		break;
+	default:
+		out->what = SWITCHBOARD_PING;
+		wr_u64(&w, leg->opaque);
+		break;
+	}
+	out->code = leg->code;
+	out->text = leg->text;
+	return true;
+}
+
+int switchboard_new(struct switchboard **out,
+    const struct switchboard_limits *limits, uint64_t now_ms, uint64_t seed)
+{
+	struct switchboard *b = calloc(1, sizeof(*b));
+
+	INVARIANT(limits->pairs_fair);
+	if (!b || wheel_new(&b->wheel, now_ms)) {
+		free(b);
+		return -ENOMEM;
+	}
+	b->limits = *limits;
+	b->now_ms = now_ms;
+	b->seed = seed;
+	roster_init(&b->roster, limits->waiting, limits->pairs, &b->counts);
+	TAILQ_INIT(&b->queue);
+	TAILQ_INIT(&b->news);
+	*out = b;
+	return 0;
+}
+
+void switchboard_free(struct switchboard *b)
+{
+	if (!b)
+		return;
+	INVARIANT(!b->counts.sources && TAILQ_EMPTY(&b->news));
+	wheel_free(b->wheel);
+	free(b);
+}
+
+const struct switchboard_counts *switchboard_counts(const struct switchboard *b)
+{
+	return &b->counts;
+}
