@@ -1,8 +1,9 @@
 /* net/dial.h: from "host:port" to a TCP leg.
  *
- * Names are resolved by c-ares on the loop (so that a static binary needs no
- * NSS), /etc/hosts included; the addresses are tried in turn, IPv6 and IPv4
- * interleaved, each for a share of the deadline.
+ * Names are resolved on the loop (net/resolve.h, so that a static binary needs
+ * no NSS). The addresses are tried in turn, IPv6 and IPv4 interleaved: each has
+ * a head start of 250 ms before the next one is tried beside it (RFC 8305); one
+ * that fails makes room at once. The first that is connected wins.
  */
 #pragma once
 #include "base/err.h"
@@ -16,11 +17,13 @@ struct dial;
  * from the loop. */
 typedef void (*dial_fn)(void *ctx, struct leg *leg, const struct fault *fault);
 
-/** dial_open() - begin; @target as for address_parse(), with a host
+/** dial_open() - begin; @target as for address_parse(), with a host and a port
  * @ms: for everything together. @out: valid until @fn is called.
- * Return: 0; -EINVAL with @fault; -ENOMEM. */
-MUST_USE int dial_open(struct dial **out, struct loop *loop,
-    const char *target, unsigned ms, dial_fn fn, void *ctx,
-    struct fault *fault);
+ * Return: 0; -EINVAL, -EIO with @fault; -ENOMEM. */
+MUST_USE int dial_open(struct dial **out, struct loop *loop, const char *target,
+    unsigned ms, dial_fn fn, void *ctx, struct fault *fault);
+/** dial_name_servers() - (tests) ask these, as resolve_config.servers, in place
+ * of the system's; right after dial_open() */
+MUST_USE int dial_name_servers(struct dial *d, const char *servers);
 /** dial_cancel() - @fn is not called; NULL is fine */
 void dial_cancel(struct dial *d);
