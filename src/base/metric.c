@@ -42,30 +42,39 @@ static bool is_first(
 	return true;
 }
 
-static void print_sample(FILE *to, const struct metric_row *row)
+/* Each of these says whether all was written. The stream's own error flag does
+ * not: glibc leaves it unset when a memory stream cannot grow. (And when it
+ * cannot be trimmed at the end, fclose() succeeds and there is no text.) */
+static bool print_sample(FILE *to, const struct metric_row *row)
 {
 	uint64_t value = row->value ? *row->value : row->read(row->ctx);
 
 	if (row->labels)
-		fprintf(
-		    to, "%s{%s} %" PRIu64 "\n", row->name, row->labels, value);
-	else
-		fprintf(to, "%s %" PRIu64 "\n", row->name, value);
+		return fprintf(to, "%s{%s} %" PRIu64 "\n", row->name,
+			   row->labels, value) > 0;
+	return fprintf(to, "%s %" PRIu64 "\n", row->name, value) > 0;
+}
+
+static bool print_heading(FILE *to, const struct metric_row *row)
+{
+	const char *kind = row->kind == METRIC_COUNTER ? "counter" : "gauge";
+
+	if (row->help &&
+	    fprintf(to, "# HELP %s %s\n", row->name, row->help) < 0)
+		return false;
+	return fprintf(to, "# TYPE %s %s\n", row->name, kind) > 0;
 }
 
 /* The heading, and every sample from @p on that has this name. */
-static void print_family(FILE *to, struct place p)
+static bool print_family(FILE *to, struct place p)
 {
 	const struct metric_row *row = row_at(&p);
-	bool more = true;
+	bool good = print_heading(to, row);
 
-	if (row->help)
-		fprintf(to, "# HELP %s %s\n", row->name, row->help);
-	fprintf(to, "# TYPE %s %s\n", row->name,
-	    row->kind == METRIC_COUNTER ? "counter" : "gauge");
-	for (; more; more = step(&p))
+	for (bool more = true; good && more; more = step(&p))
 		if (!strcmp(row_at(&p)->name, row->name))
-			print_sample(to, row_at(&p));
+			good = print_sample(to, row_at(&p));
+	return good;
 }
 
 void metric_add(struct metric_registry *reg, struct metric_table *table)
@@ -84,15 +93,14 @@ int metric_print(const struct metric_registry *reg, char **out, size_t *n)
 	char *text = NULL;
 	size_t size = 0;
 	FILE *to = open_memstream(&text, &size);
-	bool bad;
+	bool good = true;
 
 	if (!to)
 		return -ENOMEM;
-	for (bool more = settle(&p); more; more = step(&p))
+	for (bool more = settle(&p); good && more; more = step(&p))
 		if (is_first(reg, row_at(&p)))
-			print_family(to, p);
-	bad = ferror(to);
-	if (fclose(to) || bad) {
+			good = print_family(to, p);
+	if (fclose(to) || !good || !text) {
 		free(text);
 		return -ENOMEM;
 	}
