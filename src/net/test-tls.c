@@ -1,0 +1,162 @@
+#include "net/test-tls-support.h"
+
+/* What a session that is open tells, and that it holds nothing while idle. */
+static void both_ends_open(void **state)
+{
+	struct pair p = { .server.keeps_open = true,
+		.client.keeps_open = true };
+	uint8_t one[32], two[32];
+
+	(void)state;
+	pair_open(&p, server_config(), client_config(), WIDE);
+	assert_int_equal(leg_state(p.server.leg), LEG_OPENING);
+	assert_int_equal(tls_leg_export(p.server.leg, "x", one), -EPROTO);
+	TURN_UNTIL(end_open(&p.server) && end_open(&p.client), (void)0);
+
+	assert_true(tls_leg_is(p.server.leg));
+	assert_false(tls_leg_is(p.wire));
+	assert_ptr_equal(leg_lower(p.server.leg), p.wire);
+	assert_string_equal(leg_source(p.server.leg), "memory");
+	assert_string_equal(tls_leg_alpn(p.server.leg), "test/1");
+	assert_string_equal(tls_leg_alpn(p.client.leg), "test/1");
+	assert_null(tls_leg_peer(p.server.leg));
+	assert_int_equal(
+	    X509_cmp(tls_leg_peer(p.client.leg), server_id->leaf), 0);
+	assert_int_equal(tls_leg_export(p.server.leg, "label", one), 0);
+	assert_int_equal(tls_leg_export(p.client.leg, "label", two), 0);
+	assert_memory_equal(one, two, sizeof(one));
+	assert_int_equal(tls_leg_export(p.client.leg, "other", two), 0);
+	assert_memory_not_equal(one, two, sizeof(one));
+	assert_string_equal(leg_fault(p.client.leg)->text, "");
+	for (int i = 0; i < 8; i++)
+		loop_turn(loop);
+	assert_int_equal(pool_lent(loop_pool(loop)), 0);
+	pair_free(&p);
+}
+
+static void nobody_is_called_while_nothing_happens(void **state)
+{
+	struct pair p = { .server.keeps_open = true,
+		.client.keeps_open = true };
+	int before;
+
+	(void)state;
+	pair_open(&p, server_config(), client_config(), WIDE);
+	TURN_UNTIL(end_open(&p.server) && end_open(&p.client), (void)0);
+	for (int i = 0; i < 8; i++)
+		loop_turn(loop);
+	before = p.server.calls + p.client.calls;
+	for (int i = 0; i < 50; i++)
+		loop_turn(loop);
+	assert_int_equal(p.server.calls + p.client.calls, before);
+	pair_free(&p);
+}
+
+static const struct {
+	const char *label;
+	size_t up, down, capacity, chop, read_most;
+} transfers[] = {
+	{ "nothing at all", 0, 0, WIDE, 0, 0 },
+	{ "one byte up", 1, 0, WIDE, 0, 0 },
+	{ "one byte down", 0, 1, WIDE, 0, 0 },
+	{ "a record", 16384, 16384, WIDE, 0, 0 },
+	{ "a record and a byte", 16385, 16385, WIDE, 0, 0 },
+	{ "a block", 65536, 65536, WIDE, 0, 0 },
+	{ "a lot, both ways", 3000000, 2000000, WIDE, 0, 0 },
+	{ "one byte a read", 40000, 10, WIDE, 0, 1 },
+	{ "a pipe of one byte", 1000, 1000, 1, 0, 0 },
+	{ "a narrow pipe", 100000, 100000, 7, 0, 0 },
+	{ "chopped to one byte", 20000, 20000, WIDE, 1, 0 },
+	{ "chopped finely", 200000, 200000, WIDE, 40, 0 },
+	{ "chopped about a record", 900000, 900000, 40000, 20000, 0 },
+	{ "chopped, with odd reads", 300000, 300000, 5000, 3000, 777 },
+};
+
+static void bytes_arrive_as_they_were_sent(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(transfers); i++)
+		for (uint32_t seed = 1; seed <= 3; seed++) {
+			struct pair p = {
+				.client.to_send = transfers[i].up,
+				.server.to_send = transfers[i].down,
+				.client.read_most = transfers[i].read_most,
+				.server.read_most = transfers[i].read_most,
+			};
+
+			pair_open(&p, server_config(), client_config(),
+			    transfers[i].capacity);
+			memleg_chop(p.wire, transfers[i].chop, seed);
+			TEST_UNTIL(loop, p.server.ended && p.client.ended);
+			if (p.server.got != transfers[i].up ||
+			    p.client.got != transfers[i].down ||
+			    p.server.gone || p.client.gone)
+				fail_msg("%s: %zu %zu", transfers[i].label,
+				    p.server.got, p.client.got);
+			assert_int_equal(pool_lent(loop_pool(loop)), 0);
+			pair_free(&p);
+		}
+}
+
+/* One side ends first; the other goes on for as long as it likes. */
+static void each_direction_ends_on_its_own(void **state)
+{
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		struct pair p = { .server.keeps_open = true,
+			.client.keeps_open = true };
+		struct end *early = first ? &p.server : &p.client;
+		struct end *late = first ? &p.client : &p.server;
+		char byte;
+
+		pair_open(&p, server_config(), client_config(), WIDE);
+		TURN_UNTIL(end_open(early) && end_open(late), (void)0);
+		leg_finish(early->leg);
+		leg_finish(early->leg);
+		assert_int_equal(leg_write(early->leg, "x", 1), -EPIPE);
+		TURN_UNTIL(late->ended, (void)0);
+		assert_int_equal(leg_read(late->leg, &byte, 1), 0);
+
+		late->to_send = 100000;
+		leg_want(late->leg, LEG_WRITE);
+		TURN_UNTIL(early->got == 100000, (void)0);
+		assert_false(early->ended);
+		leg_finish(late->leg);
+		TURN_UNTIL(early->ended, (void)0);
+		assert_false(early->gone || late->gone);
+		pair_free(&p);
+	}
+}
+
+/* The owner closes right after its last write: all of it arrives, and the end
+ * as an end. */
+static void a_close_delivers_what_was_written(void **state)
+{
+	struct pair p = { .client.keeps_open = true,
+		.server.keeps_open = true };
+	char words[40000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words); i++)
+		words[i] = (char)pattern(i);
+	pair_open(&p, server_config(), client_config(), 100);
+	TURN_UNTIL(end_open(&p.server) && end_open(&p.client), (void)0);
+	assert_int_equal(
+	    leg_write(p.client.leg, words, sizeof(words)), sizeof(words));
+	leg_close(STEAL(p.client.leg));
+	TURN_UNTIL(p.server.ended, (void)0);
+	assert_int_equal(p.server.got, sizeof(words));
+	pair_free(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_ends_open),
+		cmocka_unit_test(nobody_is_called_while_nothing_happens),
+		cmocka_unit_test(bytes_arrive_as_they_were_sent),
+		cmocka_unit_test(each_direction_ends_on_its_own),
+		cmocka_unit_test(a_close_delivers_what_was_written),
+	};
+	return cmocka_run_group_tests(tests, tls_setup, tls_teardown);
+}

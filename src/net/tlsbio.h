@@ -1,0 +1,37 @@
+/* net/tlsbio.h: ciphertext on its way between OpenSSL and the leg below; inner
+ * part of net/tls.h.
+ *
+ * A BIO of our own that reads and writes the leg through pooled blocks, so that
+ * several records cost one system call, and an idle session holds no buffer.
+ */
+#pragma once
+#include "net/leg.h"
+#include <openssl/bio.h>
+
+struct pool_block;
+
+struct tlsbio {
+	struct leg *lower;
+	struct pool_block *in;	/* from the peer; SSL has not read it yet */
+	struct pool_block *out; /* from SSL; the leg below has not taken it */
+	int read_error;		/* -errno that the leg below gave, */
+	int write_error;	/* either way */
+	bool ended;		/* nothing comes after what is in `in` */
+	bool dry;		/* the leg below had nothing when last asked */
+	bool shut; /* our way out has ended: what SSL writes goes nowhere */
+};
+
+/** tlsbio_method() - for BIO_new(); a BIO's data is its struct tlsbio
+ * Return: NULL without memory; the caller frees with BIO_meth_free(). */
+BIO_METHOD *tlsbio_method(void);
+void tlsbio_deinit(struct tlsbio *b);
+/** tlsbio_flush() - hand what SSL has written to the leg below
+ * Return: 0: all of it; -EAGAIN: the leg takes no more now; other -errno: the
+ * leg has failed, now or before; the rest is dropped. */
+MUST_USE int tlsbio_flush(struct tlsbio *b);
+static inline bool tlsbio_flushed(const struct tlsbio *b)
+{
+	return !b->out;
+}
+/** tlsbio_room() - bytes that SSL can write now without being turned away */
+size_t tlsbio_room(const struct tlsbio *b);
