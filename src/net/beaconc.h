@@ -27,7 +27,8 @@ struct beaconc_events {
 	/* registered; again when the position (held back by the cap) changes */
 	void (*waiting)(void *ctx, uint32_t position);
 	/* last call: the leg is the callee's; it carries the peer's bytes */
-	void (*paired)(void *ctx, struct leg *leg, const uint8_t pair[FRAME_ID]);
+	void (*paired)(
+	    void *ctx, struct leg *leg, const uint8_t pair[FRAME_ID]);
 	/* last call: @code is FRAME_ERROR_* from the beacon or 0; @retry_ms: at
 	 * least this long (clamped to 60 s), 0: no word on it */
 	void (*failed)(void *ctx, const struct fault *fault, unsigned code,

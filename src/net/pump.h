@@ -33,4 +33,5 @@ MUST_USE int pump_start(struct pump **out, struct leg *a, struct leg *b,
 void pump_stop(struct pump *p);
 /** pump_bytes() - so far, for gauges and least-active choice */
 uint64_t pump_bytes(const struct pump *p);
-uint64_t pump_last_active(const struct pump *p); /* loop_now() of the last byte */
+/** pump_last_active() - loop_now() of the last byte */
+uint64_t pump_last_active(const struct pump *p);

@@ -4,22 +4,22 @@
  * A route has targets and keeps legs coming. Two ways of keeping:
  *   ROUTE_EVERY  on every target always `count` legs on their way (the bridge:
  *                spare legs waiting at each beacon; or, by dial, `count` live)
- *   ROUTE_SOME   `count` legs in all, live or on their way, each on a target of
- *                its own, best first by rendezvous hashing of the info hash; the
- *                next target when one fails (the broker)
- * A target that fails rests: full-jitter back-off, 0.5 to 30 s, never less than
- * the retry-after that a beacon gave; reset only after 30 s of life. The owner
- * says route_ended() when a leg that it got has ended.
+ *   ROUTE_SOME   `count` legs in all, live or on their way, each on a target
+ *                of its own, best first by rendezvous hashing of the info
+ *                hash; the next target when one fails (the broker)
+ *
+ * A target that fails rests, with full-jitter back-off; net/routeplan.h has the
+ * numbers. The owner says route_ended() when a leg that it got has ended.
  */
 #pragma once
 #include "base/fault.h"
 #include "net/beaconc.h"
 #include "net/leg.h"
+#include "net/routeplan.h"
 
 struct route;
 
 enum route_kind { ROUTE_DIAL, ROUTE_ACCEPT, ROUTE_BEACON };
-enum route_keep { ROUTE_EVERY, ROUTE_SOME };
 
 struct route_config {
 	enum route_kind kind;
@@ -29,10 +29,10 @@ struct route_config {
 				       address */
 	size_t n_targets;	    /* at most ROUTE_TARGETS_MAX */
 	struct beaconc_config beacon; /* ROUTE_BEACON; target is filled in */
-	unsigned bare_spares; /* ROUTE_EVERY: of `count`, so many do not ask for
-				 a proven peer; refilled 10 times a minute */
+	unsigned bare_spares; /* ROUTE_EVERY and ROUTE_BEACON: of `count`, so
+				 many do not ask for a proven peer; refilled at
+				 most 10 times a minute */
 };
-enum { ROUTE_TARGETS_MAX = 16 };
 
 struct route_events {
 	/* a leg, the callee's; @target: index, for route_ended() */
@@ -49,10 +49,9 @@ MUST_USE int route_open(struct route **out, struct loop *loop,
     void *ctx, struct fault *fault);
 /** route_close() - legs on their way are dropped; legs handed out are not */
 void route_close(struct route *r);
-/** route_ended() - a leg from @target has ended; @lived_ms decides on back-off;
- * @failed: it never became useful (the tunnel was refused) */
-void route_ended(
-    struct route *r, unsigned target, uint64_t lived_ms, bool failed);
+/** route_ended() - a leg from @target has ended; @lived_ms, for which it was of
+ * use (0: the tunnel was refused), decides on back-off */
+void route_ended(struct route *r, unsigned target, uint64_t lived_ms);
 
 /* For status pages. */
 struct route_state {

@@ -25,8 +25,8 @@ struct tunnel;
 struct tunnel_events {
 	void (*up)(void *ctx, struct tunnel *t);
 	/* last call; the struct is freed after it. @fault: why; @was_up */
-	void (*gone)(
-	    void *ctx, struct tunnel *t, const struct fault *fault, bool was_up);
+	void (*gone)(void *ctx, struct tunnel *t, const struct fault *fault,
+	    bool was_up);
 };
 
 /** tunnel_context() - the TLS context of tunnels, for either end
