@@ -22,9 +22,15 @@
 
 /* ---- memory ------------------------------------------------------------- */
 
+/* jansson 2.14 does not look whether the buffer of its lexer could grow, and
+ * then reads and writes past its end. So a process that has no memory for JSON
+ * ends here, before its heap is harmed. */
 static void *json_take(size_t n)
 {
-	return malloc(n);
+	void *memory = malloc(n);
+
+	INVARIANT(memory);
+	return memory;
 }
 
 static void json_give(void *p)

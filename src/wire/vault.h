@@ -21,7 +21,8 @@ enum {
 	VAULT_TIME_MOST = 40, /* an RFC 3339 time as the store writes it */
 };
 
-/** vault_wipe_json() - from now on jansson's memory is wiped when it is freed
+/** vault_wipe_json() - from now on jansson's memory is wiped when it is freed,
+ * and a process that has none for jansson ends, since jansson cannot bear that
  */
 void vault_wipe_json(void);
 
