@@ -23,6 +23,9 @@ struct fail_scenario {
 void fail_begin(void);
 void fail_end(void);
 
+/** fail_exempt_malloc() - never fails; for a library that takes an allocator */
+void *fail_exempt_malloc(size_t n);
+
 /** fail_sweep() - all runs of all scenarios, as TAP on standard output
  * Return: what main() returns. */
 MUST_USE int fail_sweep(const struct fail_scenario *scenarios, size_t n);

@@ -1,0 +1,322 @@
+/* The sweep over src/wire. frame, proof and vaultpath never allocate.
+ *
+ * jansson's own allocations are left out: it does not survive every failure of
+ * them, so programs end when it has no memory (vault_wipe_json()). */
+#include "failalloc.h"
+#include "wire/http1.h"
+#include "wire/vault.h"
+#include <jansson.h>
+
+/* ---- vault: requests ---------------------------------------------------- */
+
+#define BODY(text) (text), sizeof(text) - 1
+
+static int finish_call(struct vault_call *c, int r)
+{
+	INVARIANT(r || c->method);
+	vault_call_clear(c);
+	return r;
+}
+
+static int run_call_login(void)
+{
+	struct vault_call c = { .method = NULL };
+	struct secret *jwt;
+	int r;
+
+	INVARIANT(!secret_from(&jwt, "a.b.c", 5));
+	fail_begin();
+	r = vault_call_login(&c, "jwt", "app", jwt);
+	fail_end();
+	secret_free(jwt);
+	return finish_call(&c, r);
+}
+
+static int run_call_renew_self(void)
+{
+	struct vault_call c = { .method = NULL };
+	int r;
+
+	fail_begin();
+	r = vault_call_renew_self(&c, 60);
+	fail_end();
+	return finish_call(&c, r);
+}
+
+static int run_call_revoke_self(void)
+{
+	struct vault_call c = { .method = NULL };
+	int r;
+
+	fail_begin();
+	r = vault_call_revoke_self(&c);
+	fail_end();
+	return finish_call(&c, r);
+}
+
+static int run_call_lease_renew(void)
+{
+	struct vault_call c = { .method = NULL };
+	int r;
+
+	fail_begin();
+	r = vault_call_lease_renew(&c, "database/creds/x/1", 60);
+	fail_end();
+	return finish_call(&c, r);
+}
+
+static int run_copy_login(void)
+{
+	struct vault_call c = { .method = NULL };
+	int r;
+
+	fail_begin();
+	r = vault_copy_login(
+	    &c, "jwt", BODY("{\"role\":\"app\",\"jwt\":\"a.b.c\"}"));
+	fail_end();
+	return finish_call(&c, r);
+}
+
+static int run_copy_renew(void)
+{
+	struct vault_call c = { .method = NULL };
+	int r;
+
+	fail_begin();
+	r = vault_copy_renew(&c, BODY("{\"increment\":\"15m\"}"));
+	fail_end();
+	return finish_call(&c, r);
+}
+
+static int run_copy_lease(void)
+{
+	struct vault_call c = { .method = NULL };
+	int r;
+
+	fail_begin();
+	r = vault_copy_lease(
+	    &c, BODY("{\"lease_id\":\"db/x/1\",\"increment\":900}"));
+	fail_end();
+	return finish_call(&c, r);
+}
+
+/* ---- vault: answers ----------------------------------------------------- */
+
+static int run_read_auth(void)
+{
+	struct vault_auth a = { .token = NULL };
+	int r;
+
+	fail_begin();
+	r = vault_read_auth(
+	    &a, BODY("{\"auth\":{\"client_token\":\"hvs.x\","
+		     "\"lease_duration\":60,\"renewable\":true}}"));
+	fail_end();
+	INVARIANT(!r == !!a.token);
+	vault_auth_clear(&a);
+	return r;
+}
+
+static int run_read_secret(void)
+{
+	struct vault_secret s = { .fields = NULL };
+	int r;
+
+	fail_begin();
+	r = vault_read_secret(
+	    &s, BODY("{\"data\":{\"data\":{\"a\":\"b\",\"c\":7,\"d\":1.5,"
+		     "\"e\":{\"f\":[true]}},\"metadata\":{\"version\":3,"
+		     "\"created_time\":\"2026-11-21T10:00:00Z\"}},"
+		     "\"lease_id\":\"x\",\"lease_duration\":0}"));
+	fail_end();
+	INVARIANT(r || (s.n_fields == 4 && s.version == 3));
+	vault_secret_clear(&s);
+	return r;
+}
+
+/* ---- http: a whole exchange --------------------------------------------- */
+
+struct end {
+	struct http_machine *machine;
+	int result; /* the first failure of a verb */
+	bool done;  /* the answer has come */
+};
+
+static void fail(struct end *e, int r)
+{
+	if (!e->result)
+		e->result = r;
+}
+
+static void server_answer(struct end *e, uint32_t stream)
+{
+	const struct http_field field = { "x-name", "value" };
+	const struct http_head head = {
+		.status = 200, .length = -1, .fields = &field, .n_fields = 1
+	};
+	int r = http_respond(e->machine, stream, &head, false);
+	ssize_t n = r ? r : http_write(e->machine, stream, "answer", 6);
+
+	if (n < 0)
+		fail(e, (int)n);
+	if (n == 6)
+		http_finish(e->machine, stream);
+}
+
+static void on_head(
+    void *ctx, uint32_t stream, const struct http_head *head, bool ended)
+{
+	(void)ctx;
+	(void)stream;
+	(void)head;
+	(void)ended;
+}
+
+static void on_body(void *ctx, uint32_t stream, const void *bytes, size_t n)
+{
+	struct end *e = ctx;
+
+	(void)bytes;
+	http_credit(e->machine, stream, n);
+}
+
+static void on_server_end(void *ctx, uint32_t stream)
+{
+	server_answer(ctx, stream);
+}
+
+static void on_client_end(void *ctx, uint32_t stream)
+{
+	struct end *e = ctx;
+
+	(void)stream;
+	e->done = true;
+}
+
+static void on_reset(void *ctx, uint32_t stream, enum http_why why)
+{
+	(void)stream;
+	(void)why;
+	fail(ctx, -ENOMEM); /* nothing else resets here */
+}
+
+static void on_room(void *ctx, uint32_t stream)
+{
+	(void)ctx;
+	(void)stream;
+}
+
+static const struct http_listener server_listener = { on_head, on_body,
+	on_server_end, on_reset, on_room };
+static const struct http_listener client_listener = { on_head, on_body,
+	on_client_end, on_reset, on_room };
+
+typedef int (*make_machine)(
+    struct http_machine **, const struct http_options *);
+
+static int make_end(
+    struct end *e, make_machine make, enum http_end which, struct pool *pool)
+{
+	const struct http_options options = { .end = which,
+		.listener =
+		    which == HTTP_SERVER ? &server_listener : &client_listener,
+		.ctx = e,
+		.pool = pool,
+		.scheme = "https" };
+
+	return make(&e->machine, &options);
+}
+
+static int ask(struct end *client)
+{
+	const struct http_field field = { "authorization", "Bearer hvs.x" };
+	const struct http_head head = { .method = "POST",
+		.authority = "store",
+		.target = "/v1/secret/data/a",
+		.length = 8,
+		.fields = &field,
+		.n_fields = 1 };
+	uint32_t stream;
+	ssize_t n = http_request(client->machine, &head, false, &stream);
+
+	if (!n)
+		n = http_write(client->machine, stream, "question", 8);
+	if (n < 0)
+		return (int)n;
+	http_finish(client->machine, stream);
+	return 0;
+}
+
+/* Carry bytes one way. Return: how many; -ENOMEM. */
+static ssize_t carry(struct end *from, struct end *to)
+{
+	char bytes[4096];
+	ssize_t n = http_pull(from->machine, bytes, sizeof(bytes));
+	int r = n > 0 ? http_feed(to->machine, bytes, (size_t)n) : 0;
+
+	if (!r && from->result)
+		r = from->result;
+	if (!r && to->result)
+		r = to->result;
+	return r ? r : n;
+}
+
+static int exchange(struct end *client, struct end *server)
+{
+	int r = ask(client);
+
+	while (!r && !client->done) {
+		ssize_t out = carry(client, server);
+		ssize_t back = out < 0 ? out : carry(server, client);
+
+		if (back < 0)
+			r = (int)back;
+		else if (!out && !back)
+			r = -EPROTO; /* it stands still */
+	}
+	return r;
+}
+
+static int run_exchange(make_machine make)
+{
+	struct end client = { .machine = NULL }, server = { .machine = NULL };
+	struct pool *pool;
+	int r;
+
+	INVARIANT(!pool_new(&pool, 512, 0));
+	fail_begin();
+	r = make_end(&client, make, HTTP_CLIENT, pool);
+	if (!r)
+		r = make_end(&server, make, HTTP_SERVER, pool);
+	if (!r)
+		r = exchange(&client, &server);
+	fail_end();
+	http_free(client.machine);
+	http_free(server.machine);
+	pool_free(pool); /* which checks that no block is out */
+	return r;
+}
+
+static int run_http1(void)
+{
+	return run_exchange(http1_new);
+}
+
+static const struct fail_scenario scenarios[] = {
+	{ "vault_call_login", run_call_login, false },
+	{ "vault_call_renew_self", run_call_renew_self, false },
+	{ "vault_call_revoke_self", run_call_revoke_self, false },
+	{ "vault_call_lease_renew", run_call_lease_renew, false },
+	{ "vault_copy_login", run_copy_login, false },
+	{ "vault_copy_renew", run_copy_renew, false },
+	{ "vault_copy_lease", run_copy_lease, false },
+	{ "vault_read_auth", run_read_auth, false },
+	{ "vault_read_secret", run_read_secret, false },
+	{ "an HTTP/1.1 exchange", run_http1, false },
+};
+
+int main(void)
+{
+	json_set_alloc_funcs(fail_exempt_malloc, free);
+	return fail_sweep(scenarios, N_ELEMS(scenarios));
+}
