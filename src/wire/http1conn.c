@@ -66,7 +66,7 @@ void http1_cut_and_tell(struct http1 *h, enum http_why why)
 		http_tell_reset(&h->machine, h->stream, why);
 }
 
-static void answer_refused(struct http1 *h, const struct http1_refusal *refusal)
+static void answer_refused(struct http1 *h, const struct http_refusal *refusal)
 {
 	const struct http_field type = { "content-type", "text/plain" };
 	char text[120];
@@ -81,7 +81,7 @@ static void answer_refused(struct http1 *h, const struct http1_refusal *refusal)
 		h->machine.broken = true;
 }
 
-void http1_refuse(struct http1 *h, const struct http1_refusal *refusal)
+void http1_refuse(struct http1 *h, const struct http_refusal *refusal)
 {
 	enum http_why why =
 	    http_refused(&h->machine, refusal->limit, refusal->text);

@@ -39,10 +39,10 @@ struct http1 {
 	llhttp_t parser;
 	struct http1_scan scan;
 	struct http_gather gather;
-	const struct http1_refusal *refusal; /* said by a callback of llhttp */
-	bool no_memory;			     /* likewise */
-	bool value_begun;		     /* of the field being gathered */
-	bool until_close;		     /* its body has no other end */
+	const struct http_refusal *refusal; /* said by a callback of llhttp */
+	bool no_memory;			    /* likewise */
+	bool value_begun;		    /* of the field being gathered */
+	bool until_close;		    /* its body has no other end */
 	unsigned interim;
 
 	/* the exchange */
@@ -71,7 +71,7 @@ void http1_cut(struct http1 *h);
 void http1_cut_and_tell(struct http1 *h, enum http_why why);
 /** http1_refuse() - the peer broke a rule: answer it if an answer is due and
  * has not begun, then cut and tell */
-void http1_refuse(struct http1 *h, const struct http1_refusal *refusal);
+void http1_refuse(struct http1 *h, const struct http_refusal *refusal);
 /** http1_settle() - if both messages are whole: the next exchange, or the end
  */
 void http1_settle(struct http1 *h);

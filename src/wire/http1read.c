@@ -3,17 +3,10 @@
 
 /* Heads, bodies and tunnels as they come; the theory is in http1.c. */
 
-static const struct http1_refusal gather_refusals[] = {
-	[HTTP_GATHER_E_FIELDS] = { 431, HTTP_LIMIT_FIELDS, "too many fields" },
-	[HTTP_GATHER_E_HEAD] = { 431, HTTP_LIMIT_HEAD, HTTP1_SCAN_TOO_LARGE },
-	[HTTP_GATHER_E_TARGET] = { 414, HTTP_LIMIT_TARGET,
-	    "too long a target" },
-};
-
 static int gathered(struct http1 *h, int r)
 {
 	if (r > 0)
-		h->refusal = &gather_refusals[r];
+		h->refusal = http_gather_refusal(r);
 	else if (r)
 		h->no_memory = true;
 	return r ? -1 : 0;
@@ -95,7 +88,7 @@ void http1_read_begin(struct http1 *h)
 
 static void refuse_text(struct http1 *h, int status, const char *text)
 {
-	const struct http1_refusal refusal = {
+	const struct http_refusal refusal = {
 		.status = status, .limit = HTTP_LIMIT_PROTOCOL, .text = text
 	};
 
@@ -126,7 +119,7 @@ static int parse(struct http1 *h, const char *bytes, size_t n, bool whole)
 static void refuse_scanned(struct http1 *h, const char *wrong)
 {
 	if (!strcmp(wrong, HTTP1_SCAN_TOO_LARGE))
-		http1_refuse(h, &gather_refusals[HTTP_GATHER_E_HEAD]);
+		http1_refuse(h, http_gather_refusal(HTTP_GATHER_E_HEAD));
 	else
 		refuse_text(h, 400, wrong);
 }
@@ -229,7 +222,7 @@ static bool version_known(struct http1 *h)
 }
 
 /* Its body comes next, or is whole already. */
-static void begin_body(struct http1 *h, const struct http1_framing *framing)
+static void begin_body(struct http1 *h, const struct http_framing *framing)
 {
 	http1_in_move(h, IN_BODY);
 	h->parser.upgrade = 0;
@@ -257,7 +250,7 @@ void http1_exchange_begin(struct http1 *h, const char *method)
 }
 
 static void tell_request(struct http1 *h, const struct http_head *head,
-    const struct http1_framing *framing)
+    const struct http_framing *framing)
 {
 	bool ended = !framing->chunked && framing->length <= 0;
 	uint32_t stream;
@@ -282,8 +275,8 @@ static void request_whole(struct http1 *h, struct http_gather *gather)
 	struct http_field fields[HTTP_FIELDS_MAX];
 	struct http_head head = { .fields = fields,
 		.n_fields = gather->n_fields };
-	struct http1_framing framing;
-	const struct http1_refusal *refusal;
+	struct http_framing framing;
+	const struct http_refusal *refusal;
 	const char *wrong;
 
 	head.method = llhttp_method_name((llhttp_method_t)h->parser.method);
@@ -298,7 +291,7 @@ static void request_whole(struct http1 *h, struct http_gather *gather)
 	}
 	http_gather_fields(gather, fields);
 	refusal =
-	    http1_framing_read(&framing, &head, fields, h->parser.http_minor);
+	    http_framing_read(&framing, &head, fields, h->parser.http_minor);
 	if (!refusal)
 		refusal = http1_target_read(&head, &framing,
 		    gather->text + gather->target, head.scheme);
@@ -314,9 +307,9 @@ static void request_whole(struct http1 *h, struct http_gather *gather)
 		tell_request(h, &head, &framing);
 }
 
-static void interim_whole(struct http1 *h, const struct http1_framing *framing)
+static void interim_whole(struct http1 *h, const struct http_framing *framing)
 {
-	static const struct http1_refusal endless = { 0, HTTP_LIMIT_INTERIM,
+	static const struct http_refusal endless = { 0, HTTP_LIMIT_INTERIM,
 		"too many interim responses" };
 
 	if (h->parser.status_code == 101)
@@ -338,7 +331,7 @@ static void tell_tunnel(struct http1 *h, const struct http_head *head)
 }
 
 static void tell_response(struct http1 *h, const struct http_head *head,
-    const struct http1_framing *framing)
+    const struct http_framing *framing)
 {
 	bool bodiless = h->head_only || http_is_bodiless(head->status);
 	bool ended = bodiless || (!framing->chunked && framing->length == 0);
@@ -365,8 +358,8 @@ static void response_whole(struct http1 *h, struct http_gather *gather)
 	struct http_head head = { .status = h->parser.status_code,
 		.fields = fields,
 		.n_fields = gather->n_fields };
-	struct http1_framing framing;
-	const struct http1_refusal *refusal;
+	struct http_framing framing;
+	const struct http_refusal *refusal;
 	const char *wrong;
 
 	if (!version_known(h))
@@ -378,7 +371,7 @@ static void response_whole(struct http1 *h, struct http_gather *gather)
 	}
 	http_gather_fields(gather, fields);
 	refusal =
-	    http1_framing_read(&framing, &head, fields, h->parser.http_minor);
+	    http_framing_read(&framing, &head, fields, h->parser.http_minor);
 	head.length = framing.chunked ? -1 : framing.length;
 	if (refusal)
 		http1_refuse(h, refusal);

@@ -110,6 +110,20 @@ int http_gather_value(struct http_gather *g, const void *bytes, size_t n)
 	return gather_counted(g, &g->values[g->n_fields - 1], bytes, n);
 }
 
+const struct http_refusal *http_gather_refusal(int code)
+{
+	static const struct http_refusal refusals[] = {
+		[HTTP_GATHER_E_FIELDS] = { 431, HTTP_LIMIT_FIELDS,
+		    "too many fields" },
+		[HTTP_GATHER_E_HEAD] = { 431, HTTP_LIMIT_HEAD,
+		    "too large a head" },
+		[HTTP_GATHER_E_TARGET] = { 414, HTTP_LIMIT_TARGET,
+		    "too long a target" },
+	};
+
+	return &refusals[code];
+}
+
 const char *http_gather_text(const struct http_gather *g, uint32_t part)
 {
 	return g->text ? g->text + part : "";

@@ -61,6 +61,38 @@ bool http_is_connection_field(const char *name);
  * Return: 0; -EINVAL. */
 MUST_USE int http_read_length(const char *text, int64_t *length);
 
+/* Why a peer is refused: what a server answers, what is counted and said. */
+struct http_refusal {
+	int status;
+	enum http_limit limit;
+	const char *text;
+};
+
+#define HTTP_REFUSAL(name, status_, text_)                                     \
+	static const struct http_refusal name = { .status = (status_),         \
+		.limit = HTTP_LIMIT_PROTOCOL,                                  \
+		.text = (text_) }
+
+/** http_gather_refusal() - for HTTP_GATHER_E_* */
+const struct http_refusal *http_gather_refusal(int code);
+
+struct http_framing {
+	const char *host; /* borrowed from the fields; NULL: none */
+	int64_t length;	  /* -1: none given */
+	bool old;	  /* HTTP/1.0 */
+	bool chunked;
+	bool close;    /* the peer will not use the connection further */
+	bool expected; /* waits for 100 Continue */
+};
+
+/** http_framing_read() - from the fields of @head, which is left with those
+ * that speak of the message
+ * @minor: of the HTTP version, 0 or 1
+ * @fields: the array behind head->fields
+ * Return: NULL; or why the peer is refused. */
+MUST_USE const struct http_refusal *http_framing_read(struct http_framing *out,
+    struct http_head *head, struct http_field *fields, int minor);
+
 /** http_head_check() - may this head be sent?
  * Return: 0; -EINVAL. */
 MUST_USE int http_head_check(
