@@ -131,6 +131,12 @@ static void arm_ping(struct switchboard_leg *leg)
 	    b->wheel, &leg->life, b->now_ms + ms - jitter(b, ms / 5), on_life);
 }
 
+/* Nothing is left to wait for: PAIR has been given out, or is about to be. */
+static bool has_slot(const struct switchboard_leg *leg)
+{
+	return leg->granted || (leg->peer && leg->peer->granted);
+}
+
 /* A PING that nobody has seen yet is taken back; one that was given out keeps
  * the deadline of its answer. */
 static void stop_pinging(struct switchboard_leg *leg)
@@ -571,7 +577,7 @@ int switchboard_pong(struct switchboard *b, struct switchboard_leg *leg,
 	if (!switchboard_owes_pong(leg) ||
 	    memcmp(opaque, want, FRAME_PING) != 0)
 		return SWITCHBOARD_E_PONG;
-	if (leg->state == SWITCHBOARD_PAIRED) {
+	if (has_slot(leg)) {
 		leg->pinged = false;
 		wheel_disarm(b->wheel, &leg->life);
 	} else {
@@ -681,8 +687,10 @@ bool switchboard_next(struct switchboard *b, struct switchboard_action *out)
 		wr_u64(&w, leg->opaque);
 		break;
 	}
-	out->code = leg->code;
-	out->text = leg->text;
+	if (out->what == SWITCHBOARD_DROP || out->what == SWITCHBOARD_CUT) {
+		out->code = leg->code;
+		out->text = leg->text;
+	}
 	return true;
 }
 

@@ -569,6 +569,22 @@ static void test_reserved_peer_is_replaced(void **state)
 	close_board(f);
 }
 
+/* Whoever falls back to waiting is not behind those who came later. */
+static void test_reserved_leg_keeps_its_place(void **state)
+{
+	struct fixture *f = open_full(&tiny);
+
+	(void)state;
+	LISTEN(f, 'e', 1, 9);
+	CONNECT(f, 'f', 1, 3);
+	LISTEN(f, 'g', 1, 9);
+	leave(f, 'f');
+	news(f);
+	CONNECT(f, 'h', 1, 3);
+	EXPECT(f, "wait h 1, wait e 1");
+	close_board(f);
+}
+
 static void test_slot_goes_to_who_holds_the_fewest(void **state)
 {
 	struct fixture *f = open_full(&tiny);
@@ -607,6 +623,29 @@ static void test_who_is_above_the_share_yields(void **state)
 	LISTEN(f, 'i', 1, 9);
 	CONNECT(f, 'j', 1, 3); /* now nobody is above it */
 	EXPECT(f, "wait i 2, wait j 2");
+	close_board(f);
+}
+
+/* Taking from one who is above to give to one who is at the share would only
+ * move the shortage. */
+static void test_nobody_yields_to_who_has_his_share(void **state)
+{
+	struct switchboard_limits limits = tiny;
+	struct fixture *f;
+
+	(void)state;
+	limits.pairs = 3;
+	f = open_board(&limits);
+	for (const char *l = "acegi"; *l; l++)
+		LISTEN(f, *l, 1, 9);
+	CONNECT(f, 'b', 1, 1);
+	CONNECT(f, 'd', 1, 1);
+	CONNECT(f, 'f', 1, 2);
+	news(f);
+	CONNECT(f, 'h', 1, 2);
+	EXPECT(f, "wait h 1, wait g 1");
+	CONNECT(f, 'j', 1, 3);
+	EXPECT(f, "cut a b sourceBusy, pair i j");
 	close_board(f);
 }
 
@@ -823,8 +862,10 @@ int main(void)
 		cmocka_unit_test(test_cap_waits_as_long_as_it_takes),
 		cmocka_unit_test(test_reserved_peer_leaves),
 		cmocka_unit_test(test_reserved_peer_is_replaced),
+		cmocka_unit_test(test_reserved_leg_keeps_its_place),
 		cmocka_unit_test(test_slot_goes_to_who_holds_the_fewest),
 		cmocka_unit_test(test_who_is_above_the_share_yields),
+		cmocka_unit_test(test_nobody_yields_to_who_has_his_share),
 		cmocka_unit_test(test_leave_before_the_cut),
 		cmocka_unit_test(test_positions),
 		cmocka_unit_test(test_bare_legs_of_a_source),
