@@ -17,9 +17,9 @@ struct fault {
 	char hint[FAULT_HINT_MAX]; /* what to do next; may be empty */
 };
 
-#define FAULT_NONE \
-	{ \
-		.code = 0 \
+#define FAULT_NONE                                                             \
+	{                                                                      \
+		.code = 0                                                      \
 	}
 
 /** fault_set() - fill @f (may be NULL: then nothing is kept)
@@ -34,5 +34,5 @@ int fault_set(struct fault *f, int code, const char *hint, const char *fmt, ...)
  * Return: the code of @f. */
 int fault_wrap(struct fault *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/** fault_print() - "program: text" and, indented, the hint, to standard error */
+/** fault_print() - "program: text" and, indented, the hint; to stderr */
 void fault_print(const char *program, const struct fault *f);

@@ -1,7 +1,7 @@
 /* base/log.h: one line an event, key=value text or JSON, to standard error.
  *
  *   log_info("paired", LOG_STR("hash", short_hash), LOG_UINT("waited_ms", ms));
- *   text:  2026-11-21T10:02:11.482Z info  beacon paired hash=9f31c2aa waited_ms=3
+ *   text:  2026-11-21T10:02:11.482Z info  beacon paired hash=9f31 waited_ms=3
  *   json:  {"time":"…","level":"info","program":"beacon","event":"paired",…}
  *
  * Fields are typed values, so a secret (base/secret.h), which is an opaque
@@ -12,11 +12,22 @@
 #pragma once
 #include "base/err.h"
 
-enum log_level { LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+};
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
-enum log_kind { LOG_KIND_END, LOG_KIND_STR, LOG_KIND_INT, LOG_KIND_UINT,
-		LOG_KIND_BOOL, LOG_KIND_HEX };
+enum log_kind {
+	LOG_KIND_END,
+	LOG_KIND_STR,
+	LOG_KIND_INT,
+	LOG_KIND_UINT,
+	LOG_KIND_BOOL,
+	LOG_KIND_HEX
+};
 
 struct log_field {
 	enum log_kind kind;
@@ -35,7 +46,8 @@ struct log_field {
 
 /** log_setup() - once, at start; @program must outlive the process
  * Until then: text, LOG_LEVEL_INFO, no program name. */
-void log_setup(const char *program, enum log_format format, enum log_level most);
+void log_setup(
+    const char *program, enum log_format format, enum log_level most);
 
 /** log_to() - write to descriptor @fd (borrowed) in place of standard error */
 void log_to(int fd);
@@ -54,20 +66,19 @@ void log_write(enum log_level level, const char *event, ...);
 #define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__, LOG_END)
 
 #define LOG_END ((struct log_field){ .kind = LOG_KIND_END })
-#define LOG_STR(k, v) \
-	((struct log_field){ \
+#define LOG_STR(k, v)                                                          \
+	((struct log_field){                                                   \
 	    .kind = LOG_KIND_STR, .key = (k), .value.text = (v) })
-#define LOG_INT(k, v) \
-	((struct log_field){ \
+#define LOG_INT(k, v)                                                          \
+	((struct log_field){                                                   \
 	    .kind = LOG_KIND_INT, .key = (k), .value.number = (v) })
-#define LOG_UINT(k, v) \
-	((struct log_field){ \
+#define LOG_UINT(k, v)                                                         \
+	((struct log_field){                                                   \
 	    .kind = LOG_KIND_UINT, .key = (k), .value.natural = (v) })
-#define LOG_BOOL(k, v) \
-	((struct log_field){ \
+#define LOG_BOOL(k, v)                                                         \
+	((struct log_field){                                                   \
 	    .kind = LOG_KIND_BOOL, .key = (k), .value.truth = (v) })
 /* first @n bytes at @p, in lower-case hex: truncated hashes, pair ids */
-#define LOG_HEX(k, p, n) \
-	((struct log_field){ .kind = LOG_KIND_HEX, \
-	    .key = (k), \
-	    .value.hex = { (p), (n) } })
+#define LOG_HEX(k, p, n)                                                       \
+	((struct log_field){                                                   \
+	    .kind = LOG_KIND_HEX, .key = (k), .value.hex = { (p), (n) } })

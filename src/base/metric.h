@@ -12,7 +12,7 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
 struct metric_row {
 	const char *name;   /* "pharos_beacon_pairs_total" */
 	const char *labels; /* "code=\"rateLimit\"", or NULL */
-	const char *help;   /* on the first row of a name; may be NULL on others */
+	const char *help;   /* plain text, on the first row of a name */
 	enum metric_kind kind;
 	const uint64_t *value; /* read when printed; or, when NULL, */
 	uint64_t (*read)(void *ctx);

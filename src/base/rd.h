@@ -27,7 +27,7 @@ uint16_t rd_u16(struct rd *r);
 uint32_t rd_u32(struct rd *r);
 uint64_t rd_u64(struct rd *r);
 
-/** rd_span16() - a u16 length, then that many bytes, as a reader of their own */
+/** rd_span16() - a u16 length, then that many bytes as a reader of its own */
 struct rd rd_span16(struct rd *r);
 
 /** rd_fail() - mark as bad: what was read is not acceptable */

@@ -56,11 +56,17 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Does @text begin like @like, where 0 stands for any digit? */
+static bool looks_like(const char *text, const char *like)
+{
+	for (; *like; text++, like++)
+		if (*like == '0' ? *text < '0' || *text > '9' : *text != *like)
+			return false;
+	return true;
+}
+
 static void text_has_time_level_program_event_fields(void **state)
 {
-	unsigned year, month, day, hour, minute, second, ms;
-	char zone;
-
 	(void)state;
 	log_setup("beacon", LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
 	log_info("leg paired", LOG_STR("hash", "9f31c2aa"),
@@ -68,10 +74,7 @@ static void text_has_time_level_program_event_fields(void **state)
 	    LOG_BOOL("spare", false),
 	    LOG_HEX("id", (const uint8_t *)"\0\xfe", 2));
 	caught();
-	assert_int_equal(sscanf(line, "%4u-%2u-%2uT%2u:%2u:%2u.%3u%c", &year,
-			     &month, &day, &hour, &minute, &second, &ms, &zone),
-	    8);
-	assert_int_equal(zone, 'Z');
+	assert_true(looks_like(line, "0000-00-00T00:00:00.000Z "));
 	assert_string_equal(line + TIME_SIZE,
 	    "info  beacon leg paired hash=9f31c2aa waited_ms=3 code=-5 "
 	    "spare=false id=00fe");

@@ -104,10 +104,12 @@ static bool mapping_has(const void *at, const char *flag)
 
 	assert_non_null(maps);
 	while (fgets(line, sizeof(line), maps)) {
-		unsigned long from, to;
+		char *dash;
+		uintptr_t from = strtoul(line, &dash, 16);
 
-		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-			here = (uintptr_t)at >= from && (uintptr_t)at < to;
+		if (*dash == '-')
+			here = (uintptr_t)at >= from &&
+			       (uintptr_t)at < strtoul(dash + 1, NULL, 16);
 		if (here && !strncmp(line, "VmFlags:", 8))
 			found = strstr(line, flag) != NULL;
 	}

@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 static const struct {
@@ -65,7 +66,7 @@ static void taming_leaves_one_harmless_line(void **state)
 	for (size_t i = 0; i < N_ELEMS(tame_rows); i++) {
 		char text[40];
 
-		strcpy(text, tame_rows[i].in);
+		snprintf(text, sizeof(text), "%s", tame_rows[i].in);
 		text_tame(text);
 		if (strcmp(text, tame_rows[i].want))
 			fail_msg("%s: got %s", tame_rows[i].label, text);

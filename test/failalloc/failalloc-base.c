@@ -107,10 +107,10 @@ static int run_table_add(void)
 	int worst = 0;
 
 	table_init(&t, N_ELEMS(nodes));
-	for (uint16_t i = 0; i < N_ELEMS(nodes); i++) {
+	for (size_t i = 0; i < N_ELEMS(nodes); i++) {
 		int r;
 
-		keys[i] = i;
+		keys[i] = (uint16_t)i;
 		fail_begin();
 		r = table_add(&t, &nodes[i], &keys[i], sizeof(keys[i]));
 		fail_end();
