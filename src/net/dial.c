@@ -28,7 +28,8 @@ struct dial {
 	unsigned ms;
 	dial_fn fn;
 	void *ctx;
-	int last_error; /* of the attempt that failed last */
+	struct dial_network *network; /* a simulation's, asked for the leg */
+	int last_error;		      /* of the attempt that failed last */
 	char last[ADDRESS_TEXT_MOST];
 	char *target;
 };
@@ -37,6 +38,8 @@ static void start_next(struct dial *d);
 
 static void dial_free(struct dial *d)
 {
+	if (d->network)
+		d->network->forget(d->network, d);
 	resolve_cancel(d->resolve);
 	for (size_t i = 0; i < d->started; i++)
 		leg_reset(d->attempt[i]);
@@ -107,7 +110,9 @@ static void on_deadline(struct wheel_timer *t, uint64_t now)
 	char what[64];
 
 	(void)now;
-	if (d->resolve) {
+	if (d->network) {
+		dial_fault(d, &fault, -ETIMEDOUT, "no answer");
+	} else if (d->resolve) {
 		fault_set(&fault, -ETIMEDOUT,
 		    "check the network, and the servers in /etc/resolv.conf",
 		    "connecting to %s: no answer from a name server in %u ms",
@@ -238,8 +243,26 @@ static int target_parse(
 	    "\"%s\" is not a host with a port", target);
 }
 
+void dial_answer(struct dial *d, struct leg *leg)
+{
+	d->network = NULL;
+	if (leg) {
+		dial_end(d, leg, NULL);
+		return;
+	}
+	d->n = 1;
+	d->last_error = -ECONNREFUSED;
+	(void)snprintf(d->last, sizeof(d->last), "%s", d->target);
+	all_failed(d);
+}
+
 static int look_up(struct dial *d, const char *servers)
 {
+	d->network = loop_network(d->loop);
+	if (d->network) {
+		d->network->connect(d->network, d, d->target);
+		return 0;
+	}
 	return resolve_open(&d->resolve, d->loop,
 	    &(struct resolve_config){ .host = d->where.host,
 		.port = d->where.port,

@@ -27,3 +27,14 @@ MUST_USE int dial_open(struct dial **out, struct loop *loop, const char *target,
 MUST_USE int dial_name_servers(struct dial *d, const char *servers);
 /** dial_cancel() - @fn is not called; NULL is fine */
 void dial_cancel(struct dial *d);
+
+/* A network in memory, for simulations: loop_set_network(). */
+struct dial_network {
+	/* a dial begins; dial_answer() it later, from the loop */
+	void (*connect)(
+	    struct dial_network *n, struct dial *d, const char *target);
+	/* it was cancelled, or its deadline has come: forget it */
+	void (*forget)(struct dial_network *n, struct dial *d);
+};
+/** dial_answer() - @leg: OPEN, handed over; NULL: refused */
+void dial_answer(struct dial *d, struct leg *leg);

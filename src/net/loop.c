@@ -59,6 +59,7 @@ struct loop {
 	uint64_t fake_now;
 	uint64_t random;
 	bool fake, stopping;
+	struct dial_network *network;
 };
 
 static void task_list_init(struct task_list *list)
@@ -322,6 +323,16 @@ struct pool *loop_pool(struct loop *l)
 uv_loop_t *loop_uv(struct loop *l)
 {
 	return &l->uv;
+}
+
+void loop_set_network(struct loop *l, struct dial_network *network)
+{
+	l->network = network;
+}
+
+struct dial_network *loop_network(const struct loop *l)
+{
+	return l->network;
 }
 
 void loop_after(struct loop *l, struct wheel_timer *t, uint64_t ms, wheel_fn fn)

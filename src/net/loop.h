@@ -58,6 +58,12 @@ void loop_after(
     struct loop *l, struct wheel_timer *t, uint64_t ms, wheel_fn fn);
 void loop_cancel(struct loop *l, struct wheel_timer *t);
 
+/** loop_set_network() - (simulations) net/dial.h asks @network for its legs
+ * from now on; loop_network() - that, or NULL */
+struct dial_network;
+void loop_set_network(struct loop *l, struct dial_network *network);
+struct dial_network *loop_network(const struct loop *l);
+
 /* Something to run at the end of this turn; embedded in its object. */
 struct loop_task {
 	struct loop_task *next, **link; /* link is NULL while not posted */
