@@ -219,7 +219,7 @@ static void an_idle_session_holds_no_buffer(void **state)
 		leg_reset(e[i].leg);
 		sum += with - held;
 	}
-	print_message("an idle session: %zu bytes\n", sum / SESSIONS);
+	print_message("# an idle session: %zu bytes\n", sum / SESSIONS);
 	assert_in_range(sum / SESSIONS, 4 * 1024, MOST_EACH);
 	for (int i = 0; i < SESSIONS; i++)
 		raw_free(&r[i]);

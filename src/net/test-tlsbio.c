@@ -197,16 +197,25 @@ static bool cut_after(size_t budget, bool reset)
 	return r.cut;
 }
 
-static void a_cut_at_any_byte_is_seen(void **state)
+static void a_reset_at_any_byte_is_seen(void **state)
 {
 	size_t budget;
 
 	(void)state;
-	for (int reset = 0; reset < 2; reset++) {
-		for (budget = 1; cut_after(budget, reset); budget++)
-			;
-		assert_in_range(budget, 1000, 3000);
-	}
+	for (budget = 1; cut_after(budget, true); budget++)
+		;
+	assert_in_range(budget, 1000, 3000);
+	cut_after(0, false);
+}
+
+static void a_cut_at_any_place_is_seen(void **state)
+{
+	size_t budget;
+
+	(void)state;
+	for (budget = 1; cut_after(budget, false); budget += 5)
+		;
+	assert_in_range(budget, 1000, 3000);
 	cut_after(0, false);
 }
 
@@ -545,7 +554,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_tls_is_named),
-		cmocka_unit_test(a_cut_at_any_byte_is_seen),
+		cmocka_unit_test(a_reset_at_any_byte_is_seen),
+		cmocka_unit_test(a_cut_at_any_place_is_seen),
 		cmocka_unit_test(truncation_is_no_end),
 		cmocka_unit_test(a_reset_is_told_at_once),
 		cmocka_unit_test(what_follows_the_end_stays_outside),

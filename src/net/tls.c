@@ -53,6 +53,7 @@ enum {
 	RECORD_ROOM = 5 + 16384 + 2048 + 64,
 	/* the answer to a KeyUpdate, a close_notify or an alert */
 	REPLY_ROOM = 512,
+	NAME_ROOM = 254, /* of a host name, with its NUL */
 };
 static_assert(
     (int)LOOP_BLOCK >= (int)RECORD_ROOM, "a record fits into a block");
@@ -525,7 +526,7 @@ static bool name_ok(const char *name)
 {
 	size_t n = strlen(name);
 
-	return n > 0 && n < 254 &&
+	return n > 0 && n < NAME_ROOM &&
 	       strspn(name,
 		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 		   "0123456789._-") == n;
@@ -535,6 +536,7 @@ static bool name_ok(const char *name)
 static int set_name(struct tls_leg *t, const char *name)
 {
 	X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
+	char copy[NAME_ROOM]; /* OpenSSL's macro takes no const */
 
 	if (!name || t->context->end == TLS_SERVER)
 		return 0;
@@ -546,7 +548,8 @@ static int set_name(struct tls_leg *t, const char *name)
 	X509_VERIFY_PARAM_set_hostflags(
 	    param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
 		       X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-	return SSL_set_tlsext_host_name(t->ssl, name) &&
+	memcpy(copy, name, strlen(name) + 1);
+	return SSL_set_tlsext_host_name(t->ssl, copy) &&
 		       X509_VERIFY_PARAM_set1_host(param, name, 0)
 		   ? 0
 		   : -ENOMEM;
