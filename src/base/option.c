@@ -443,7 +443,8 @@ static int check_required(struct load *l)
 		const struct option_row *row = &l->table->rows[i];
 
 		if (!(row->flags & OPTION_REQUIRED) ||
-		    option_value_given(row, l->config))
+		    (l->origins[i].source &&
+			option_value_given(row, l->config)))
 			continue;
 		if (at < sizeof(missing))
 			at +=

@@ -39,7 +39,7 @@ struct option_list {
 };
 
 enum option_flag {
-	OPTION_REQUIRED = 1,
+	OPTION_REQUIRED = 1, /* some source must give it, a list an item */
 	OPTION_SECRET = 2,   /* never printed */
 	OPTION_NO_SPLIT = 4, /* list: repeatable only, commas are data */
 };

@@ -257,10 +257,9 @@ static void print_item(const struct option_row *row)
 	if (row->flags & OPTION_REQUIRED)
 		puts("Required.");
 	if (row->type == OPTION_LIST)
-		puts(
-		    row->flags & OPTION_NO_SPLIT
-			? "May be repeated."
-			: "May be repeated, or its values separated by commas.");
+		puts(row->flags & OPTION_NO_SPLIT
+			 ? "May be repeated."
+			 : "May be repeated, or take values with commas.");
 	if (row->type == OPTION_NUMBER || row->type == OPTION_DURATION ||
 	    row->type == OPTION_CHOICE) {
 		option_value_allowed(row, allowed, sizeof(allowed));
