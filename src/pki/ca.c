@@ -23,10 +23,14 @@ static const struct extension ca_extensions[] = {
 static const struct extension leaf_extensions[] = {
 	{ NID_basic_constraints, "critical,CA:FALSE" },
 	{ NID_key_usage, "critical,digitalSignature" },
-	{ NID_ext_key_usage, "serverAuth,clientAuth" },
 	{ NID_subject_key_identifier, "hash" },
 	{ NID_authority_key_identifier, "keyid:always" },
 };
+
+static const struct extension role_usage = { NID_ext_key_usage,
+	"serverAuth,clientAuth" };
+static const struct extension server_usage = { NID_ext_key_usage,
+	"serverAuth" };
 
 /* Leave no old entry in OpenSSL's queue, where a later SSL call would find it;
  * what makes these calls fail is want of memory. */
@@ -226,7 +230,7 @@ static int add_names(X509 *cert, X509 *ca, const struct pki_order *order)
 	if (!names || realm_of(subject.realm, ca))
 		return 0;
 	subject_print(&subject, uri);
-	ok = push_text(names, GEN_URI, uri);
+	ok = order->role == ROLE_NONE || push_text(names, GEN_URI, uri);
 	if (order->role == ROLE_BRIDGE)
 		ok = ok && push_text(names, GEN_DNS, PKI_BRIDGE_HOST);
 	for (size_t i = 0; i < order->n_hosts; i++)
@@ -258,10 +262,14 @@ static int check_hosts(const struct pki_order *order, struct fault *fault)
 
 static int check_order(const struct pki_order *order, struct fault *fault)
 {
-	if (order->role <= ROLE_NONE || order->role >= ROLE_COUNT)
+	if (order->role >= ROLE_COUNT)
 		return fault_set(fault, -EINVAL,
 		    "the roles are bridge, broker and pipe",
 		    "a certificate needs a role");
+	if (order->role == ROLE_NONE && !order->n_hosts)
+		return fault_set(fault, -EINVAL,
+		    "give the host names by which its clients reach it",
+		    "a server's certificate without a role needs a host name");
 	if (!role_name_ok(order->name))
 		return fault_set(fault, -EINVAL, NULL,
 		    "expected a name of 1 to %d characters out of a-z, 0-9, "
@@ -301,6 +309,8 @@ static int check_issuer(X509 *ca, EVP_PKEY *ca_key,
 int pki_issue(X509 **out, X509 *ca, EVP_PKEY *ca_key, EVP_PKEY *public_key,
     const struct pki_order *order, struct fault *fault)
 {
+	const struct extension *usage =
+	    order->role == ROLE_NONE ? &server_usage : &role_usage;
 	CLEANUP(x509_p) X509 *cert = NULL;
 	int r = check_order(order, fault);
 
@@ -316,6 +326,7 @@ int pki_issue(X509 **out, X509 *ca, EVP_PKEY *ca_key, EVP_PKEY *public_key,
 	    !X509_gmtime_adj(X509_getm_notAfter(cert), order->seconds) ||
 	    !add_extensions(
 		cert, ca, leaf_extensions, N_ELEMS(leaf_extensions)) ||
+	    !add_extensions(cert, ca, usage, 1) ||
 	    !add_names(cert, ca, order) ||
 	    !X509_sign(cert, ca_key, pki_key_digest(ca_key)))
 		return fault_set(fault, out_of_memory(), NULL, "out of memory");
@@ -339,8 +350,8 @@ int pki_csr_new(X509_REQ **out, EVP_PKEY *key, const char *name)
 	return 0;
 }
 
-static const char csr_hint[] = "make one with `pharos pki issue --csr`, or "
-			       "with openssl req -new";
+static const char csr_hint[] = "make one with `pharos pki request`, or with "
+			       "openssl req -new";
 
 int pki_csr_key(EVP_PKEY **out, const void *pem, size_t n, struct fault *fault)
 {

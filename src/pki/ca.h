@@ -2,8 +2,10 @@
  *
  * Keys are P-256. The issuer sets every name itself; nothing is copied from a
  * request but its public key. Leaves: 90 days at most, both EKUs, the URI SAN
- * of their role; a bridge's also the DNS name bridge.pharos. Serials are
- * random. A certificate is good from five minutes before it was made, for
+ * of their role; a bridge's also the DNS name bridge.pharos. A leaf without a
+ * role (ROLE_NONE) is a plain server's, for a listener: host names, serverAuth
+ * alone, and no session of ours takes it for a peer. Serials are random. A
+ * certificate is good from five minutes before it was made, for
  * clocks that disagree.
  */
 #pragma once
@@ -40,7 +42,7 @@ enum {
 };
 
 struct pki_order {
-	enum role role;
+	enum role role;		  /* ROLE_NONE: at least one host */
 	const char *name;	  /* as subject.name */
 	const char *const *hosts; /* more SANs: DNS names or IP addresses */
 	size_t n_hosts;		  /* at most PKI_HOSTS_MOST */

@@ -133,7 +133,9 @@ static const struct {
 	{ "a bridge", { ROLE_BRIDGE, "b", NULL, 0, 60 } },
 	{ "a broker with hosts", { ROLE_BROKER, "b", two_hosts, 2, 60 } },
 	{ "the longest life", { ROLE_PIPE, "p", NULL, 0, PKI_SECONDS_MOST } },
-	{ "no role", { ROLE_NONE, "b", NULL, 0, 60 }, "role" },
+	{ "a server without role", { ROLE_NONE, "b", two_hosts, 2, 60 } },
+	{ "neither role nor host", { ROLE_NONE, "b", NULL, 0, 60 },
+	    "needs a host name" },
 	{ "a role that is none", { ROLE_COUNT, "b", NULL, 0, 60 }, "role" },
 	{ "no name", { ROLE_BRIDGE, "", NULL, 0, 60 }, "name" },
 	{ "a bad name", { ROLE_BRIDGE, "a/b", NULL, 0, 60 }, "\"a/b\"" },
@@ -177,6 +179,22 @@ static X509 *issue(enum role role, const char *const *hosts, size_t n)
 	assert_int_equal(
 	    pki_issue(&out, ca.cert, ca.key, key, &order, NULL), 0);
 	return out;
+}
+
+static void a_server_has_no_role(void **state)
+{
+	X509 *leaf = issue(ROLE_NONE, two_hosts, 2);
+	struct subject s;
+
+	(void)state;
+	assert_int_equal(subject_of(&s, leaf, NULL), -EINVAL);
+	assert_int_equal(
+	    X509_check_host(leaf, "broker.example", 0, 0, NULL), 1);
+	assert_int_equal(
+	    X509_check_purpose(leaf, X509_PURPOSE_SSL_SERVER, 0), 1);
+	assert_int_equal(
+	    X509_check_purpose(leaf, X509_PURPOSE_SSL_CLIENT, 0), 0);
+	X509_free(leaf);
 }
 
 static void a_leaf_says_what_was_ordered(void **state)
@@ -364,6 +382,7 @@ int main(void)
 		cmocka_unit_test(kinds_of_keys),
 		cmocka_unit_test(a_ca_is_one),
 		cmocka_unit_test(orders_are_checked),
+		cmocka_unit_test(a_server_has_no_role),
 		cmocka_unit_test(a_leaf_says_what_was_ordered),
 		cmocka_unit_test(a_bridge_is_called_bridge),
 		cmocka_unit_test(serials_are_long_and_differ),
