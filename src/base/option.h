@@ -104,6 +104,12 @@ MUST_USE int option_parse_duration(const char *text, long *ms);
  * output; the build uses them, so that neither can lag behind the table. */
 void option_document_mdoc(const struct option_table *table);
 void option_document_bash(const struct option_table *table);
+/** option_bash_name() - "_pharos_pki_init" of "pharos pki init", into @to; cut
+ * to @room */
+void option_bash_name(const char *program, char *to, size_t room);
+/** option_mdoc_text() - @text as mdoc text, to standard output: what mdoc would
+ * take for a command or an escape is made plain */
+void option_mdoc_text(const char *text);
 
 /* The options that every daemon has; put OPTION_ROWS_COMMON(struct config,
  * common) first in the rows and a struct option_common into the config. */

@@ -211,9 +211,7 @@ void option_show_config(const struct option_table *table, const void *config,
 
 /* ---- manual ---- */
 
-/* Text of a table as mdoc text: what mdoc would take for a command or an
- * escape is made plain. */
-static void print_mdoc(const char *text)
+void option_mdoc_text(const char *text)
 {
 	if (*text == '.' || *text == '\'')
 		fputs("\\&", stdout);
@@ -231,9 +229,9 @@ static void print_sentence(const char *text)
 	size_t n = strlen(text);
 	char first[2] = { (char)toupper((unsigned char)text[0]), '\0' };
 
-	print_mdoc(first);
+	option_mdoc_text(first);
 	if (n > 1)
-		print_mdoc(text + 1);
+		option_mdoc_text(text + 1);
 	puts(n && text[n - 1] == '.' ? "" : ".");
 }
 
@@ -264,13 +262,13 @@ static void print_item(const struct option_row *row)
 	    row->type == OPTION_CHOICE) {
 		option_value_allowed(row, allowed, sizeof(allowed));
 		fputs("Takes ", stdout);
-		print_mdoc(allowed);
+		option_mdoc_text(allowed);
 		puts(".");
 	}
 	if (row->initial && row->type != OPTION_BOOL &&
 	    !(row->flags & OPTION_SECRET)) {
 		fputs("The default is\n.Ql ", stdout);
-		print_mdoc(row->initial);
+		option_mdoc_text(row->initial);
 		puts(" .");
 	}
 	if (row->detail)
@@ -342,6 +340,15 @@ static void print_all_flags(const struct option_table *table)
 	fputs("' -- \"$cur\"))\n", stdout);
 }
 
+void option_bash_name(const char *program, char *to, size_t room)
+{
+	snprintf(to, room, "_%s", program);
+	for (; *to; to++) {
+		if (!isalnum((unsigned char)*to))
+			*to = '_';
+	}
+}
+
 void option_document_bash(const struct option_table *table)
 {
 	const struct option_row config = {
@@ -349,14 +356,9 @@ void option_document_bash(const struct option_table *table)
 		.metavar = option_meta_rows[OPTION_META_CONFIG].metavar,
 		.type = OPTION_TEXT,
 	};
-	char name[SCREEN] = "_";
+	char name[SCREEN];
 
-	for (size_t i = 0; table->program[i] && i + 2 < sizeof(name); i++) {
-		char c = table->program[i];
-
-		name[i + 1] = isalnum((unsigned char)c) ? c : '_';
-		name[i + 2] = '\0';
-	}
+	option_bash_name(table->program, name, sizeof(name));
 	printf("%s()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]}\n", name);
 	puts("\tcase ${COMP_WORDS[COMP_CWORD-1]} in");
 	for (size_t i = 0; i < table->n_rows; i++)
