@@ -1,0 +1,17 @@
+/* pharos: what people type. Each verb is a table and a function; cli/verb.h. */
+#include "cli/pki.h"
+#include "cli/verb.h"
+
+static const struct verb *const groups[] = { &pki_verbs };
+
+static const struct verb pharos = {
+	.name = "pharos",
+	.about = "private connectivity with zero inbound ports",
+	.verbs = groups,
+	.n_verbs = N_ELEMS(groups),
+};
+
+int main(int argc, char **argv)
+{
+	return verb_run(&pharos, "pharos(1)", argc, argv);
+}

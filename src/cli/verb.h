@@ -1,0 +1,35 @@
+/* cli/verb.h: `pharos GROUP VERB --options WORDS`: a tree of tables.
+ *
+ * A group has verbs; a verb has a table of options (base/option.h), a struct
+ * that they are loaded into, and a function. What is the same for all is done
+ * here: finding the verb, loading, telling what went wrong, the exit status,
+ * --help and --version of groups, the completion and the manual's lists.
+ */
+#pragma once
+#include "base/option.h"
+
+struct verb {
+	const char *name;  /* "init" */
+	const char *about; /* for the list of verbs; one line */
+
+	/* a group */
+	const struct verb *const *verbs;
+	size_t n_verbs;
+
+	/* a verb */
+	const struct option_table *table;
+	size_t config_size;
+	/** @config: filled as @table says; verb_run() frees it
+	 * @words: those that are not options; ends with NULL
+	 * Return: 0; OPTION_E_BAD with @fault: wrong use; -errno with @fault */
+	int (*run)(const void *config, char *const *words, struct fault *fault);
+};
+
+enum { VERB_DONE = 0, VERB_FAILED = 1, VERB_MISUSED = 2 };
+
+/** verb_run() - what main() does
+ * @top:    the group that is the program; its name is the program's
+ * @manual: "pharos(1)"
+ * Return: the exit status: VERB_DONE, VERB_FAILED or VERB_MISUSED. */
+MUST_USE int verb_run(
+    const struct verb *top, const char *manual, int argc, char **argv);
