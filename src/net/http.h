@@ -6,10 +6,13 @@
  * bodies, CONNECT tunnels and whole connections are moved by the same pump, and
  * TLS runs in a CONNECT stream as it runs on TCP.
  *
- * Lifetime: a stream's leg is made with the stream and belongs to whoever took
- * it with http_stream_leg(); closing it ends the stream: unfinished directions
- * are reset, finished ones are left alone. A stream whose leg nobody took is
- * owned by the connection.
+ * Lifetime: a stream is its leg. Whoever has a stream (a handler from the
+ * `request` event on, a client from http_conn_request() on) ends it once, by
+ * leg_close() or leg_reset() on that leg, or by http_stream_answer() or
+ * http_stream_abandon(), which do it. It stays valid until then, also when the
+ * peer resets the stream or the connection goes first: writing then fails.
+ * leg_close() delivers what was written and refuses what the peer still sends;
+ * leg_reset() cuts both directions.
  */
 #pragma once
 #include "base/err.h"
@@ -30,6 +33,7 @@ struct http_conn_events {
 };
 
 enum http_version { HTTP_1, HTTP_2 };
+enum { HTTP_HEAD_MS = 10000, HTTP_STALL_MS = 120000 };
 
 struct http_conn_config {
 	enum http_version version;
@@ -45,6 +49,7 @@ struct http_conn_config {
 };
 
 /** http_conn_open() - @leg is taken, also on failure
+ * A peer that takes none of our bytes for HTTP_STALL_MS is cut off.
  * Return: 0; -ENOMEM. */
 MUST_USE int http_conn_open(struct http_conn **out, struct leg *leg,
     const struct http_conn_config *config);
@@ -58,7 +63,9 @@ size_t http_conn_streams(const struct http_conn *c);
 struct leg *http_conn_leg(const struct http_conn *c);
 
 /* (client) @head: the response, borrowed for the call; or NULL: the stream was
- * reset or the connection went first; @why says which. Called once. */
+ * reset or the connection went first; @why says which. Called once, unless the
+ * stream is ended before. In both cases the stream is still the caller's to
+ * end. */
 typedef void (*http_response_fn)(void *ctx, struct http_stream *stream,
     const struct http_head *head, enum http_why why);
 
@@ -72,10 +79,11 @@ MUST_USE int http_conn_request(struct http_conn *c,
  * Return: 0; HTTP_E_STREAM: it is gone; -EINVAL; -ENOMEM. */
 MUST_USE int http_stream_respond(
     struct http_stream *s, const struct http_head *head, bool ended);
-/** http_stream_leg() - take the body leg; once a stream */
+/** http_stream_leg() - the body leg
+ * A server's becomes writable with its answer's head, a client's at once (for
+ * CONNECT: with the 2xx answer). */
 struct leg *http_stream_leg(struct http_stream *s);
-/** http_stream_abandon() - give a stream up: reset it and forget it; for a
- * stream whose leg was not taken */
+/** http_stream_abandon() - give a stream up: leg_reset() on its leg */
 void http_stream_abandon(struct http_stream *s);
 /** http_stream_conn() - the connection it belongs to; NULL once that is gone */
 struct http_conn *http_stream_conn(struct http_stream *s);
@@ -91,7 +99,20 @@ struct http_collect;
 MUST_USE int http_collect(struct http_collect **out, struct leg *leg,
     size_t most, unsigned ms, http_body_fn fn, void *ctx);
 void http_collect_cancel(struct http_collect *c);
-/** http_stream_answer() - (server) a whole response in one call: status,
- * content type, body; takes the stream */
-void http_stream_answer(struct http_stream *s, int status,
-    const char *content_type, const void *body, size_t n);
+/* A whole response: the body is copied, and wiped when it has been sent. */
+struct http_answer {
+	int status;
+	const char *content_type;	 /* NULL: none */
+	const struct http_field *fields; /* more of them */
+	size_t n_fields;
+	const void *body;
+	size_t n;
+};
+enum { HTTP_ANSWER_FIELDS = 8, HTTP_ANSWER_MS = 60000 };
+/** http_stream_answer() - (server) send a whole response and end the stream;
+ * at most HTTP_ANSWER_FIELDS fields; a peer that does not read it in
+ * HTTP_ANSWER_MS loses it */
+void http_stream_answer(struct http_stream *s, const struct http_answer *a);
+/** http_stream_refuse() - answer with a JSON body {"errors":[text]}, as the
+ * stores do; @text needs no escaping: it is made safe */
+void http_stream_refuse(struct http_stream *s, int status, const char *text);

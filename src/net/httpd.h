@@ -2,8 +2,9 @@
  *
  * One httpd serves one table of routes on any number of legs: plain TCP, TLS
  * (ALPN decides the version: "h2", else HTTP/1.1), a tunnel. Limits:
- * connections at once and for one source; a connection over them is answered
- * 503 and closed.
+ * connections at once, and for one source (net/address.h); a TCP connection
+ * over them is closed right after accept, before it costs a handshake, and
+ * counted.
  */
 #pragma once
 #include "base/fault.h"
@@ -13,13 +14,13 @@
 struct httpd;
 
 /* @s is the handler's: it answers with http_stream_respond() or
- * http_stream_answer(), and takes the body with http_stream_leg(). @head is
- * borrowed for the call. */
+ * http_stream_answer(), reads the body from http_stream_leg(), and ends the
+ * stream (see net/http.h). @head is borrowed for the call. */
 typedef void (*httpd_fn)(
     void *ctx, struct http_stream *s, const struct http_head *head);
 
 struct httpd_route {
-	const char *method; /* "GET", or NULL for every method */
+	const char *method; /* "GET", or NULL for every method but CONNECT */
 	const char *path;   /* exact, or a prefix when it ends in "*";
 			       NULL with method "CONNECT" */
 	httpd_fn fn;
@@ -36,7 +37,8 @@ struct httpd_config {
 
 MUST_USE int httpd_new(
     struct httpd **out, struct loop *loop, const struct httpd_config *config);
-/** httpd_free() - cuts every connection */
+/** httpd_free() - stops listening and cuts every connection; handlers that
+ * still hold a stream end it as usual */
 void httpd_free(struct httpd *h);
 /** httpd_listen() - serve on an address; @tls (counted up) or NULL for plain
  * Return: 0; -errno with @fault. */
@@ -44,7 +46,13 @@ MUST_USE int httpd_listen(struct httpd *h, const char *address,
     struct tls_context *tls, struct fault *fault);
 /** httpd_serve() - serve one more leg, which is taken; @version as agreed */
 void httpd_serve(struct httpd *h, struct leg *leg, enum http_version version);
+/** httpd_dispatch() - hand a request of somebody else's connection to the
+ * routes: 404 when none has the path, 405 when none has the method */
+void httpd_dispatch(
+    struct httpd *h, struct http_stream *s, const struct http_head *head);
 size_t httpd_connections(const struct httpd *h);
+/** httpd_refused() - connections closed at a limit, so far */
+uint64_t httpd_refused(const struct httpd *h);
 /** httpd_address() - of the first httpd_listen(), with the real port; or NULL
  */
 const char *httpd_address(const struct httpd *h);

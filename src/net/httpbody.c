@@ -1,0 +1,253 @@
+/* net/httpbody.c: whole bodies, in and out: http_collect() and
+ * http_stream_answer(). Both may carry a secret, so what they buffer is wiped
+ * before it is freed. */
+#include "base/secret.h"
+#include "net/http.h"
+#include "net/loop.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+enum { COLLECT_FIRST = 4096 };
+
+struct http_collect {
+	struct leg *leg;
+	struct wheel_timer timer;
+	char *body;
+	size_t n, room, most;
+	http_body_fn fn;
+	void *ctx;
+};
+
+static void wipe_free(void *bytes, size_t n)
+{
+	if (bytes)
+		secret_wipe(bytes, n);
+	free(bytes);
+}
+
+static void collect_free(struct http_collect *c)
+{
+	loop_cancel(leg_loop(c->leg), &c->timer);
+	leg_close(c->leg);
+	wipe_free(c->body, c->n);
+	free(c);
+}
+
+static void collect_done(struct http_collect *c, int error)
+{
+	http_body_fn fn = c->fn;
+	void *ctx = c->ctx;
+	size_t n = error ? 0 : c->n;
+	char *body = NULL;
+
+	if (!error)
+		body = STEAL(c->body);
+	collect_free(c);
+	fn(ctx, body, n, error);
+}
+
+/* Room for one more byte and the NUL. */
+static int collect_grow(struct http_collect *c)
+{
+	size_t room = c->room ? c->room * 2 : COLLECT_FIRST;
+	char *bigger;
+
+	if (c->n + 1 < c->room)
+		return 0;
+	bigger = malloc(room);
+	if (!bigger)
+		return -ENOMEM;
+	if (c->n)
+		memcpy(bigger, c->body, c->n);
+	wipe_free(c->body, c->n);
+	c->body = bigger;
+	c->room = room;
+	return 0;
+}
+
+/* Return: 1: go on; 0: whole; -errno. */
+static int collect_some(struct http_collect *c)
+{
+	ssize_t n;
+
+	if (collect_grow(c))
+		return -ENOMEM;
+	n = leg_read(c->leg, c->body + c->n, c->room - c->n - 1);
+	if (n == -EAGAIN)
+		return 1;
+	if (n < 0)
+		return -ECONNRESET;
+	c->n += (size_t)n;
+	if (c->n > c->most)
+		return -EMSGSIZE;
+	c->body[c->n] = '\0';
+	return n ? 1 : 0;
+}
+
+static void collect_on_leg(void *ctx, struct leg *leg, unsigned events)
+{
+	struct http_collect *c = ctx;
+	int r;
+
+	(void)leg;
+	if (!(events & LEG_READ)) {
+		collect_done(c, -ECONNRESET);
+		return;
+	}
+	r = collect_some(c);
+	if (r <= 0)
+		collect_done(c, r);
+}
+
+static void collect_late(struct wheel_timer *t, uint64_t now)
+{
+	(void)now;
+	collect_done(CONTAINER_OF(t, struct http_collect, timer), -ETIMEDOUT);
+}
+
+int http_collect(struct http_collect **out, struct leg *leg, size_t most,
+    unsigned ms, http_body_fn fn, void *ctx)
+{
+	struct http_collect *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		leg_close(leg);
+		return -ENOMEM;
+	}
+	c->leg = leg;
+	c->most = most;
+	c->fn = fn;
+	c->ctx = ctx;
+	loop_after(leg_loop(leg), &c->timer, ms, collect_late);
+	leg_handle(leg, collect_on_leg, c);
+	leg_want(leg, LEG_READ);
+	*out = c;
+	return 0;
+}
+
+void http_collect_cancel(struct http_collect *c)
+{
+	if (c)
+		collect_free(c);
+}
+
+/* ---- whole answers */
+
+struct answer {
+	struct leg *leg;
+	struct wheel_timer timer;
+	char *body;
+	size_t n, sent;
+};
+
+static void answer_free(struct answer *a)
+{
+	loop_cancel(leg_loop(a->leg), &a->timer);
+	wipe_free(a->body, a->n);
+	free(a);
+}
+
+static void answer_on_leg(void *ctx, struct leg *leg, unsigned events)
+{
+	struct answer *a = ctx;
+
+	while (events & LEG_WRITE && a->sent < a->n) {
+		ssize_t n = leg_write(leg, a->body + a->sent, a->n - a->sent);
+
+		if (n == -EAGAIN)
+			return;
+		if (n < 0)
+			break;
+		a->sent += (size_t)n;
+	}
+	if (a->sent < a->n)
+		leg_reset(leg);
+	else
+		leg_close(leg);
+	answer_free(a);
+}
+
+static void answer_late(struct wheel_timer *t, uint64_t now)
+{
+	struct answer *a = CONTAINER_OF(t, struct answer, timer);
+
+	(void)now;
+	leg_reset(a->leg);
+	answer_free(a);
+}
+
+static int respond_whole(struct http_stream *s, const struct http_answer *a)
+{
+	struct http_field fields[HTTP_ANSWER_FIELDS + 1];
+	struct http_head head = {
+		.status = a->status,
+		.length = (int64_t)a->n,
+		.fields = fields,
+	};
+
+	INVARIANT(a->n_fields <= HTTP_ANSWER_FIELDS);
+	for (size_t i = 0; i < a->n_fields; i++)
+		fields[head.n_fields++] = a->fields[i];
+	if (a->content_type)
+		fields[head.n_fields++] =
+		    (struct http_field){ "content-type", a->content_type };
+	return http_stream_respond(s, &head, !a->n);
+}
+
+static struct answer *answer_new(
+    struct leg *leg, const struct http_answer *from)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->leg = leg;
+	a->n = from->n;
+	a->body = malloc(from->n);
+	if (!a->body) {
+		free(a);
+		return NULL;
+	}
+	memcpy(a->body, from->body, from->n);
+	return a;
+}
+
+void http_stream_answer(struct http_stream *s, const struct http_answer *from)
+{
+	struct leg *leg = http_stream_leg(s);
+	struct answer *a;
+
+	if (respond_whole(s, from)) {
+		leg_reset(leg);
+		return;
+	}
+	if (!from->n) {
+		leg_close(leg);
+		return;
+	}
+	a = answer_new(leg, from);
+	if (!a) {
+		leg_reset(leg);
+		return;
+	}
+	loop_after(leg_loop(leg), &a->timer, HTTP_ANSWER_MS, answer_late);
+	leg_handle(leg, answer_on_leg, a);
+	leg_want(leg, LEG_WRITE);
+}
+
+void http_stream_refuse(struct http_stream *s, int status, const char *text)
+{
+	json_t *body = json_pack("{s:[s]}", "errors", text);
+	char *dump = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	const char *said = dump ? dump : "{\"errors\":[]}";
+
+	http_stream_answer(s, &(struct http_answer){
+				  .status = status,
+				  .content_type = "application/json",
+				  .body = said,
+				  .n = strlen(said),
+			      });
+	free(dump);
+	json_decref(body);
+}
