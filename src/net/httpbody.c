@@ -1,8 +1,8 @@
 /* net/httpbody.c: whole bodies, in and out: http_collect() and
  * http_stream_answer(). Both may carry a secret, so what they buffer is wiped
  * before it is freed. */
+#include "net/httpbody.h"
 #include "base/secret.h"
-#include "net/http.h"
 #include "net/loop.h"
 
 #include <jansson.h>
@@ -12,6 +12,7 @@ enum { COLLECT_FIRST = 4096 };
 
 struct http_collect {
 	struct leg *leg;
+	struct http_upload upload;
 	struct wheel_timer timer;
 	char *body;
 	size_t n, room, most;
@@ -26,11 +27,45 @@ static void wipe_free(void *bytes, size_t n)
 	free(bytes);
 }
 
+int http_upload_init(struct http_upload *u, const void *bytes, size_t n)
+{
+	char *copy = n ? malloc(n) : NULL;
+
+	if (n && !copy)
+		return -ENOMEM;
+	if (n)
+		memcpy(copy, bytes, n);
+	*u = (struct http_upload){ .bytes = copy, .n = n };
+	return 0;
+}
+
+void http_upload_deinit(struct http_upload *u)
+{
+	wipe_free(STEAL(u->bytes), u->n);
+	u->n = u->sent = 0;
+}
+
+int http_upload_some(struct http_upload *u, struct leg *leg)
+{
+	while (u->sent < u->n) {
+		ssize_t n = leg_write(leg, u->bytes + u->sent, u->n - u->sent);
+
+		if (n == -EAGAIN)
+			return 1;
+		if (n < 0)
+			return (int)n;
+		u->sent += (size_t)n;
+	}
+	leg_finish(leg);
+	return 0;
+}
+
 static void collect_free(struct http_collect *c)
 {
 	loop_cancel(leg_loop(c->leg), &c->timer);
 	leg_close(c->leg);
 	wipe_free(c->body, c->n);
+	http_upload_deinit(&c->upload);
 	free(c);
 }
 
@@ -90,11 +125,12 @@ static void collect_on_leg(void *ctx, struct leg *leg, unsigned events)
 	struct http_collect *c = ctx;
 	int r;
 
-	(void)leg;
-	if (!(events & LEG_READ)) {
+	if (events & LEG_WRITE && http_upload_some(&c->upload, leg) <= 0)
+		leg_want(leg, LEG_READ); /* an error shows when reading */
+	if (events & LEG_GONE && !(events & LEG_READ))
 		collect_done(c, -ECONNRESET);
+	if (!(events & LEG_READ))
 		return;
-	}
 	r = collect_some(c);
 	if (r <= 0)
 		collect_done(c, r);
@@ -126,6 +162,13 @@ int http_collect(struct http_collect **out, struct leg *leg, size_t most,
 	return 0;
 }
 
+void http_collect_upload(struct http_collect *c, struct http_upload *u)
+{
+	c->upload = *u;
+	*u = (struct http_upload){ .bytes = NULL };
+	leg_want(c->leg, LEG_READ | LEG_WRITE);
+}
+
 void http_collect_cancel(struct http_collect *c)
 {
 	if (c)
@@ -135,33 +178,28 @@ void http_collect_cancel(struct http_collect *c)
 /* ---- whole answers */
 
 struct answer {
+	struct loop *loop;
 	struct leg *leg;
 	struct wheel_timer timer;
-	char *body;
-	size_t n, sent;
+	struct http_upload upload;
 };
 
 static void answer_free(struct answer *a)
 {
-	loop_cancel(leg_loop(a->leg), &a->timer);
-	wipe_free(a->body, a->n);
+	loop_cancel(a->loop, &a->timer);
+	http_upload_deinit(&a->upload);
 	free(a);
 }
 
 static void answer_on_leg(void *ctx, struct leg *leg, unsigned events)
 {
 	struct answer *a = ctx;
+	int r = events & LEG_WRITE ? http_upload_some(&a->upload, leg)
+				   : -ECONNRESET;
 
-	while (events & LEG_WRITE && a->sent < a->n) {
-		ssize_t n = leg_write(leg, a->body + a->sent, a->n - a->sent);
-
-		if (n == -EAGAIN)
-			return;
-		if (n < 0)
-			break;
-		a->sent += (size_t)n;
-	}
-	if (a->sent < a->n)
+	if (r > 0)
+		return;
+	if (r)
 		leg_reset(leg);
 	else
 		leg_close(leg);
@@ -202,14 +240,12 @@ static struct answer *answer_new(
 
 	if (!a)
 		return NULL;
+	a->loop = leg_loop(leg);
 	a->leg = leg;
-	a->n = from->n;
-	a->body = malloc(from->n);
-	if (!a->body) {
+	if (http_upload_init(&a->upload, from->body, from->n)) {
 		free(a);
 		return NULL;
 	}
-	memcpy(a->body, from->body, from->n);
 	return a;
 }
 
@@ -231,7 +267,7 @@ void http_stream_answer(struct http_stream *s, const struct http_answer *from)
 		leg_reset(leg);
 		return;
 	}
-	loop_after(leg_loop(leg), &a->timer, HTTP_ANSWER_MS, answer_late);
+	loop_after(a->loop, &a->timer, HTTP_ANSWER_MS, answer_late);
 	leg_handle(leg, answer_on_leg, a);
 	leg_want(leg, LEG_WRITE);
 }

@@ -1,7 +1,7 @@
 /* net/httpc.c: one call: write the body, await the head, collect the answer. It
  * owns the stream until the head has come; then the collector does. */
 #include "net/httpc.h"
-#include "base/secret.h"
+#include "net/httpbody.h"
 #include "net/loop.h"
 
 #include <stdio.h>
@@ -12,8 +12,8 @@ struct httpc_call {
 	struct http_collect *collect; /* after */
 	struct wheel_timer timer;
 	uint64_t deadline;
-	char *body;
-	size_t n_body, sent, most;
+	struct http_upload upload;
+	size_t most;
 	struct httpc_answer answer;
 	httpc_fn fn;
 	void *ctx;
@@ -26,9 +26,7 @@ static void call_free(struct httpc_call *c)
 	if (c->stream)
 		http_stream_abandon(c->stream);
 	http_collect_cancel(c->collect);
-	if (c->body)
-		secret_wipe(c->body, c->n_body);
-	free(c->body);
+	http_upload_deinit(&c->upload);
 	free(c);
 }
 
@@ -99,8 +97,12 @@ static void on_response(void *ctx, struct http_stream *s,
 	    "retry-after");
 	left = c->deadline > now ? (unsigned)(c->deadline - now) : 1;
 	if (http_collect(
-		&c->collect, http_stream_leg(s), c->most, left, on_body, c))
+		&c->collect, http_stream_leg(s), c->most, left, on_body, c)) {
 		call_fail(c, -ENOMEM, "out of memory");
+		return;
+	}
+	if (c->upload.sent < c->upload.n)
+		http_collect_upload(c->collect, &c->upload);
 }
 
 /* The request's body, while the head of the answer has not come. */
@@ -108,18 +110,9 @@ static void on_leg(void *ctx, struct leg *leg, unsigned events)
 {
 	struct httpc_call *c = ctx;
 
-	while (events & LEG_WRITE && c->sent < c->n_body) {
-		ssize_t n =
-		    leg_write(leg, c->body + c->sent, c->n_body - c->sent);
-
-		if (n <= 0)
-			return; /* later, or the response callback says why */
-		c->sent += (size_t)n;
-	}
-	if (c->sent == c->n_body) {
-		leg_finish(leg);
+	/* whatever goes wrong, the response callback says why */
+	if (events & LEG_WRITE && http_upload_some(&c->upload, leg) <= 0)
 		leg_want(leg, 0);
-	}
 }
 
 static struct httpc_call *call_new(
@@ -134,15 +127,10 @@ static struct httpc_call *call_new(
 	c->ctx = ctx;
 	(void)snprintf(c->what, sizeof(c->what), "%s %s at %s", from->method,
 	    from->target ? from->target : "", from->authority);
-	if (!from->n_body)
-		return c;
-	c->body = malloc(from->n_body);
-	if (!c->body) {
+	if (http_upload_init(&c->upload, from->body, from->n_body)) {
 		free(c);
 		return NULL;
 	}
-	memcpy(c->body, from->body, from->n_body);
-	c->n_body = from->n_body;
 	return c;
 }
 

@@ -15,7 +15,14 @@
 
 enum { TURNS_MOST = 200000 };
 
+struct shape {
+	const char *label;
+	enum http_version version;
+	size_t capacity, chop;
+};
+
 struct bench {
+	const struct shape *shape;
 	struct loop *loop;
 	struct httpd *httpd;
 	struct http_conn *client;
@@ -142,12 +149,6 @@ static void on_gone(void *ctx, const struct fault *fault)
 
 static const struct http_conn_events client_events = { .gone = on_gone };
 
-struct shape {
-	const char *label;
-	enum http_version version;
-	size_t capacity, chop;
-};
-
 static const struct shape shapes[] = {
 	{ "1 whole", HTTP_1, 65536, 0 },
 	{ "1 chopped", HTTP_1, 700, 13 },
@@ -164,7 +165,7 @@ static void bench_init(struct bench *b, const struct shape *shape)
 		.ctx = b,
 	};
 
-	*b = (struct bench){ .loop = NULL };
+	*b = (struct bench){ .shape = shape };
 	assert_int_equal(loop_new(&b->loop), 0);
 	loop_fake_clock(b->loop, 1000);
 	assert_int_equal(
@@ -258,7 +259,7 @@ static void case_unknown(struct bench *b)
 
 static void case_echo(struct bench *b)
 {
-	size_t n = 300000;
+	size_t n = b->shape->chop ? 30000 : 300000;
 	char *bytes = malloc(n);
 
 	assert_non_null(bytes);
