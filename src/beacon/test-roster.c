@@ -1,6 +1,6 @@
 /* What is counted by source and by hall decides, at the cap and at the limits,
  * who waits, who is next and who must go. */
-#include "test-board.h"
+#include "beacon/test-board.h"
 
 /* ---- the cap ---- */
 

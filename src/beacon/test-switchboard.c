@@ -1,4 +1,4 @@
-#include "test-board.h"
+#include "beacon/test-board.h"
 
 /* ---- pairing ---- */
 
