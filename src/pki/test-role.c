@@ -5,9 +5,11 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-#define HEX	 "9f31c2aa00000000000000000000000000000000000000000000000000000001"
+#define ZEROS	 "000000000000000000000000000"
+#define HEX	 "9f31c2aa" ZEROS ZEROS "01"
 #define HEX_LONG HEX "0"
-#define X63	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define X21	 "aaaaaaaaaaaaaaaaaaaaa"
+#define X63	 X21 X21 X21
 
 static const struct {
 	const char *label, *uri;
