@@ -211,15 +211,26 @@ void option_show_config(const struct option_table *table, const void *config,
 
 /* ---- manual ---- */
 
+/* Does a sentence end here, and another begin? mdoc wants a line for each. */
+static bool sentence_ends(const char *text)
+{
+	return text[0] == '.' && text[1] == ' ' &&
+	       isupper((unsigned char)text[2]);
+}
+
 void option_mdoc_text(const char *text)
 {
 	if (*text == '.' || *text == '\'')
 		fputs("\\&", stdout);
 	for (; *text; text++) {
-		if (*text == '\\')
+		if (*text == '\\') {
 			fputs("\\e", stdout);
-		else
+		} else if (sentence_ends(text)) {
+			puts(".");
+			text++;
+		} else {
 			putchar(*text);
+		}
 	}
 }
 
@@ -257,7 +268,7 @@ static void print_item(const struct option_row *row)
 	if (row->type == OPTION_LIST)
 		puts(row->flags & OPTION_NO_SPLIT
 			 ? "May be repeated."
-			 : "May be repeated, or take values with commas.");
+			 : "May be repeated, or given values with commas.");
 	if (row->type == OPTION_NUMBER || row->type == OPTION_DURATION ||
 	    row->type == OPTION_CHOICE) {
 		option_value_allowed(row, allowed, sizeof(allowed));

@@ -81,7 +81,7 @@ static const struct option_row rows[] = {
 	{ .name = "map",
 	    .metavar = "FIELD=ENV",
 	    .help = "what goes where",
-	    .detail = "A path may stand in front; \\ is plain",
+	    .detail = "A path may stand in front. No \\ is special",
 	    .offset = offsetof(struct config, maps),
 	    .type = OPTION_LIST,
 	    .flags = OPTION_NO_SPLIT },
@@ -687,7 +687,7 @@ static void test_manual(void **state)
 	    "Takes beacon or reverse.\nThe default is\n.Ql beacon .\n"));
 	assert_non_null(strstr(text, ".It Fl -no-strict\n"));
 	assert_non_null(
-	    strstr(text, "A path may stand in front; \\e is plain.\n"));
+	    strstr(text, "A path may stand in front.\nNo \\e is special.\n"));
 	assert_non_null(strstr(text, ".It Fl -help\n"));
 	assert_null(strstr(text, "completion"));
 }

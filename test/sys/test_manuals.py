@@ -1,0 +1,50 @@
+"""Manual pages and completions as the build made them."""
+import re
+import subprocess
+
+import pytest
+
+from lab.parts import BUILD, ROOT
+
+FOLDER = BUILD / "doc" / "man"
+PAGES = sorted(page.name for page in (ROOT / "doc/man").glob("*.[1-8]"))
+LIST = re.compile(r'^\.\\" list of: (\S+) ?(.*)$', re.M)
+
+
+def program_of(page):
+    """The program that a page's own lists were printed by."""
+    source = (ROOT / "doc/man" / page).read_text()
+    return sorted({name for name, _ in LIST.findall(source)})
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_is_filled_and_clean(page):
+    text = (FOLDER / page).read_text()
+    assert program_of(page)
+    assert not LIST.search(text)
+    done = subprocess.run(
+        ["mandoc", "-Tlint", "-W", "warning", FOLDER / page], text=True,
+        capture_output=True, check=False)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.endswith(".8")])
+def test_page_of_a_daemon_lists_every_option(page):
+    program, = program_of(page)
+    help_text = subprocess.run(
+        [BUILD / "src" / program.removeprefix("pharos-") / program, "--help"],
+        text=True, capture_output=True, check=True).stdout
+    text = (FOLDER / page).read_text()
+    for flag in re.findall(r"--(?:\[no-\])?([a-z][a-z-]+)", help_text):
+        if flag != "a-name":
+            assert re.search(rf"^\.It .*Fl -(no-)?{flag}\b", text, re.M), flag
+
+
+def test_completions_are_bash():
+    completions = [path for path in FOLDER.iterdir()
+                   if re.fullmatch(r"pharos[a-z-]*", path.name)]
+    assert completions
+    for path in completions:
+        subprocess.run(["bash", "-n", path], check=True)
+        assert f"complete -F _{path.name.replace('-', '_')} {path.name}" \
+            in path.read_text()
