@@ -25,6 +25,10 @@
  * told. nghttp2 decides some of this while it is being pulled, so the end of
  * the session is looked for after feeding and after pulling.
  *
+ * Without memory the connection ends at once and nothing is said: a session of
+ * nghttp2 does not survive a failed allocation (h2memory.h). Every verb and
+ * every callback asks h2_lost() before it goes on.
+ *
  * Events never come from inside nghttp2's search for bytes to send: `room` is
  * noted and told afterwards, since the listener answers with http_write(). */
 
@@ -76,7 +80,7 @@ struct h2_stream *h2_stream_find(struct h2 *h, uint32_t id)
 {
 	struct h2_stream *s = h2_stream_get(h, id);
 
-	return s && !s->dropped && !h->dead ? s : NULL;
+	return s && !s->dropped && !h->dead && !h2_lost(h) ? s : NULL;
 }
 
 void h2_stream_drop(struct h2 *h, struct h2_stream *s)
@@ -114,7 +118,8 @@ void h2_refuse(struct h2 *h, enum http_limit limit, const char *reason)
 			    ? NGHTTP2_PROTOCOL_ERROR
 			    : NGHTTP2_ENHANCE_YOUR_CALM;
 
-	nghttp2_session_terminate_session(h->session, code);
+	if (!h2_lost(h))
+		nghttp2_session_terminate_session(h->session, code);
 	h2_fail(h, why);
 }
 
@@ -146,28 +151,32 @@ static int settle_feed(struct h2 *h, ssize_t fed)
 static int h2_feed(struct http_machine *m, const void *bytes, size_t n)
 {
 	struct h2 *h = of(m);
+	int r;
 
+	if (h2_lost(h))
+		return -ENOMEM;
 	if (!n) {
 		h->ended = true;
 		h2_fail(h, HTTP_WHY_PEER);
 		return 0;
 	}
 	h->fed = true;
-	return settle_feed(h, nghttp2_session_mem_recv(h->session, bytes, n));
+	r = settle_feed(h, nghttp2_session_mem_recv(h->session, bytes, n));
+	return h2_lost(h) ? -ENOMEM : r;
 }
 
 static bool h2_hungry(const struct http_machine *m)
 {
 	const struct h2 *h = of_const(m);
 
-	return !h->dead && nghttp2_session_want_read(h->session);
+	return !h->dead && !h2_lost(h) && nghttp2_session_want_read(h->session);
 }
 
 static bool h2_over(const struct http_machine *m)
 {
 	const struct h2 *h = of_const(m);
 
-	if (h->ended)
+	if (h->ended || h2_lost(h))
 		return true;
 	return !h->n_rest && !nghttp2_session_want_write(h->session) &&
 	       (h->dead || !nghttp2_session_want_read(h->session));
@@ -218,7 +227,7 @@ static int pull_some(struct h2 *h, uint8_t *to, size_t room, size_t *used)
 {
 	ssize_t n = 1;
 
-	while (*used < room && n > 0) {
+	while (*used < room && n > 0 && !h2_lost(h)) {
 		if (h->n_rest) {
 			*used += pull_rest(h, to + *used, room - *used);
 			continue;
@@ -226,7 +235,7 @@ static int pull_some(struct h2 *h, uint8_t *to, size_t room, size_t *used)
 		n = nghttp2_session_mem_send(h->session, &h->rest);
 		h->n_rest = n > 0 ? (size_t)n : 0;
 	}
-	return n < 0 ? -ENOMEM : 0;
+	return n < 0 || h2_lost(h) ? -ENOMEM : 0;
 }
 
 /* nghttp2 has ended the session with streams still open. */
@@ -347,7 +356,7 @@ static int http_code(int nghttp2_code)
 
 static bool takes_streams(const struct h2 *h)
 {
-	return !h->dead && !h->going &&
+	return !h->dead && !h->going && !h2_lost(h) &&
 	       nghttp2_session_check_request_allowed(h->session);
 }
 
@@ -371,6 +380,8 @@ static int h2_request(struct http_machine *m, const struct http_head *head,
 
 	if (r)
 		return r;
+	if (h2_lost(h))
+		return -ENOMEM;
 	if (!takes_streams(h))
 		return HTTP_E_OVER;
 	if (table_count(&h->streams) >= streams_allowed(h))
@@ -531,7 +542,8 @@ static void h2_credit(struct http_machine *m, uint32_t stream, size_t n)
 {
 	struct h2 *h = of(m);
 
-	if (!h->dead && nghttp2_session_consume(h->session, (int32_t)stream, n))
+	if (!h->dead && !h2_lost(h) &&
+	    nghttp2_session_consume(h->session, (int32_t)stream, n))
 		h2_refuse(h, HTTP_LIMIT_QUEUE, "no memory for a window");
 }
 
@@ -539,7 +551,7 @@ static void h2_goaway(struct http_machine *m)
 {
 	struct h2 *h = of(m);
 
-	if (h->dead || h->going)
+	if (h->dead || h->going || h2_lost(h))
 		return;
 	h->going = true;
 	nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
@@ -554,7 +566,8 @@ static size_t h2_count(const struct http_machine *m)
 
 static void h2_ping(struct http_machine *m)
 {
-	nghttp2_submit_ping(of(m)->session, NGHTTP2_FLAG_NONE, NULL);
+	if (!h2_lost(of(m)))
+		nghttp2_submit_ping(of(m)->session, NGHTTP2_FLAG_NONE, NULL);
 }
 
 static void free_stream(struct table_node *node, void *ctx)
@@ -567,7 +580,7 @@ static void h2_free(struct http_machine *m)
 	struct h2 *h = of(m);
 
 	table_each(&h->streams, free_stream, h);
-	nghttp2_session_del(h->session);
+	h2_memory_drop(&h->memory);
 	http_gather_deinit(&h->gather);
 	free(h);
 }
@@ -612,6 +625,7 @@ static int options_make(nghttp2_option **out)
 
 static int session_make(struct h2 *h)
 {
+	nghttp2_mem memory = h2_memory_hooks(&h->memory);
 	nghttp2_session_callbacks *callbacks;
 	nghttp2_option *option;
 	int r = h2_callbacks(&callbacks);
@@ -621,10 +635,10 @@ static int session_make(struct h2 *h)
 	r = options_make(&option);
 	if (!r) {
 		r = h->machine.options.end == HTTP_SERVER
-			? nghttp2_session_server_new2(
-			      &h->session, callbacks, h, option)
-			: nghttp2_session_client_new2(
-			      &h->session, callbacks, h, option);
+			? nghttp2_session_server_new3(
+			      &h->session, callbacks, h, option, &memory)
+			: nghttp2_session_client_new3(
+			      &h->session, callbacks, h, option, &memory);
 		nghttp2_option_del(option);
 	}
 	nghttp2_session_callbacks_del(callbacks);

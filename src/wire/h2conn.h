@@ -4,6 +4,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/table.h"
+#include "wire/h2memory.h"
 #include "wire/httphead.h"
 #include "wire/httpkind.h"
 #include <nghttp2/nghttp2.h>
@@ -29,6 +30,7 @@ struct h2_stream {
 
 struct h2 {
 	struct http_machine machine;
+	struct h2_memory memory; /* of the session */
 	nghttp2_session *session;
 	struct table streams;
 	const uint8_t *rest; /* given by nghttp2, not yet pulled */
@@ -47,6 +49,13 @@ struct h2 {
 	char status[4];
 	const struct http_refusal *refusal;
 };
+
+/** h2_lost() - memory ran out inside nghttp2: its session is not to be touched
+ * any more, and the connection is over without a word */
+static inline bool h2_lost(const struct h2 *h)
+{
+	return h2_memory_spent(&h->memory);
+}
 
 /** h2_callbacks() - what nghttp2 calls
  * Return: 0; -ENOMEM. */

@@ -3,7 +3,16 @@
 /* What nghttp2 tells us. It has checked frames, HPACK and the rules for fields
  * (RFC 9113, 8); what it lets pass and HTTP/1.1 would refuse is refused here by
  * the same functions. A refused head does not stop the decoding, which HPACK's
- * shared state forbids; it is noted, and judged when the head is whole. */
+ * shared state forbids; it is noted, and judged when the head is whole.
+ *
+ * The listener answers from within; so a callback that told it something ends
+ * with go_on(). */
+
+/* What a callback returns. */
+static int go_on(const struct h2 *h)
+{
+	return h2_lost(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
 
 static struct h2_stream *stream_of(struct h2 *h, int32_t id)
 {
@@ -250,7 +259,7 @@ static int headers_whole(
 			? request_whole(h, s, ended)
 			: response_whole(h, s, ended);
 	http_gather_deinit(&h->gather);
-	return r ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+	return r ? NGHTTP2_ERR_CALLBACK_FAILURE : go_on(h);
 }
 
 /* Frames. */
@@ -285,7 +294,7 @@ static int on_frame(
 	default:
 		break;
 	}
-	return 0;
+	return go_on(h);
 }
 
 static int on_bad_frame(
@@ -313,7 +322,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id,
 		http_tell_body(&h->machine, s->id, bytes, n);
 	else if (nghttp2_session_consume(session, id, n))
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
-	return 0;
+	return go_on(h);
 }
 
 static enum http_why close_why(
@@ -349,7 +358,7 @@ static int on_close(
 	(void)session;
 	if (s)
 		stream_gone(h, s, code);
-	return 0;
+	return go_on(h);
 }
 
 /* A request that was queued and never went: GOAWAY came first, or we took it
@@ -364,7 +373,7 @@ static int on_not_sent(
 	if (s && frame->hd.type == NGHTTP2_HEADERS &&
 	    frame->headers.cat == NGHTTP2_HCAT_REQUEST)
 		stream_gone(h, s, NGHTTP2_REFUSED_STREAM);
-	return 0;
+	return go_on(h);
 }
 
 /* Our own GOAWAY with an error is nghttp2's verdict on the peer. It carries a
@@ -412,7 +421,7 @@ static int on_sent(
 	if (s->dropped && !s->peer_ended) /* we do not want the rest */
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE,
 		    frame->hd.stream_id, NGHTTP2_NO_ERROR);
-	return 0;
+	return go_on(h);
 }
 
 int h2_callbacks(nghttp2_session_callbacks **out)

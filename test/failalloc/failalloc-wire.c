@@ -3,6 +3,7 @@
  * jansson's own allocations are left out: it does not survive every failure of
  * them, so programs end when it has no memory (vault_wipe_json()). */
 #include "failalloc.h"
+#include "wire/h2.h"
 #include "wire/http1.h"
 #include "wire/vault.h"
 #include <jansson.h>
@@ -302,6 +303,11 @@ static int run_http1(void)
 	return run_exchange(http1_new);
 }
 
+static int run_h2(void)
+{
+	return run_exchange(h2_new);
+}
+
 static const struct fail_scenario scenarios[] = {
 	{ "vault_call_login", run_call_login, false },
 	{ "vault_call_renew_self", run_call_renew_self, false },
@@ -313,6 +319,7 @@ static const struct fail_scenario scenarios[] = {
 	{ "vault_read_auth", run_read_auth, false },
 	{ "vault_read_secret", run_read_secret, false },
 	{ "an HTTP/1.1 exchange", run_http1, false },
+	{ "an HTTP/2 exchange", run_h2, false },
 };
 
 int main(void)
