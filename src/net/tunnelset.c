@@ -1,0 +1,231 @@
+/* net/tunnelset.c: members in the order in which their tunnels came up, so that
+ * the first one that takes requests is the one to send on. */
+#include "net/tunnelset.h"
+#include "net/loop.h"
+
+#include <stdio.h>
+
+enum { TUNNELS_MOST = 64 };
+
+struct member {
+	struct member *next;
+	struct tunnel_set *set;
+	struct tunnel *tunnel;
+	unsigned target;
+	bool up;
+	uint64_t since;
+};
+
+struct tunnel_set {
+	struct loop *loop;
+	struct tunnel_set_config config;
+	const struct tunnel_set_events *events;
+	void *ctx;
+	struct route *route;
+	struct member *members;
+	size_t n_members, n_up;
+	uint64_t refused;
+	char last_fault[FAULT_TEXT_MAX];
+};
+
+static const char *target_name(const struct tunnel_set *s, unsigned target)
+{
+	struct route_state state;
+
+	route_look(s->route, target, &state);
+	return state.target;
+}
+
+static void keep_fault(struct tunnel_set *s, const struct fault *fault)
+{
+	(void)snprintf(s->last_fault, sizeof(s->last_fault), "%s", fault->text);
+}
+
+/* ---- members */
+
+static void member_append(struct tunnel_set *s, struct member *m)
+{
+	struct member **end = &s->members;
+
+	while (*end)
+		end = &(*end)->next;
+	m->next = NULL;
+	*end = m;
+}
+
+static void member_unlink(struct tunnel_set *s, struct member *m)
+{
+	struct member **at = &s->members;
+
+	while (*at != m)
+		at = &(*at)->next;
+	*at = m->next;
+}
+
+static void member_on_up(void *ctx, struct tunnel *t)
+{
+	struct member *m = ctx;
+	struct tunnel_set *s = m->set;
+
+	m->up = true;
+	m->since = loop_now(s->loop);
+	s->n_up++;
+	s->last_fault[0] = '\0';
+	member_unlink(s, m);
+	member_append(s, m);
+	s->events->up(s->ctx, t, target_name(s, m->target));
+}
+
+static void member_on_gone(
+    void *ctx, struct tunnel *t, const struct fault *fault, bool was_up)
+{
+	struct member *m = ctx;
+	struct tunnel_set *s = m->set;
+	const char *target = target_name(s, m->target);
+
+	route_ended(
+	    s->route, m->target, was_up ? loop_now(s->loop) - m->since : 0);
+	member_unlink(s, m);
+	s->n_members--;
+	free(m);
+	keep_fault(s, fault);
+	if (was_up) {
+		s->n_up--;
+		s->events->gone(s->ctx, t, target, fault);
+	} else {
+		s->events->told(s->ctx, target, fault);
+	}
+}
+
+static const struct tunnel_events member_events = {
+	.up = member_on_up,
+	.gone = member_on_gone,
+};
+
+static int member_open(struct tunnel_set *s, struct leg *leg, unsigned target)
+{
+	struct member *m = calloc(1, sizeof(*m));
+	struct tunnel_config config = {
+		.context = s->config.context,
+		.handlers = s->config.handlers,
+		.events = &member_events,
+		.ctx = m,
+	};
+
+	if (!m) {
+		leg_reset(leg);
+		return -ENOMEM;
+	}
+	m->set = s;
+	m->target = target;
+	if (tunnel_open(&m->tunnel, leg, &config)) {
+		free(m);
+		return -ENOMEM;
+	}
+	member_append(s, m);
+	s->n_members++;
+	return 0;
+}
+
+/* ---- the route */
+
+static void on_leg(void *ctx, struct leg *leg, unsigned target)
+{
+	struct tunnel_set *s = ctx;
+
+	if (s->n_members >= s->config.most) {
+		s->refused++;
+		leg_reset(leg);
+		route_ended(s->route, target, 0);
+		return;
+	}
+	if (member_open(s, leg, target))
+		route_ended(s->route, target, 0);
+}
+
+static void on_target(void *ctx, unsigned target, const struct fault *fault)
+{
+	struct tunnel_set *s = ctx;
+
+	if (fault)
+		keep_fault(s, fault);
+	s->events->told(s->ctx, target_name(s, target), fault);
+}
+
+static const struct route_events route_events = {
+	.leg = on_leg,
+	.target = on_target,
+};
+
+/* ---- verbs */
+
+int tunnel_set_open(struct tunnel_set **out, struct loop *loop,
+    const struct tunnel_set_config *config,
+    const struct tunnel_set_events *events, void *ctx, struct fault *fault)
+{
+	struct tunnel_set *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->loop = loop;
+	s->config = *config;
+	s->events = events;
+	s->ctx = ctx;
+	if (!s->config.most)
+		s->config.most = TUNNELS_MOST;
+	r = route_open(
+	    &s->route, loop, &config->route, &route_events, s, fault);
+	if (r) {
+		free(s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+void tunnel_set_close(struct tunnel_set *s)
+{
+	if (!s)
+		return;
+	while (s->members) {
+		struct member *m = s->members;
+
+		s->members = m->next;
+		tunnel_cut(m->tunnel);
+		free(m);
+	}
+	route_close(s->route);
+	free(s);
+}
+
+struct http_conn *tunnel_set_pick(struct tunnel_set *s)
+{
+	for (struct member *m = s->members; m; m = m->next) {
+		struct http_conn *c = m->up ? tunnel_http(m->tunnel) : NULL;
+
+		if (c && http_conn_streams(c) < HTTP_STREAMS_MAX)
+			return c;
+	}
+	return NULL;
+}
+
+size_t tunnel_set_up(const struct tunnel_set *s)
+{
+	return s->n_up;
+}
+
+struct route *tunnel_set_route(struct tunnel_set *s)
+{
+	return s->route;
+}
+
+uint64_t tunnel_set_refused(const struct tunnel_set *s)
+{
+	return s->refused;
+}
+
+const char *tunnel_set_last_fault(const struct tunnel_set *s)
+{
+	return s->last_fault;
+}

@@ -1,0 +1,42 @@
+/* net/tunnelset.h: keeps tunnels alive over a route, sends on one, fails over.
+ *
+ * The route (net/route.h) says when and where; the set makes a tunnel of each
+ * leg that comes, and tells the route when it has ended and how long it was of
+ * use.
+ */
+#pragma once
+#include "net/route.h"
+#include "net/tunnel.h"
+
+struct tunnel_set;
+
+struct tunnel_set_config {
+	struct route_config route;
+	struct tls_context *context; /* as in struct tunnel_config */
+	struct httpd *handlers;
+	unsigned most; /* tunnels at once; 0: 64; a leg over it is reset */
+};
+
+struct tunnel_set_events {
+	/* a tunnel is up; or a tunnel that was up is gone, and why */
+	void (*up)(void *ctx, struct tunnel *t, const char *target);
+	void (*gone)(void *ctx, struct tunnel *t, const char *target,
+	    const struct fault *fault);
+	/* for the log: a target or a handshake failed (@fault), or the target
+	 * works again (NULL) */
+	void (*told)(void *ctx, const char *target, const struct fault *fault);
+};
+
+MUST_USE int tunnel_set_open(struct tunnel_set **out, struct loop *loop,
+    const struct tunnel_set_config *config,
+    const struct tunnel_set_events *events, void *ctx, struct fault *fault);
+void tunnel_set_close(struct tunnel_set *s);
+/** tunnel_set_pick() - the tunnel to send on: the oldest that is up and takes
+ * streams; NULL if there is none */
+struct http_conn *tunnel_set_pick(struct tunnel_set *s);
+size_t tunnel_set_up(const struct tunnel_set *s);
+struct route *tunnel_set_route(struct tunnel_set *s);
+/** tunnel_set_refused() - legs reset because of @most, so far */
+uint64_t tunnel_set_refused(const struct tunnel_set *s);
+/** tunnel_set_last_fault() - text of the last failure, "" if none since up */
+const char *tunnel_set_last_fault(const struct tunnel_set *s);
