@@ -25,8 +25,6 @@ static int on_field(llhttp_t *parser, const char *at, size_t n)
 	struct http1 *h = parser->data;
 	int r = 0;
 
-	if (h->in != IN_HEAD) /* a trailer: read, counted, not used */
-		return 0;
 	if (h->value_begun || !h->gather.n_fields)
 		r = http_gather_field(&h->gather);
 	h->value_begun = false;
@@ -45,8 +43,6 @@ static int on_value(llhttp_t *parser, const char *at, size_t n)
 {
 	struct http1 *h = parser->data;
 
-	if (h->in != IN_HEAD)
-		return 0;
 	return gathered(h, http_gather_value(&h->gather, at, n));
 }
 
@@ -140,8 +136,27 @@ static int read_lines(
 	return r;
 }
 
+/* Trailers are read and counted but not used; one that speaks of the framing,
+ * which is over, is meant for somebody who reads differently. */
+static bool trailers_refused(struct http1 *h)
+{
+	struct http_field fields[HTTP_FIELDS_MAX];
+	bool bad = false;
+
+	http_gather_fields(&h->gather, fields);
+	for (size_t i = 0; i < h->gather.n_fields; i++)
+		bad |= http_is_connection_field(fields[i].name);
+	http_gather_deinit(&h->gather);
+	h->value_begun = false;
+	if (bad)
+		refuse_text(h, 400, "a trailer that speaks of the connection");
+	return bad;
+}
+
 static void message_whole(struct http1 *h)
 {
+	if (trailers_refused(h))
+		return;
 	http1_in_move(h, IN_WAIT);
 	http_tell_end(&h->machine, h->stream);
 	http1_settle(h);

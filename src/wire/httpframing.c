@@ -17,6 +17,7 @@ HTTP_REFUSAL(bad_expect, 417, "an expectation other than 100-continue");
  */
 struct seen {
 	const char *host, *length, *coding, *expect;
+	bool upgrade;
 };
 
 static const struct http_refusal *note_once(const char **slot,
@@ -37,6 +38,8 @@ static const struct http_refusal *note_field(
 		return note_once(&seen->length, f, &two_lengths);
 	if (!strcmp(f->name, "transfer-encoding"))
 		return note_once(&seen->coding, f, &two_codings);
+	if (!strcmp(f->name, "upgrade"))
+		seen->upgrade = true;
 	if (!strcmp(f->name, "expect"))
 		return note_once(&seen->expect, f, &bad_expect);
 	return NULL;
@@ -120,8 +123,11 @@ const struct http_refusal *http_framing_read(struct http_framing *out,
 	if (wrong)
 		return wrong;
 	out->old = minor == 0;
+	/* Who asks for another protocol may speak it at once: what follows is
+	 * not read as HTTP. */
 	out->close =
-	    out->old || connection_has(fields, head->n_fields, "close");
+	    out->old || connection_has(fields, head->n_fields, "close") ||
+	    (seen.upgrade && connection_has(fields, head->n_fields, "upgrade"));
 	drop_connection_fields(head, fields);
 	return NULL;
 }

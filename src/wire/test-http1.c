@@ -116,7 +116,7 @@ static const struct row good_requests[] = {
 	    "head 1 POST h /\nbody 1 abcdefghijklmnopqrstuvwxyz\nend 1\n", 0 },
 	{ "trailers are dropped",
 	    "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n"
-	    "1\r\nx\r\n0\r\nHost: evil\r\nA: b\r\n\r\n",
+	    "1\r\nx\r\n0\r\nB: c\r\nA: b\r\n\r\n",
 	    "head 1 POST h /\nbody 1 x\nend 1\n", 0 },
 	{ "what Connection names goes",
 	    GET "A: b\r\nX-B: c\r\nConnection: keep-alive, x-b\r\n"
@@ -284,6 +284,10 @@ static const struct row bad_requests[] = {
 	{ "LF alone after a chunk", CHUNKED "1\r\nx\n0\r\n\r\n",
 	    CHUNKED_HEAD "body 1 x\nreset 1 protocol\n", 400 },
 	{ "a folded trailer", CHUNKED "0\r\nA: b\r\n c\r\n\r\n",
+	    CHUNKED_HEAD "reset 1 protocol\n", 400 },
+	{ "a length in a trailer", CHUNKED "0\r\nContent-Length: 5\r\n\r\n",
+	    CHUNKED_HEAD "reset 1 protocol\n", 400 },
+	{ "a host in a trailer", CHUNKED "0\r\nA: b\r\nHost: x\r\n\r\n",
 	    CHUNKED_HEAD "reset 1 protocol\n", 400 },
 	{ "a bad trailer", CHUNKED "0\r\nA b: c\r\n\r\n",
 	    CHUNKED_HEAD "reset 1 protocol\n", 400 },
