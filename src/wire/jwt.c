@@ -383,10 +383,29 @@ static const char *kid_wanted(const struct jwt_keys *keys, const char *kid)
 	return NULL;
 }
 
-static int token_verify(const struct jwt_keys *keys, const struct parts *parts,
-    const json_t *header)
+bool jwt_algorithm_known(const char *name)
 {
-	unsigned bit = algorithm_of(member(header, "alg"));
+	return algorithm_of(name);
+}
+
+/* The bit of the token's algorithm, if it is among the expected ones. */
+static unsigned algorithm_expected(
+    const json_t *header, const struct jwt_expect *expect)
+{
+	const char *name = member(header, "alg");
+
+	if (!expect->algorithms)
+		return algorithm_of(name);
+	for (size_t i = 0; name && i < expect->n_algorithms; i++)
+		if (!strcmp(name, expect->algorithms[i]))
+			return algorithm_of(name);
+	return 0;
+}
+
+static int token_verify(const struct jwt_keys *keys, const struct parts *parts,
+    const json_t *header, const struct jwt_expect *expect)
+{
+	unsigned bit = algorithm_expected(header, expect);
 	const char *kid = kid_wanted(keys, member(header, "kid"));
 	int r = JWT_E_KEY;
 
@@ -499,7 +518,7 @@ int jwt_check(json_t **claims, const struct jwt_keys *keys, const char *token,
 	header = part_decode(&parts, 0);
 	if (!header)
 		return JWT_E_SHAPE;
-	r = token_verify(keys, &parts, header);
+	r = token_verify(keys, &parts, header, expect);
 	if (r)
 		return r;
 	j = part_decode(&parts, 1);

@@ -40,6 +40,8 @@ MUST_USE int jwt_keys_add_pem(
 
 /* What a token must be. */
 struct jwt_expect {
+	const char *const *algorithms; /* of those above; NULL: all */
+	size_t n_algorithms;
 	const char *issuer;	      /* exactly; NULL: not looked at */
 	const char *const *audiences; /* one of these, exactly, is in `aud` */
 	size_t n_audiences;	      /* 0: the token must have no `aud` */
@@ -65,6 +67,8 @@ enum {
 MUST_USE int jwt_check(json_t **claims, const struct jwt_keys *keys,
     const char *token, size_t n, const struct jwt_expect *expect);
 const char *jwt_problem(int code);
+/** jwt_algorithm_known() - is it one of those that we check? */
+bool jwt_algorithm_known(const char *name);
 
 /** jwt_claim() - a claim by name, or, when @name starts with "/", by JSON
  * pointer (RFC 6901): "/kubernetes.io/namespace"

@@ -254,6 +254,33 @@ static void test_no_audience_wanted(void **state)
 	json_decref(key);
 }
 
+static void test_algorithms_expected(void **state)
+{
+	static const char *const only[] = { "RS256" };
+	struct jwt_expect expect = usual;
+	CLEANUP(jwt_keys_freep) struct jwt_keys *keys = NULL;
+	json_t *key = key_make("RS256", NULL);
+	char *rs = token_make(key, "{\"alg\":\"RS256\"}", CLAIMS(""));
+	char *ps;
+
+	(void)state;
+	assert_true(jwt_algorithm_known("PS256"));
+	assert_false(jwt_algorithm_known("HS256"));
+	assert_false(jwt_algorithm_known("none"));
+	json_object_del(key, "alg");
+	ps = token_make(key, "{\"alg\":\"PS256\"}", CLAIMS(""));
+	assert_int_equal(jwt_keys_new(&keys), 0);
+	key_publish(keys, key);
+	expect.algorithms = only;
+	expect.n_algorithms = 1;
+	assert_int_equal(check(keys, rs, &expect), 0);
+	assert_int_equal(check(keys, ps, &expect), JWT_E_ALGORITHM);
+	assert_int_equal(check(keys, ps, &usual), 0);
+	free(rs);
+	free(ps);
+	json_decref(key);
+}
+
 static const struct {
 	const char *label, *header;
 	int want;
@@ -528,6 +555,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rfc),
 		cmocka_unit_test(test_algorithms),
+		cmocka_unit_test(test_algorithms_expected),
 		cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_no_audience_wanted),
 		cmocka_unit_test(test_headers),

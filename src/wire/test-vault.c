@@ -412,7 +412,8 @@ static const struct {
 	const char *text;
 } fault_row[] = {
 	{ "a refusal", 403, "application/json",
-	    "{\"errors\":[\"1 error occurred:\\n\\t* permission denied\\n\\n\"]}",
+	    "{\"errors\":[\"1 error occurred:\\n\\t* permission "
+	    "denied\\n\\n\"]}",
 	    -EACCES, "store https://s:8200: 403 permission denied" },
 	{ "a refusal with a reason", 403, "application/json",
 	    "{\"errors\":[\"2 errors occurred:\\n\\t* permission denied\\n\\t* "
@@ -441,19 +442,19 @@ static const struct {
 	    "{\"errors\":[\"Vault is sealed\"]}", -EAGAIN,
 	    "store https://s:8200: 503 sealed or not ready: Vault is sealed" },
 	{ "HTML", 200, "text/html", "<html>hello</html>", -EBADMSG,
-	    "store https://s:8200: 200 with 18 bytes of text/html, which is not "
-	    "how the store answers" },
+	    "store https://s:8200: 200 with 18 bytes of text/html, which is "
+	    "not how the store answers" },
 	{ "HTML as a refusal", 403, "text/html", "<h1>no</h1>", -EBADMSG,
-	    "store https://s:8200: 403 with 11 bytes of text/html, which is not "
-	    "how the store answers" },
+	    "store https://s:8200: 403 with 11 bytes of text/html, which is "
+	    "not how the store answers" },
 	{ "HTML of a gateway", 502, "text/html", "<h1>no</h1>", -EAGAIN,
-	    "store https://s:8200: 502 with 11 bytes of text/html, which is not "
-	    "how the store answers" },
+	    "store https://s:8200: 502 with 11 bytes of text/html, which is "
+	    "not how the store answers" },
 	{ "nothing at all", 500, NULL, "", -EAGAIN,
 	    "store https://s:8200: 500 internal error, without a word on why" },
 	{ "a redirect", 307, "text/html", "<a>x</a>", -EBADMSG,
-	    "store https://s:8200: 307 with 8 bytes of text/html, which is not "
-	    "how the store answers" },
+	    "store https://s:8200: 307 with 8 bytes of text/html, which is "
+	    "not how the store answers" },
 	{ "JSON of another kind", 404, "application/json", "{}", -EBADMSG,
 	    "store https://s:8200: 404 with 2 bytes of application/json, which "
 	    "is not how the store answers" },

@@ -691,8 +691,8 @@ static const struct meaning {
 static const struct meaning *meaning_of(int status)
 {
 	static const struct meaning redirect = { 0, "redirect",
-		"give the address of the active store itself; redirects are not "
-		"followed with a token" };
+		"give the address of the active store itself; a redirect is "
+		"not followed with a token" };
 	static const struct meaning other = { 0, "unexpected status",
 		"is there another server or a proxy at this address?" };
 

@@ -1,0 +1,455 @@
+/* devstore/engine.c: who asks, may they, and which room answers.
+ *
+ * A request goes through four gates: its path must be readable, its token good
+ * (unless the path needs none), the token's policies must allow the operation
+ * on the path, and a room must be there. Only then is the body looked at. As in
+ * OpenBao a token that may nothing learns nothing: 403 comes before 404.
+ *
+ * Rooms: sys/ by a table here; auth/token and auth mounts; KV mounts. They fill
+ * in a struct reply; this file prints it. Whatever fails for want of memory
+ * leaves the store as it was.
+ */
+#include "devstore/engine.h"
+#include "devstore/mounts.h"
+#include "devstore/tokens.h"
+#include "wire/vault.h"
+#include <stdio.h>
+
+struct engine {
+	struct token_set *tokens;
+	struct policies *policies;
+	struct mounts *mounts;
+	void (*random)(void *to, size_t n);
+	uint64_t answered[6]; /* by the first digit of the status */
+	struct metric_row rows[6];
+	struct metric_table metrics;
+};
+
+static uint64_t count_tokens(void *ctx)
+{
+	return token_count(((struct engine *)ctx)->tokens);
+}
+
+static void metrics_init(struct engine *e)
+{
+	static const char *const labels[] = { NULL, NULL, "class=\"2xx\"",
+		"class=\"3xx\"", "class=\"4xx\"", "class=\"5xx\"" };
+
+	for (size_t i = 2; i < 6; i++)
+		e->rows[i - 2] = (struct metric_row){
+			.name = "pharos_devstore_requests_total",
+			.labels = labels[i],
+			.help = i == 2 ? "Requests answered." : NULL,
+			.kind = METRIC_COUNTER,
+			.value = &e->answered[i],
+		};
+	e->rows[4] = (struct metric_row){
+		.name = "pharos_devstore_tokens",
+		.help = "Tokens that are good now.",
+		.kind = METRIC_GAUGE,
+		.read = count_tokens,
+		.ctx = e,
+	};
+	e->metrics.rows = e->rows;
+	e->metrics.n_rows = 5;
+}
+
+struct metric_table *engine_metrics(struct engine *e)
+{
+	return &e->metrics;
+}
+
+static int root_token_make(
+    struct engine *e, const struct secret *id, int64_t now_ms)
+{
+	struct token_order o = {
+		.id = id,
+		.path = "auth/token/root",
+		.display_name = "root",
+		.policies = { "root" },
+		.n_policies = 1,
+	};
+	struct token *t;
+
+	return ERR_FOLD(token_make(&t, e->tokens, &o, now_ms));
+}
+
+int engine_new(struct engine **out, const struct engine_options *o)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	int r = e ? 0 : -ENOMEM;
+
+	if (!r) {
+		e->random = o->random;
+		metrics_init(e);
+		r = token_set_new(&e->tokens, o->random);
+	}
+	if (!r)
+		r = policies_new(&e->policies, o->now_ms);
+	if (!r)
+		r = mounts_new(&e->mounts, e->tokens, o->random);
+	if (!r)
+		r = root_token_make(e, o->root_token, o->now_ms);
+	if (r)
+		engine_free(e);
+	else
+		*out = e;
+	return r;
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	mounts_free(e->mounts);
+	policies_free(e->policies);
+	token_set_free(e->tokens);
+	free(e);
+}
+
+void engine_answer_clear(struct engine_answer *a)
+{
+	secret_free(a->body);
+	a->body = NULL;
+}
+
+/* ---- rooms of sys/ ------------------------------------------------------ */
+
+/* A status of the asker's choice: ?activecode=299. */
+static int wished_status(const struct ask *a, int otherwise)
+{
+	const char *text = vault_path_query(a->path, "activecode");
+	int status = text ? atoi(text) : otherwise;
+
+	return status >= 200 && status < 600 ? status : otherwise;
+}
+
+static int handle_health(struct engine *e, struct ask *a, size_t from)
+{
+	(void)e;
+	(void)from;
+	if (a->kind != ASK_READ && a->kind != ASK_HEAD) {
+		reply_unsupported(a->reply);
+		return 0;
+	}
+	reply_give(a->reply,
+	    json_pack("{sb sb sb sb ss ss sI ss ss ss}", "initialized", 1,
+		"sealed", 0, "standby", 0, "performance_standby", 0,
+		"replication_performance_mode", "disabled",
+		"replication_dr_mode", "disabled", "server_time_utc",
+		(json_int_t)(a->now_ms / 1000), "version",
+		"pharos-devstore-" PHAROS_VERSION, "cluster_name", "devstore",
+		"cluster_id", "devstore"));
+	a->reply->bare = true;
+	a->reply->status = wished_status(a, 200);
+	return 0;
+}
+
+static int handle_seal_status(struct engine *e, struct ask *a, size_t from)
+{
+	(void)e;
+	(void)from;
+	if (a->kind != ASK_READ) {
+		reply_unsupported(a->reply);
+		return 0;
+	}
+	reply_give(a->reply,
+	    json_pack("{ss sb sb si si si ss ss ss sb ss ss sb ss}", "type",
+		"shamir", "initialized", 1, "sealed", 0, "t", 1, "n", 1,
+		"progress", 0, "nonce", "", "version",
+		"pharos-devstore-" PHAROS_VERSION, "build_date", "",
+		"migration", 0, "cluster_name", "devstore", "cluster_id",
+		"devstore", "recovery_seal", 0, "storage_type", "inmem"));
+	a->reply->bare = true;
+	return 0;
+}
+
+static int handle_init(struct engine *e, struct ask *a, size_t from)
+{
+	(void)e;
+	(void)from;
+	if (a->kind != ASK_READ) {
+		reply_unsupported(a->reply);
+		return 0;
+	}
+	reply_give(a->reply, json_pack("{sb}", "initialized", 1));
+	a->reply->bare = true;
+	return 0;
+}
+
+static int handle_mounts(struct engine *e, struct ask *a, size_t from)
+{
+	return mounts_handle(e->mounts, a, from, false);
+}
+
+static int handle_auth(struct engine *e, struct ask *a, size_t from)
+{
+	return mounts_handle(e->mounts, a, from, true);
+}
+
+static int handle_ui(struct engine *e, struct ask *a, size_t from)
+{
+	return mounts_handle_ui(e->mounts, e->policies, a, from);
+}
+
+static int handle_policies(struct engine *e, struct ask *a, size_t from)
+{
+	return policies_handle(e->policies, a, from, false);
+}
+
+static int handle_policy(struct engine *e, struct ask *a, size_t from)
+{
+	return policies_handle(e->policies, a, from, true);
+}
+
+/* No engine here makes leases, so there is none to renew. */
+static int handle_leases(struct engine *e, struct ask *a, size_t from)
+{
+	(void)e;
+	(void)from;
+	if (a->kind == ASK_WRITE)
+		reply_fail(a->reply, 400, "lease not found");
+	else
+		reply_unsupported(a->reply);
+	return 0;
+}
+
+enum { ROOM_PUBLIC = 1, ROOM_SUDO = 2, ROOM_BELOW = 4 };
+
+static const struct room {
+	const char *path;
+	unsigned flags; /* BELOW: paths below it too */
+	int (*fn)(struct engine *e, struct ask *a, size_t from);
+} rooms[] = {
+	{ "sys/health", ROOM_PUBLIC, handle_health },
+	{ "sys/seal-status", ROOM_PUBLIC, handle_seal_status },
+	{ "sys/init", ROOM_PUBLIC, handle_init },
+	{ "sys/internal/ui/mounts", ROOM_PUBLIC | ROOM_BELOW, handle_ui },
+	{ "sys/mounts", ROOM_BELOW, handle_mounts },
+	{ "sys/auth", ROOM_SUDO | ROOM_BELOW, handle_auth },
+	{ "sys/policies/acl", ROOM_BELOW, handle_policies },
+	{ "sys/policy", ROOM_BELOW, handle_policy },
+	{ "sys/leases/renew", 0, handle_leases },
+};
+
+static const struct room *room_of(const struct vault_path *p, size_t *from)
+{
+	for (size_t i = 0; i < N_ELEMS(rooms); i++) {
+		struct vault_path path;
+
+		INVARIANT(!vault_path_plain(&path, rooms[i].path));
+		if (!vault_path_below(p, &path) ||
+		    (p->n_segments > path.n_segments &&
+			!(rooms[i].flags & ROOM_BELOW)))
+			continue;
+		*from = path.n_segments;
+		return &rooms[i];
+	}
+	return NULL;
+}
+
+/* ---- the gates ---------------------------------------------------------- */
+
+static int kind_of(const struct engine_request *q, struct ask *a)
+{
+	static const struct {
+		const char *method;
+		enum ask_kind kind;
+	} row[] = {
+		{ "GET", ASK_READ },
+		{ "HEAD", ASK_HEAD },
+		{ "POST", ASK_WRITE },
+		{ "PUT", ASK_WRITE },
+		{ "LIST", ASK_LIST },
+		{ "DELETE", ASK_DELETE },
+		{ "PATCH", ASK_PATCH },
+	};
+	const char *list = vault_path_query(a->path, "list");
+
+	for (size_t i = 0; i < N_ELEMS(row); i++) {
+		if (strcmp(q->method, row[i].method))
+			continue;
+		a->kind = row[i].kind;
+		if (a->kind == ASK_READ && list && !strcmp(list, "true"))
+			a->kind = ASK_LIST;
+		return 0;
+	}
+	reply_clear(a->reply);
+	a->reply->status = 405;
+	a->reply->errors = json_array();
+	return -EINVAL;
+}
+
+/* What an operation needs; a write to a secret that is not there creates. */
+static unsigned capability_needed(struct engine *e, const struct ask *a)
+{
+	static const unsigned needed[] = {
+		[ASK_READ] = ACL_READ,
+		[ASK_HEAD] = ACL_READ,
+		[ASK_LIST] = ACL_LIST,
+		[ASK_WRITE] = ACL_UPDATE,
+		[ASK_DELETE] = ACL_DELETE,
+		[ASK_PATCH] = ACL_PATCH,
+	};
+	size_t from;
+	struct mount *mount = mounts_find(e->mounts, a->path, &from);
+	const char *room = mount ? vault_path_segment(a->path, from) : "";
+
+	if (a->kind == ASK_WRITE && mount && mount->kind == MOUNT_KV &&
+	    (!strcmp(room, "data") || !strcmp(room, "metadata")) &&
+	    !kv_holds(mount->kv, a->path, from))
+		return ACL_CREATE;
+	return needed[a->kind];
+}
+
+static bool is_allowed(struct engine *e, const struct ask *a, bool sudo)
+{
+	const struct acl *acl[TOKEN_POLICIES_MOST];
+	unsigned need = capability_needed(e, a) | (sudo ? ACL_SUDO : 0);
+	bool slash = a->path->folder || a->kind == ASK_LIST;
+	char path[VAULT_PATH_MOST + 1];
+	size_t n;
+
+	if (token_has_policy(a->token, "root"))
+		return true;
+	INVARIANT(!vault_path_join(
+	    a->path, 0, a->path->n_segments, path, VAULT_PATH_MOST));
+	if (slash)
+		strcat(path, "/");
+	n = policies_of(e->policies, a->token, acl);
+	return (acl_allows(acl, n, path, a->kind == ASK_LIST) & need) == need;
+}
+
+/* Does the path answer to whoever asks? */
+static bool is_public(struct engine *e, const struct ask *a)
+{
+	size_t from;
+	const struct room *room = room_of(a->path, &from);
+	struct mount *mount;
+
+	if (room)
+		return room->flags & ROOM_PUBLIC;
+	mount = mounts_find(e->mounts, a->path, &from);
+	return mount && mount->kind == MOUNT_JWT && jwtmount_is_login(a, from);
+}
+
+static void unknown_path(struct ask *a)
+{
+	char path[VAULT_PATH_MOST];
+
+	INVARIANT(!vault_path_join(
+	    a->path, 0, a->path->n_segments, path, sizeof(path)));
+	reply_fail(a->reply, 404,
+	    "no handler for route \"%s\". route entry not found.", path);
+}
+
+static int dispatch(struct engine *e, struct ask *a)
+{
+	size_t from;
+	const struct room *room = room_of(a->path, &from);
+	struct mount *mount;
+
+	if (room)
+		return room->fn(e, a, from);
+	mount = mounts_find(e->mounts, a->path, &from);
+	switch (mount ? mount->kind : MOUNT_SYSTEM) {
+	case MOUNT_KV:
+		return kv_handle(mount->kv, a, from);
+	case MOUNT_JWT:
+		return jwtmount_handle(mount->jwt, a, from);
+	case MOUNT_TOKEN:
+		return tokens_handle(e->tokens, e->policies, a, from);
+	default:
+		unknown_path(a);
+		return 0;
+	}
+}
+
+/* The token is looked at and, unless the path is open to all, asked for. */
+static bool admitted(
+    struct engine *e, const struct engine_request *q, struct ask *a)
+{
+	size_t from;
+	const struct room *room = room_of(a->path, &from);
+
+	token_set_sweep(e->tokens, q->now_ms);
+	if (q->token)
+		a->token = token_find(
+		    e->tokens, q->token, strlen(q->token), q->now_ms);
+	if (is_public(e, a))
+		return true;
+	if (!a->token) {
+		reply_fail(a->reply, 403, "permission denied");
+		return false;
+	}
+	token_use(a->token);
+	if (is_allowed(e, a, room && (room->flags & ROOM_SUDO)))
+		return true;
+	reply_denied(a->reply);
+	return false;
+}
+
+static bool body_read(const struct engine_request *q, struct ask *a)
+{
+	if (!q->n)
+		return true;
+	a->body = q->n <= ENGINE_BODY_MOST
+		      ? json_loadb(q->body, q->n,
+			    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL)
+		      : NULL;
+	if (json_is_object(a->body))
+		return true;
+	reply_fail(a->reply, q->n > ENGINE_BODY_MOST ? 413 : 400,
+	    "error parsing JSON");
+	return false;
+}
+
+/* What this store does not have and must not seem to have. */
+static bool headers_good(const struct engine_request *q, struct reply *reply)
+{
+	if (q->name_space && *q->name_space && strcmp(q->name_space, "/"))
+		reply_fail(reply, 404, "namespace not found");
+	else if (q->wrap_ttl)
+		reply_fail(
+		    reply, 400, "this development store does not wrap answers");
+	return !reply->errors;
+}
+
+static int answer(
+    struct engine *e, const struct engine_request *q, struct reply *reply)
+{
+	struct vault_path path;
+	struct ask a = { .path = &path, .now_ms = q->now_ms, .reply = reply };
+	int r = vault_path_parse(&path, q->target);
+
+	if (r) {
+		reply_fail(reply, r == VAULT_PATH_E_PREFIX ? 404 : 400, "%s",
+		    vault_path_problem(r));
+		return 0;
+	}
+	r = 0;
+	if (!kind_of(q, &a) && headers_good(q, reply) && admitted(e, q, &a) &&
+	    body_read(q, &a))
+		r = dispatch(e, &a);
+	json_decref(a.body);
+	return r;
+}
+
+int engine_handle(
+    struct engine *e, const struct engine_request *q, struct engine_answer *out)
+{
+	struct reply reply = { .status = 200 };
+	struct secret *body = NULL;
+	char id[37];
+	int r = answer(e, q, &reply);
+
+	uuid_text(id, e->random);
+	if (!r)
+		r = reply_print(&reply, id, &body);
+	if (!r) {
+		*out = (struct engine_answer){ reply.status, body };
+		e->answered[reply.status / 100]++;
+	}
+	reply_clear(&reply);
+	return r;
+}

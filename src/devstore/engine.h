@@ -1,0 +1,47 @@
+/* devstore/engine.h: the development store without its network: a request in,
+ * an answer out.
+ *
+ * Pure: time and randomness are passed in, nothing is read or written anywhere.
+ * Everything is in memory and bounded; values and tokens lie in struct secret.
+ * It answers as OpenBao does, in shape, status and words, and takes nothing
+ * that OpenBao would refuse. What it does not have is refused, not ignored.
+ */
+#pragma once
+#include "base/metric.h"
+#include "base/secret.h"
+
+enum { ENGINE_BODY_MOST = 512 * 1024 };
+
+struct engine;
+
+struct engine_options {
+	const struct secret *root_token; /* copied */
+	void (*random)(void *to, size_t n);
+	int64_t now_ms; /* since 1970, as everywhere here */
+};
+/** engine_new() - unsealed, with KV version 2 at secret/
+ * Return: 0; -ENOMEM. */
+MUST_USE int engine_new(struct engine **out, const struct engine_options *o);
+void engine_free(struct engine *e);
+
+struct engine_request {
+	const char *method;
+	const char *target;	/* "/v1/secret/data/a?version=1" */
+	const char *token;	/* of either header; NULL: none */
+	const char *name_space; /* X-Vault-Namespace, or NULL */
+	const char *wrap_ttl;	/* X-Vault-Wrap-TTL, or NULL */
+	const void *body;
+	size_t n;
+	int64_t now_ms;
+};
+
+struct engine_answer {
+	int status;
+	struct secret *body; /* JSON; NULL: none */
+};
+void engine_answer_clear(struct engine_answer *a);
+/** engine_handle() - Return: 0; -ENOMEM: nothing was done. */
+MUST_USE int engine_handle(struct engine *e, const struct engine_request *q,
+    struct engine_answer *out);
+/** engine_metrics() - requests by class of status, and how full it is */
+struct metric_table *engine_metrics(struct engine *e);

@@ -1,0 +1,426 @@
+/* devstore/mounts.c: the table of mounts.
+ *
+ * No mount lies below another, so at most one fits a path and the first that
+ * does is the one.
+ */
+#include "devstore/mounts.h"
+#include "base/hex.h"
+#include <stdio.h>
+
+struct mounts {
+	struct mount *mount[MOUNTS_MOST];
+	size_t n;
+	struct token_set *tokens;
+	void (*random)(void *to, size_t n);
+};
+
+static const char *const type_name[] = {
+	[MOUNT_SYSTEM] = "system",
+	[MOUNT_KV] = "kv",
+	[MOUNT_TOKEN] = "token",
+	[MOUNT_JWT] = "jwt",
+};
+
+void uuid_text(char to[37], void (*random)(void *, size_t))
+{
+	uint8_t b[16];
+	char hex[33];
+
+	random(b, sizeof(b));
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	hex_encode(hex, b, sizeof(b));
+	snprintf(to, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+	    hex + 16, hex + 20);
+}
+
+static void mount_free(struct mount *m)
+{
+	if (!m)
+		return;
+	kv_free(m->kv);
+	jwtmount_free(m->jwt);
+	free(m);
+}
+
+static void mount_freep(struct mount **m)
+{
+	mount_free(*m);
+}
+
+void mounts_free(struct mounts *m)
+{
+	if (!m)
+		return;
+	for (size_t i = 0; i < m->n; i++)
+		mount_free(m->mount[i]);
+	free(m);
+}
+
+static int mount_add(struct mounts *m, const struct vault_path *path,
+    enum mount_kind kind, const char *description)
+{
+	CLEANUP(mount_freep) struct mount *mount = calloc(1, sizeof(*mount));
+	uint8_t random[4];
+	char digits[9], bare[JWTMOUNT_PATH_MOST + 1];
+	int r;
+
+	INVARIANT(m->n < MOUNTS_MOST);
+	if (!mount)
+		return -ENOMEM;
+	r = vault_path_join(path, 0, path->n_segments, bare, sizeof(bare));
+	INVARIANT(!r);
+	snprintf(mount->path, sizeof(mount->path), "%s/", bare);
+	mount->segments = *path;
+	mount->kind = kind;
+	mount->auth = kind == MOUNT_JWT || kind == MOUNT_TOKEN;
+	snprintf(
+	    mount->description, sizeof(mount->description), "%s", description);
+	m->random(random, sizeof(random));
+	hex_encode(digits, random, sizeof(random));
+	snprintf(mount->accessor, sizeof(mount->accessor), "%s%s_%s",
+	    mount->auth ? "auth_" : "", type_name[kind], digits);
+	uuid_text(mount->uuid, m->random);
+	if (kind == MOUNT_KV)
+		r = kv_new(&mount->kv);
+	if (kind == MOUNT_JWT)
+		r = jwtmount_new(&mount->jwt, bare, m->tokens);
+	if (!r)
+		m->mount[m->n++] = STEAL(mount);
+	return r;
+}
+
+int mounts_new(struct mounts **out, struct token_set *tokens,
+    void (*random)(void *, size_t))
+{
+	static const struct {
+		const char *path;
+		enum mount_kind kind;
+		const char *description;
+	} row[] = {
+		{ "sys", MOUNT_SYSTEM,
+		    "system endpoints used for control, policy and debugging" },
+		{ "token", MOUNT_TOKEN, "token based credentials" },
+		{ "secret", MOUNT_KV, "key/value secret storage" },
+	};
+	struct mounts *m = calloc(1, sizeof(*m));
+	int r = m ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < N_ELEMS(row) && !r; i++) {
+		struct vault_path path;
+
+		m->tokens = tokens;
+		m->random = random;
+		r = vault_path_plain(&path, row[i].path);
+		INVARIANT(!r);
+		r = mount_add(m, &path, row[i].kind, row[i].description);
+	}
+	if (r)
+		mounts_free(m);
+	else
+		*out = m;
+	return r;
+}
+
+/* Are the segments of @path from @from on the beginning of the others'? */
+static bool begins(
+    const struct vault_path *path, size_t from, const struct vault_path *with)
+{
+	if (path->n_segments < from + with->n_segments)
+		return false;
+	for (size_t i = 0; i < with->n_segments; i++)
+		if (strcmp(vault_path_segment(path, from + i),
+			vault_path_segment(with, i)))
+			return false;
+	return true;
+}
+
+static struct mount *find_at(
+    struct mounts *m, const struct vault_path *p, size_t from, bool auth)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->mount[i]->auth == auth &&
+		    begins(p, from, &m->mount[i]->segments))
+			return m->mount[i];
+	return NULL;
+}
+
+struct mount *mounts_find(
+    struct mounts *m, const struct vault_path *p, size_t *from)
+{
+	bool auth = !strcmp(vault_path_segment(p, 0), "auth");
+	struct mount *mount = find_at(m, p, auth, auth);
+
+	if (mount)
+		*from = auth + (size_t)mount->segments.n_segments;
+	return mount;
+}
+
+/* ---- showing ------------------------------------------------------------ */
+
+static json_t *mount_json(const struct mount *m, bool with_path)
+{
+	json_t *j = json_pack(
+	    "{ss s{si sb si} ss ss sb sb sn ss ss ss sb ss ss}", "accessor",
+	    m->accessor, "config", "default_lease_ttl", 0, "force_no_cache", 0,
+	    "max_lease_ttl", 0, "deprecation_status", "supported",
+	    "description", m->description, "external_entropy_access", 0,
+	    "local", 0, "options", "plugin_version", "",
+	    "running_plugin_version", "", "running_sha256", "", "seal_wrap", 0,
+	    "type", type_name[m->kind], "uuid", m->uuid);
+
+	if (j && m->kind == MOUNT_KV)
+		json_object_set_new(
+		    j, "options", json_pack("{ss}", "version", "2"));
+	if (j && with_path)
+		json_object_set_new(j, "path", json_string(m->path));
+	return j;
+}
+
+/* All mounts of a kind of which @sees says yes. */
+static json_t *mounts_json(struct mounts *m, bool auth,
+    bool (*sees)(const struct mount *, void *), void *ctx)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->mount[i]->auth == auth &&
+		    (!sees || sees(m->mount[i], ctx)))
+			json_object_set_new(all, m->mount[i]->path,
+			    mount_json(m->mount[i], false));
+	return all;
+}
+
+/* ---- sys/mounts, sys/auth ----------------------------------------------- */
+
+/* The mount's path in the request as a path of its own. */
+static int path_read(struct ask *a, size_t from, struct vault_path *out)
+{
+	char text[JWTMOUNT_PATH_MOST + 1];
+
+	if (vault_path_join(
+		a->path, from, a->path->n_segments, text, sizeof(text)) ||
+	    vault_path_plain(out, text)) {
+		reply_fail(a->reply, 400, "the path is too long to mount at");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static const struct mount *collision(
+    const struct mounts *m, const struct vault_path *path, bool auth)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->mount[i]->auth == auth &&
+		    (begins(path, 0, &m->mount[i]->segments) ||
+			begins(&m->mount[i]->segments, 0, path)))
+			return m->mount[i];
+	return NULL;
+}
+
+static bool is_reserved(const struct vault_path *path, bool auth)
+{
+	static const char *const names[] = { "sys", "auth", "audit", "identity",
+		"cubbyhole", "root" };
+
+	for (size_t i = 0; !auth && i < N_ELEMS(names); i++)
+		if (!strcmp(vault_path_segment(path, 0), names[i]))
+			return true;
+	return false;
+}
+
+static int kind_read(struct ask *a, bool auth, enum mount_kind *kind)
+{
+	const char *type = ask_text(a, "type");
+	json_t *options = json_object_get(a->body, "options");
+	const char *version = object_text(options, "version");
+
+	*kind = auth ? MOUNT_JWT : MOUNT_KV;
+	if (!type || !*type)
+		reply_fail(a->reply, 400,
+		    "backend type must be specified as a string");
+	else if (auth ? strcmp(type, "jwt")
+		      : strcmp(type, "kv") && strcmp(type, "kv-v2"))
+		reply_fail(
+		    a->reply, 400, "plugin not found in the catalog: %s", type);
+	else if (!auth && strcmp(type, "kv-v2") && strcmp(version, "2"))
+		reply_fail(a->reply, 400,
+		    "this development store has version 2 of the kv engine "
+		    "only: options must say {\"version\":\"2\"}");
+	return a->reply->errors ? -EINVAL : 0;
+}
+
+static bool rest_is_empty(struct ask *a)
+{
+	static const char *const known[] = { "type", "description", "options",
+		"config", "local", "seal_wrap", "external_entropy_access",
+		"plugin_name" };
+	static const char *const empty[] = { "config", "local", "seal_wrap",
+		"external_entropy_access" };
+
+	if (!ask_only(a, known, N_ELEMS(known)))
+		return false;
+	for (size_t i = 0; i < N_ELEMS(empty); i++) {
+		const json_t *j = json_object_get(a->body, empty[i]);
+
+		if (j && !object_is_empty(j)) {
+			reply_fail(a->reply, 400,
+			    "\"%s\": this development store takes no such "
+			    "setting",
+			    empty[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+static int mount_make(struct mounts *m, struct ask *a, size_t from, bool auth)
+{
+	const char *description = ask_text(a, "description");
+	const struct mount *there;
+	struct vault_path path;
+	enum mount_kind kind;
+	int r = 0;
+
+	if (path_read(a, from, &path) || kind_read(a, auth, &kind) ||
+	    !rest_is_empty(a))
+		return 0;
+	there = collision(m, &path, auth);
+	if (is_reserved(&path, auth))
+		reply_fail(a->reply, 400, "cannot mount \"%s/\"",
+		    vault_path_segment(&path, 0));
+	else if (there)
+		reply_fail(
+		    a->reply, 400, "path is already in use at %s", there->path);
+	else if (m->n == MOUNTS_MOST)
+		reply_full(a->reply, "mounts");
+	else
+		r = mount_add(m, &path, kind, description ? description : "");
+	if (!a->reply->errors)
+		reply_done(a->reply);
+	return r;
+}
+
+static void mount_drop(struct mounts *m, struct ask *a, size_t from, bool auth)
+{
+	struct mount *mount = find_at(m, a->path, from, auth);
+
+	if (mount && mount->segments.n_segments == a->path->n_segments - from) {
+		if (mount->kind == MOUNT_SYSTEM || mount->kind == MOUNT_TOKEN) {
+			reply_fail(a->reply, 400, "cannot unmount \"%s\"",
+			    mount->path);
+			return;
+		}
+		if (mount->kind == MOUNT_JWT)
+			jwtmount_revoke(mount->jwt);
+		for (size_t i = 0; i < m->n; i++)
+			if (m->mount[i] == mount)
+				m->mount[i] = m->mount[--m->n];
+		mount_free(mount);
+	}
+	reply_done(a->reply);
+}
+
+static void mount_show(struct mounts *m, struct ask *a, size_t from, bool auth)
+{
+	struct mount *mount = find_at(m, a->path, from, auth);
+	char text[VAULT_PATH_MOST];
+
+	if (mount && mount->segments.n_segments == a->path->n_segments - from) {
+		reply_give(a->reply, mount_json(mount, false));
+		a->reply->flat = true;
+		return;
+	}
+	if (!vault_path_join(
+		a->path, from, a->path->n_segments, text, sizeof(text)))
+		reply_fail(a->reply, 400, "No %s mount at %s/",
+		    auth ? "auth" : "secret engine", text);
+}
+
+int mounts_handle(struct mounts *m, struct ask *a, size_t from, bool auth)
+{
+	bool all = a->path->n_segments == from;
+
+	if (all && a->kind == ASK_READ) {
+		reply_give(a->reply, mounts_json(m, auth, NULL, NULL));
+		a->reply->flat = true;
+	} else if (all) {
+		reply_unsupported(a->reply);
+	} else if (a->kind == ASK_READ) {
+		mount_show(m, a, from, auth);
+	} else if (a->kind == ASK_WRITE) {
+		return mount_make(m, a, from, auth);
+	} else if (a->kind == ASK_DELETE) {
+		mount_drop(m, a, from, auth);
+	} else {
+		reply_unsupported(a->reply);
+	}
+	return 0;
+}
+
+/* ---- sys/internal/ui/mounts --------------------------------------------- */
+
+/* A token and what it is under. */
+struct viewer {
+	bool root;
+	const struct acl *acl[TOKEN_POLICIES_MOST];
+	size_t n;
+};
+
+static bool sees(const struct mount *mount, void *ctx)
+{
+	const struct viewer *v = ctx;
+	char path[JWTMOUNT_PATH_MOST + 8];
+
+	if (v->root)
+		return mount->kind != MOUNT_SYSTEM;
+	snprintf(path, sizeof(path), "%s%s", mount->auth ? "auth/" : "",
+	    mount->path);
+	return mount->kind != MOUNT_SYSTEM && acl_reaches(v->acl, v->n, path);
+}
+
+static void ui_list(struct mounts *m, struct ask *a, struct viewer *v)
+{
+	reply_give(a->reply,
+	    json_pack("{so so}", "auth", mounts_json(m, true, sees, v),
+		"secret", mounts_json(m, false, sees, v)));
+}
+
+static void ui_show(
+    struct mounts *m, struct ask *a, size_t from, struct viewer *v)
+{
+	bool auth = !strcmp(vault_path_segment(a->path, from), "auth");
+	struct mount *mount = find_at(m, a->path, from + auth, auth);
+	char text[VAULT_PATH_MOST];
+
+	if (mount && sees(mount, v)) {
+		reply_give(a->reply, mount_json(mount, true));
+		return;
+	}
+	INVARIANT(!vault_path_join(
+	    a->path, from, a->path->n_segments, text, sizeof(text)));
+	reply_fail(a->reply, 403,
+	    "preflight capability check returned 403, please ensure client's "
+	    "policies grant access to path \"%s/\"",
+	    text);
+}
+
+int mounts_handle_ui(
+    struct mounts *m, const struct policies *p, struct ask *a, size_t from)
+{
+	struct viewer v = { .root = false };
+
+	if (a->token) {
+		v.root = token_has_policy(a->token, "root");
+		v.n = policies_of(p, a->token, v.acl);
+	}
+	if (a->kind != ASK_READ)
+		reply_unsupported(a->reply);
+	else if (a->path->n_segments == from)
+		ui_list(m, a, &v);
+	else if (!a->token)
+		reply_fail(a->reply, 403, "permission denied");
+	else
+		ui_show(m, a, from, &v);
+	return 0;
+}

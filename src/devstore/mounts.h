@@ -1,0 +1,44 @@
+/* devstore/mounts.h: which engine and which auth method answers below a path,
+ * and sys/mounts, sys/auth, sys/internal/ui/mounts.
+ */
+#pragma once
+#include "devstore/jwtmount.h"
+#include "devstore/kv.h"
+#include "devstore/policies.h"
+
+enum { MOUNTS_MOST = 64 };
+
+enum mount_kind { MOUNT_SYSTEM, MOUNT_KV, MOUNT_TOKEN, MOUNT_JWT };
+
+struct mount {
+	char path[JWTMOUNT_PATH_MOST + 2]; /* "secret/"; auth: "ct-x/" */
+	struct vault_path segments;	   /* the same, for comparing */
+	enum mount_kind kind;
+	bool auth; /* below auth/ */
+	char description[128];
+	char accessor[32], uuid[40];
+	struct kv *kv;	      /* MOUNT_KV */
+	struct jwtmount *jwt; /* MOUNT_JWT */
+};
+
+struct mounts;
+/** mounts_new() - sys/, auth/token/ and KV version 2 at secret/
+ * @random: as token_set_new() */
+MUST_USE int mounts_new(struct mounts **out, struct token_set *tokens,
+    void (*random)(void *to, size_t n));
+void mounts_free(struct mounts *m);
+/** mounts_find() - who answers at @p
+ * @from: set to the first segment that is the mount's own business
+ * Return: NULL: nobody. */
+struct mount *mounts_find(
+    struct mounts *m, const struct vault_path *p, size_t *from);
+/** mounts_handle() - sys/mounts (@auth false) and sys/auth
+ * mounts_handle_ui() - sys/internal/ui/mounts: what a token has anything in
+ * @from: the first segment of the mount's path
+ * Return: 0, the reply is filled; -ENOMEM. */
+MUST_USE int mounts_handle(
+    struct mounts *m, struct ask *a, size_t from, bool auth);
+MUST_USE int mounts_handle_ui(
+    struct mounts *m, const struct policies *p, struct ask *a, size_t from);
+/** uuid_text() - a random UUID of version 4 */
+void uuid_text(char to[37], void (*random)(void *to, size_t n));

@@ -1,0 +1,21 @@
+/* devstore/policies.h: policies by name, and sys/policies/acl, sys/policy. */
+#pragma once
+#include "devstore/acl.h"
+#include "devstore/ask.h"
+
+enum { POLICIES_MOST = 256 };
+
+struct policies;
+/** policies_new() - with `default`; `root` is always there and has no rules */
+MUST_USE int policies_new(struct policies **out, int64_t now_ms);
+void policies_free(struct policies *p);
+/** policies_handle() - @from: the segment of the name; @old: sys/policy, where
+ * the text is called `rules`
+ * Return: 0, the reply is filled; -ENOMEM. */
+MUST_USE int policies_handle(
+    struct policies *p, struct ask *a, size_t from, bool old);
+bool policies_has(const struct policies *p, const char *name);
+/** policies_of() - the rules that @t is under
+ * Return: how many were put into @to. */
+size_t policies_of(const struct policies *p, const struct token *t,
+    const struct acl *to[TOKEN_POLICIES_MOST]);

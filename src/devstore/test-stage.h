@@ -1,0 +1,166 @@
+/* devstore/test-stage.h: the store as its clients see it, for tests: a request,
+ * a status, and what the answer says. Rows of a table run in order on one fresh
+ * store. "$1" to "$9" in a token, target or body stand for tokens that rows
+ * before have been given.
+ */
+#pragma once
+#include "devstore/engine.h"
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#define START_MS 1795247475000LL /* 2026-11-21T07:51:15Z */
+
+static uint64_t seed;
+
+/* Reproducible, and different each time. */
+static void random_bytes(void *to, size_t n)
+{
+	uint8_t *bytes = to;
+
+	for (size_t i = 0; i < n; i++) {
+		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		bytes[i] = (uint8_t)(seed >> 56);
+	}
+}
+
+struct stage {
+	struct engine *engine;
+	int64_t now_ms;
+	char *slot[10]; /* tokens that were given */
+};
+
+static void stage_open(struct stage *s)
+{
+	struct engine_options o = { .random = random_bytes,
+		.now_ms = START_MS };
+	struct secret *root;
+
+	*s = (struct stage){ .now_ms = START_MS };
+	assert_int_equal(secret_from(&root, "root", 4), 0);
+	o.root_token = root;
+	assert_int_equal(engine_new(&s->engine, &o), 0);
+	secret_free(root);
+}
+
+static void stage_close(struct stage *s)
+{
+	engine_free(s->engine);
+	for (size_t i = 0; i < N_ELEMS(s->slot); i++)
+		free(s->slot[i]);
+}
+
+/* @text with $N put in; on the heap. */
+static char *fill(const struct stage *s, const char *text)
+{
+	char *out = NULL;
+	size_t n;
+	FILE *f = open_memstream(&out, &n);
+
+	for (; *text; text++) {
+		if (*text == '$' && text[1] >= '1' && text[1] <= '9')
+			fputs(s->slot[*++text - '0'], f);
+		else
+			fputc(*text, f);
+	}
+	fclose(f);
+	return out;
+}
+
+struct step {
+	const char *token;		    /* NULL: none */
+	const char *method, *target, *body; /* body NULL: none */
+	int status;
+	const char *want; /* stands in the body; NULL: there is no body */
+	int slot;	  /* keep the token that is given */
+	int later_s;	  /* let so much time pass first */
+};
+
+/* Members anywhere in the answer: "a.b" of the JSON. */
+static void keep_token(
+    struct stage *s, const struct step *step, const struct engine_answer *a)
+{
+	json_t *j =
+	    json_loadb(secret_bytes(a->body), secret_size(a->body), 0, NULL);
+	const char *token = json_string_value(
+	    json_object_get(json_object_get(j, "auth"), "client_token"));
+
+	if (!token)
+		fail_msg("%s %s: no token", step->method, step->target);
+	free(s->slot[step->slot]);
+	s->slot[step->slot] = strdup(token);
+	json_decref(j);
+}
+
+static void step_check(
+    const struct step *step, const struct engine_answer *a, const char *want)
+{
+	const char *body = a->body ? secret_bytes(a->body) : NULL;
+
+	if (a->status != step->status)
+		fail_msg("%s %s: %d %s", step->method, step->target, a->status,
+		    body ? body : "");
+	if (!step->want != !body)
+		fail_msg("%s %s: body %s", step->method, step->target,
+		    body ? body : "is missing");
+	if (body && !strstr(body, want))
+		fail_msg("%s %s: %s\nlacks %s", step->method, step->target,
+		    body, want);
+}
+
+static void step_run(struct stage *s, const struct step *step)
+{
+	char *token = fill(s, step->token ? step->token : "");
+	char *target = fill(s, step->target);
+	char *body = fill(s, step->body ? step->body : "");
+	char *want = fill(s, step->want ? step->want : "");
+	struct engine_request q = { .method = step->method,
+		.target = target,
+		.token = step->token ? token : NULL,
+		.body = body,
+		.n = strlen(body) };
+	struct engine_answer a;
+
+	s->now_ms += step->later_s * 1000LL;
+	q.now_ms = s->now_ms;
+	assert_int_equal(engine_handle(s->engine, &q, &a), 0);
+	step_check(step, &a, want);
+	if (step->slot)
+		keep_token(s, step, &a);
+	engine_answer_clear(&a);
+	free(token);
+	free(target);
+	free(body);
+	free(want);
+}
+
+static void play(struct stage *s, const struct step *steps, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		step_run(s, &steps[i]);
+}
+
+#define PLAY(steps)                                                            \
+	do {                                                                   \
+		struct stage s;                                                \
+                                                                               \
+		(void)state;                                                   \
+		stage_open(&s);                                                \
+		play(&s, steps, N_ELEMS(steps));                               \
+		stage_close(&s);                                               \
+	} while (0)
+
+#define DENIED                                                                 \
+	"{\"errors\":[\"1 error occurred:\\n\\t* permission denied\\n\\n\"]}"
+#define NO_TOKEN "{\"errors\":[\"permission denied\"]}"
+#define NOTHING	 "{\"errors\":[]}"
+
+#define POLICY(name, path, list)                                               \
+	{                                                                      \
+		"root", "PUT", "/v1/sys/policies/acl/" name,                   \
+		    "{\"policy\":\"path \\\"" path                             \
+		    "\\\" { capabilities = [" list "] }\"}",                   \
+		    204, NULL                                                  \
+	}

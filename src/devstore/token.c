@@ -1,0 +1,268 @@
+/* devstore/token.c: the table of tokens, their lives and their families. */
+#include "devstore/token.h"
+#include <stdio.h>
+
+struct token_set {
+	struct table table;
+	struct token *first;
+	void (*random)(void *to, size_t n);
+};
+
+int token_set_new(struct token_set **out, void (*random)(void *, size_t))
+{
+	struct token_set *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	table_init(&s->table, TOKEN_MOST);
+	s->random = random;
+	*out = s;
+	return 0;
+}
+
+static void token_free(struct token *t)
+{
+	secret_free(t->id);
+	json_decref(t->meta);
+	free(t);
+}
+
+static void token_freep(struct token **t)
+{
+	if (*t)
+		token_free(*t);
+}
+
+/* Out of the set and gone; whoever knew it as parent is told before. */
+static void token_drop(struct token_set *s, struct token **link)
+{
+	struct token *t = *link;
+
+	*link = t->next;
+	table_remove(&s->table, &t->node);
+	token_free(t);
+}
+
+/* Everything that is spent; first their children, to any depth. */
+static void drop_spent(struct token_set *s)
+{
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (struct token *t = s->first; t; t = t->next) {
+			if (t->parent && t->parent->spent && !t->spent)
+				more = t->spent = true;
+		}
+	}
+	for (struct token **link = &s->first; *link;) {
+		if ((*link)->spent)
+			token_drop(s, link);
+		else
+			link = &(*link)->next;
+	}
+}
+
+void token_set_free(struct token_set *s)
+{
+	if (!s)
+		return;
+	while (s->first)
+		token_drop(s, &s->first);
+	free(s);
+}
+
+static bool has_ended(const struct token *t, int64_t now_ms)
+{
+	return t->spent || (t->expires_ms && now_ms >= t->expires_ms);
+}
+
+void token_set_sweep(struct token_set *s, int64_t now_ms)
+{
+	bool any = false;
+
+	for (struct token *t = s->first; t; t = t->next) {
+		t->spent = has_ended(t, now_ms);
+		any |= t->spent;
+	}
+	if (any)
+		drop_spent(s);
+}
+
+void token_revoke(struct token_set *s, struct token *t)
+{
+	t->spent = true;
+	drop_spent(s);
+}
+
+void token_revoke_path(struct token_set *s, const char *path)
+{
+	for (struct token *t = s->first; t; t = t->next)
+		t->spent |= !strcmp(t->path, path);
+	drop_spent(s);
+}
+
+/* @n random letters and digits; 248 is the last multiple of 62 in a byte. */
+static void random_text(const struct token_set *s, char *to, size_t n)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz0123456789";
+
+	for (size_t i = 0; i < n;) {
+		uint8_t byte;
+
+		s->random(&byte, 1);
+		if (byte < 248)
+			to[i++] = letters[byte % 62];
+	}
+	to[n] = '\0';
+}
+
+static int id_make(struct token *t, const struct token_set *s)
+{
+	char text[TOKEN_ID_SIZE + 1] = "s.";
+	int r;
+
+	if (t->batch)
+		text[0] = 'b';
+	random_text(s, text + 2, TOKEN_ID_SIZE - 2);
+	r = secret_from(&t->id, text, TOKEN_ID_SIZE);
+	secret_wipe(text, sizeof(text));
+	return r;
+}
+
+/* Sorted and each once, as the store lists them. */
+static void policy_add(struct token *t, const char *name)
+{
+	size_t i = 0;
+
+	while (i < t->n_policies && strcmp(t->policies[i], name) < 0)
+		i++;
+	if (i < t->n_policies && !strcmp(t->policies[i], name))
+		return;
+	memmove(t->policies[i + 1], t->policies[i],
+	    (t->n_policies - i) * sizeof(t->policies[0]));
+	snprintf(t->policies[i], sizeof(t->policies[i]), "%s", name);
+	t->n_policies++;
+}
+
+static int64_t least_of(int64_t a, int64_t b)
+{
+	return b && b < a ? b : a;
+}
+
+static void token_fill(
+    struct token *t, const struct token_order *o, int64_t now_ms)
+{
+	snprintf(t->path, sizeof(t->path), "%s", o->path);
+	snprintf(
+	    t->display_name, sizeof(t->display_name), "%s", o->display_name);
+	for (size_t i = 0; i < o->n_policies; i++)
+		policy_add(t, o->policies[i]);
+	t->meta = json_incref(o->meta);
+	t->parent = o->parent;
+	t->orphan = !o->parent;
+	t->created_ms = now_ms;
+	t->period_ms = o->period_ms;
+	t->most_ms = o->most_ms;
+	t->ttl_ms =
+	    least_of(o->period_ms ? o->period_ms : o->ttl_ms, o->most_ms);
+	t->ttl_ms = least_of(TOKEN_TTL_MS, t->ttl_ms);
+	if (!o->ttl_ms && !o->period_ms)
+		t->ttl_ms = 0;
+	t->first_ttl_ms = t->ttl_ms;
+	t->expires_ms = t->ttl_ms ? now_ms + t->ttl_ms : 0;
+	t->uses_left = o->uses;
+	t->batch = o->batch;
+	t->renewable = o->renewable && t->ttl_ms && !o->batch;
+}
+
+int token_make(struct token **out, struct token_set *s,
+    const struct token_order *o, int64_t now_ms)
+{
+	CLEANUP(token_freep) struct token *t = calloc(1, sizeof(*t));
+	int r;
+
+	INVARIANT(o->n_policies <= TOKEN_POLICIES_MOST);
+	if (!t)
+		return -ENOMEM;
+	token_fill(t, o, now_ms);
+	if (o->id)
+		r = secret_from(
+		    &t->id, secret_bytes(o->id), secret_size(o->id));
+	else
+		r = id_make(t, s);
+	if (r)
+		return r;
+	if (!t->batch)
+		random_text(s, t->accessor, TOKEN_ACCESSOR_SIZE);
+	r = table_add(
+	    &s->table, &t->node, secret_bytes(t->id), secret_size(t->id));
+	if (r)
+		return r == TABLE_E_FULL ? TOKEN_E_FULL : TOKEN_E_TAKEN;
+	t->next = s->first;
+	s->first = t;
+	*out = STEAL(t);
+	return 0;
+}
+
+struct token *token_find(
+    struct token_set *s, const void *id, size_t n, int64_t now_ms)
+{
+	struct table_node *node = table_find(&s->table, id, n);
+	struct token *t = node ? CONTAINER_OF(node, struct token, node) : NULL;
+
+	for (struct token *up = t; up; up = up->parent)
+		if (has_ended(up, now_ms))
+			return NULL;
+	return t;
+}
+
+struct token *token_find_accessor(
+    struct token_set *s, const char *accessor, int64_t now_ms)
+{
+	for (struct token *t = s->first; t; t = t->next)
+		if (*t->accessor && !strcmp(t->accessor, accessor))
+			return token_find(
+			    s, secret_bytes(t->id), secret_size(t->id), now_ms);
+	return NULL;
+}
+
+void token_use(struct token *t)
+{
+	if (t->uses_left && !--t->uses_left)
+		t->spent = true;
+}
+
+int token_renew(struct token *t, int64_t wish_ms, int64_t now_ms)
+{
+	int64_t ttl = wish_ms ? wish_ms : t->ttl_ms;
+	int64_t most = t->most_ms ? t->most_ms : TOKEN_TTL_MS;
+
+	if (!t->renewable)
+		return -EPERM;
+	if (t->period_ms)
+		ttl = t->period_ms;
+	if (!t->period_ms || t->most_ms) {
+		int64_t left = t->created_ms + most - now_ms;
+
+		ttl = ttl < left ? ttl : left;
+	}
+	t->ttl_ms = ttl;
+	t->renewed_ms = now_ms;
+	t->expires_ms = now_ms + ttl;
+	return 0;
+}
+
+size_t token_count(const struct token_set *s)
+{
+	return table_count(&s->table);
+}
+
+bool token_has_policy(const struct token *t, const char *name)
+{
+	for (size_t i = 0; i < t->n_policies; i++)
+		if (!strcmp(t->policies[i], name))
+			return true;
+	return false;
+}
