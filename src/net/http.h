@@ -99,6 +99,14 @@ struct http_collect;
 MUST_USE int http_collect(struct http_collect **out, struct leg *leg,
     size_t most, unsigned ms, http_body_fn fn, void *ctx);
 void http_collect_cancel(struct http_collect *c);
+/** http_receive() - (server) the same for a request's body, but the stream goes
+ * on: in @fn it is the callee's again, to answer and so to end it, also after
+ * an error. Until then, and after http_receive_cancel(), nothing else ends it.
+ * Return: 0; -ENOMEM (no call comes). Either way the caller keeps the stream.
+ */
+MUST_USE int http_receive(struct http_collect **out, struct http_stream *s,
+    size_t most, unsigned ms, http_body_fn fn, void *ctx);
+void http_receive_cancel(struct http_collect *c);
 /* A whole response: the body is copied, and wiped when it has been sent. */
 struct http_answer {
 	int status;

@@ -12,6 +12,7 @@ enum { COLLECT_FIRST = 4096 };
 
 struct http_collect {
 	struct leg *leg;
+	bool lent; /* the leg is given back, not closed */
 	struct http_upload upload;
 	struct wheel_timer timer;
 	char *body;
@@ -63,7 +64,12 @@ int http_upload_some(struct http_upload *u, struct leg *leg)
 static void collect_free(struct http_collect *c)
 {
 	loop_cancel(leg_loop(c->leg), &c->timer);
-	leg_close(c->leg);
+	if (c->lent) {
+		leg_want(c->leg, 0);
+		leg_handle(c->leg, NULL, NULL);
+	} else {
+		leg_close(c->leg);
+	}
 	wipe_free(c->body, c->n);
 	http_upload_deinit(&c->upload);
 	free(c);
@@ -142,24 +148,51 @@ static void collect_late(struct wheel_timer *t, uint64_t now)
 	collect_done(CONTAINER_OF(t, struct http_collect, timer), -ETIMEDOUT);
 }
 
-int http_collect(struct http_collect **out, struct leg *leg, size_t most,
-    unsigned ms, http_body_fn fn, void *ctx)
+static int collect_start(struct http_collect **out, struct leg *leg,
+    size_t most, http_body_fn fn, void *ctx)
 {
 	struct http_collect *c = calloc(1, sizeof(*c));
 
-	if (!c) {
-		leg_close(leg);
+	if (!c)
 		return -ENOMEM;
-	}
 	c->leg = leg;
 	c->most = most;
 	c->fn = fn;
 	c->ctx = ctx;
-	loop_after(leg_loop(leg), &c->timer, ms, collect_late);
 	leg_handle(leg, collect_on_leg, c);
 	leg_want(leg, LEG_READ);
 	*out = c;
 	return 0;
+}
+
+int http_collect(struct http_collect **out, struct leg *leg, size_t most,
+    unsigned ms, http_body_fn fn, void *ctx)
+{
+	int r = collect_start(out, leg, most, fn, ctx);
+
+	if (r)
+		leg_close(leg);
+	else
+		loop_after(leg_loop(leg), &(*out)->timer, ms, collect_late);
+	return r;
+}
+
+int http_receive(struct http_collect **out, struct http_stream *s, size_t most,
+    unsigned ms, http_body_fn fn, void *ctx)
+{
+	struct leg *leg = http_stream_leg(s);
+	int r = collect_start(out, leg, most, fn, ctx);
+
+	if (r)
+		return r;
+	(*out)->lent = true;
+	loop_after(leg_loop(leg), &(*out)->timer, ms, collect_late);
+	return 0;
+}
+
+void http_receive_cancel(struct http_collect *c)
+{
+	http_collect_cancel(c);
 }
 
 void http_collect_upload(struct http_collect *c, struct http_upload *u)

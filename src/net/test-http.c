@@ -35,6 +35,8 @@ struct bench {
 	/* what handlers did */
 	struct http_stream *held;
 	int requests;
+	struct http_collect *receiving;
+	int received, receive_error;
 };
 
 static void turn_until(struct bench *b, const int *counter, int wanted)
@@ -129,7 +131,34 @@ static void on_echo(
 	leg_want(e->leg, LEG_READ);
 }
 
+/* Takes a body of at most 2000 bytes, then answers with it. */
+static void on_received(void *ctx, char *body, size_t n, int error)
+{
+	struct bench *b = ctx;
+
+	b->received++;
+	b->receive_error = error;
+	b->receiving = NULL;
+	http_stream_answer(STEAL(b->held),
+	    &(struct http_answer){
+		.status = error ? 413 : 200, .body = body, .n = n });
+	free(body);
+}
+
+static void on_receive(
+    void *ctx, struct http_stream *s, const struct http_head *head)
+{
+	struct bench *b = ctx;
+
+	(void)head;
+	b->requests++;
+	b->held = s;
+	assert_int_equal(
+	    http_receive(&b->receiving, s, 2000, 3000, on_received, b), 0);
+}
+
 static const struct httpd_route routes[] = {
+	{ NULL, "/receive", on_receive },
 	{ "GET", "/hello", on_hello },
 	{ NULL, "/hold*", on_hold },
 	{ "POST", "/echo", on_echo },
@@ -234,6 +263,15 @@ static struct httpc_call *call(struct bench *b, const char *method,
 	return c;
 }
 
+static void on_head(void *ctx, struct http_stream *s,
+    const struct http_head *head, enum http_why why)
+{
+	(void)ctx;
+	(void)s;
+	(void)head;
+	(void)why;
+}
+
 /* ---- cases; each is run on every shape */
 
 static void case_get(struct bench *b)
@@ -270,6 +308,78 @@ static void case_echo(struct bench *b)
 	assert_int_equal(b->n_body, n);
 	assert_memory_equal(b->body, bytes, n);
 	free(bytes);
+}
+
+static void case_receive(struct bench *b)
+{
+	char bytes[2000];
+
+	memset(bytes, 'x', sizeof(bytes));
+	call(b, "POST", "/receive", bytes, sizeof(bytes));
+	turn_until(b, &b->answers, 1);
+	assert_int_equal(b->status, 200);
+	assert_int_equal(b->n_body, sizeof(bytes));
+	call(b, "GET", "/receive", NULL, 0);
+	turn_until(b, &b->answers, 2);
+	assert_int_equal(b->status, 200);
+	assert_int_equal(b->n_body, 0);
+}
+
+static void case_receive_too_much(struct bench *b)
+{
+	char bytes[2001];
+
+	memset(bytes, 'x', sizeof(bytes));
+	call(b, "POST", "/receive", bytes, sizeof(bytes));
+	turn_until(b, &b->answers, 1);
+	assert_int_equal(b->status, 413);
+	assert_int_equal(b->receive_error, -EMSGSIZE);
+}
+
+/* A request whose body never ends. */
+static struct http_stream *open_request(struct bench *b)
+{
+	struct http_head head = { .method = "POST",
+		.scheme = "https",
+		.authority = "example",
+		.target = "/receive",
+		.length = 100 };
+	struct http_stream *s;
+
+	assert_int_equal(
+	    http_conn_request(b->client, &head, false, on_head, b, &s), 0);
+	turn_until(b, &b->requests, 1);
+	return s;
+}
+
+static void case_receive_late(struct bench *b)
+{
+	struct http_stream *s = open_request(b);
+
+	loop_set_now(b->loop, 1000 + 3001);
+	turn_until(b, &b->received, 1);
+	assert_int_equal(b->receive_error, -ETIMEDOUT);
+	turn(b, 200);
+	http_stream_abandon(s);
+}
+
+static void case_receive_peer_gone(struct bench *b)
+{
+	struct http_stream *s = open_request(b);
+
+	http_stream_abandon(s);
+	turn_until(b, &b->received, 1);
+	assert_int_equal(b->receive_error, -ECONNRESET);
+}
+
+static void case_receive_cancelled(struct bench *b)
+{
+	struct http_stream *s = open_request(b);
+
+	http_receive_cancel(b->receiving);
+	turn(b, 200);
+	assert_int_equal(b->received, 0);
+	http_stream_abandon(s);
 }
 
 static void case_server_gives_up(struct bench *b)
@@ -367,6 +477,11 @@ static const struct {
 	{ "three requests in a row", case_get },
 	{ "no such path, no such method", case_unknown },
 	{ "a body there and back", case_echo },
+	{ "a body received, then answered", case_receive },
+	{ "a body over the limit", case_receive_too_much },
+	{ "a body that comes too late", case_receive_late },
+	{ "a body whose sender goes", case_receive_peer_gone },
+	{ "receiving is given up", case_receive_cancelled },
 	{ "the handler gives up", case_server_gives_up },
 	{ "the client gives up", case_client_gives_up },
 	{ "the connection goes under a handler", case_connection_goes },
