@@ -273,9 +273,9 @@ void pump_stop(struct pump *p)
 	pump_free(p);
 }
 
-uint64_t pump_bytes(const struct pump *p)
+uint64_t pump_bytes(const struct pump *p, int from)
 {
-	return p->flow[0].bytes + p->flow[1].bytes;
+	return p->flow[from].bytes;
 }
 
 uint64_t pump_last_active(const struct pump *p)

@@ -31,7 +31,7 @@ MUST_USE int pump_start(struct pump **out, struct leg *a, struct leg *b,
     unsigned half_closed_ms, pump_fn fn, void *ctx);
 /** pump_stop() - reset both; @fn is not called */
 void pump_stop(struct pump *p);
-/** pump_bytes() - so far, for gauges and least-active choice */
-uint64_t pump_bytes(const struct pump *p);
+/** pump_bytes() - so far, from leg @from (0: a, 1: b) to the other */
+uint64_t pump_bytes(const struct pump *p, int from);
 /** pump_last_active() - loop_now() of the last byte */
 uint64_t pump_last_active(const struct pump *p);

@@ -1,0 +1,234 @@
+#include "beacon/beacon.h"
+#include "base/log.h"
+#include "beacon/allow.h"
+#include "beacon/gate.h"
+#include "beacon/limits.h"
+#include "beacon/pair.h"
+#include "beacon/session.h"
+#include "net/health.h"
+#include "net/listen.h"
+#include "net/tls.h"
+#include <sys/random.h>
+#include <sys/resource.h>
+
+enum { TOUCH_EACH_MS = 100 };
+enum { DESCRIPTORS = LIMIT_WAITING + 2 * LIMIT_PAIRS + LIMIT_UNFINISHED + 64 };
+
+/* ---- what the switchboard decides ---- */
+
+static struct session *session_of(struct switchboard_leg *leg)
+{
+	return CONTAINER_OF(leg, struct session, board_leg);
+}
+
+static void cut(struct session *s, const char *text)
+{
+	struct pair *p = s->pair;
+
+	log_debug("cut", LOG_HEX("pair", pair_id(p), FRAME_ID),
+	    LOG_STR("text", text));
+	pair_fail(p);
+}
+
+static void carry_out(const struct switchboard_action *a)
+{
+	struct session *s = session_of(a->leg);
+
+	switch (a->what) {
+	case SWITCHBOARD_WAIT:
+		session_wait(s, a->position);
+		break;
+	case SWITCHBOARD_PING:
+		session_ping(s, a->opaque);
+		break;
+	case SWITCHBOARD_PAIR:
+		pair_open(s, session_of(a->peer));
+		break;
+	case SWITCHBOARD_DROP:
+		session_refuse(s,
+		    &(struct session_refusal){ a->code, a->retry_ms, a->text });
+		break;
+	case SWITCHBOARD_CUT:
+		cut(s, a->text);
+		break;
+	}
+}
+
+static void on_clock(struct wheel_timer *t, uint64_t now_ms)
+{
+	struct beacon *b = CONTAINER_OF(t, struct beacon, clock);
+
+	switchboard_tick(b->board, now_ms);
+	beacon_run(b);
+}
+
+static void set_clock(struct beacon *b)
+{
+	uint64_t due = switchboard_due(b->board), now = loop_now(b->loop);
+
+	if (due == UINT64_MAX)
+		loop_cancel(b->loop, &b->clock);
+	else
+		loop_after(
+		    b->loop, &b->clock, due > now ? due - now : 0, on_clock);
+}
+
+void beacon_run(struct beacon *b)
+{
+	struct switchboard_action a;
+
+	if (b->running)
+		return;
+	b->running = true;
+	while (switchboard_next(b->board, &a))
+		carry_out(&a);
+	b->running = false;
+	set_clock(b);
+}
+
+void beacon_touch_pairs(struct beacon *b)
+{
+	uint64_t now = loop_now(b->loop);
+	struct pair *p;
+
+	if (switchboard_counts(b->board)->paired < LIMIT_PAIRS ||
+	    now - b->touched_ms < TOUCH_EACH_MS)
+		return;
+	b->touched_ms = now;
+	TAILQ_FOREACH (p, &b->pairs, of_beacon)
+		pair_touch(p);
+}
+
+/* ---- opening and closing ---- */
+
+static int open_tls(
+    struct beacon *b, const struct config *config, struct fault *fault)
+{
+	static const char *const alpn[] = { FRAME_ALPN, NULL };
+	const struct tls_config tls = {
+		.end = TLS_SERVER,
+		.hop = "outer TLS with a client",
+		.alpn = alpn,
+		.cert_file = config->tls_cert,
+		.key_file = config->tls_key,
+		.trust = TLS_TRUST_NOBODY,
+	};
+
+	return tls_context_new(&b->tls, &tls, fault);
+}
+
+static int open_core(struct beacon *b, struct fault *fault)
+{
+	uint64_t seed;
+
+	if (getrandom(b->instance, sizeof(b->instance), 0) !=
+		sizeof(b->instance) ||
+	    getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return fault_set(
+		    fault, -EIO, NULL, "the kernel gave no random bytes");
+	if (limiter_new(&b->limiter, &limiter_rules) ||
+	    switchboard_new(
+		&b->board, &switchboard_limits, loop_now(b->loop), seed))
+		return fault_set(fault, -ENOMEM, NULL, "out of memory");
+	return 0;
+}
+
+static const char *is_ready(void *ctx)
+{
+	const struct beacon *b = ctx;
+
+	if (tls_context_expiry(b->tls) <= loop_wall(b->loop))
+		return "the certificate has expired";
+	return NULL;
+}
+
+static int open_health(
+    struct beacon *b, const char *address, struct fault *fault)
+{
+	const struct health_config health = {
+		.address = address,
+		.metrics = &b->meter.registry,
+		.ready = is_ready,
+		.ctx = b,
+	};
+	int r;
+
+	meter_init(b);
+	r = health_open(&b->health, b->loop, &health, fault);
+	if (!r)
+		log_info("listening", LOG_STR("what", "health"),
+		    LOG_STR("address", health_address(b->health)));
+	return r;
+}
+
+/* Every leg is a descriptor; the usual soft limit of 1,024 is far too low. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max < DESCRIPTORS)
+		log_warn("few descriptors", LOG_UINT("allowed", limit.rlim_max),
+		    LOG_UINT("wanted", DESCRIPTORS),
+		    LOG_STR("hint", "raise LimitNOFILE or ulimit -n"));
+}
+
+static int open_all(
+    struct beacon *b, const struct config *config, struct fault *fault)
+{
+	int r = open_tls(b, config, fault);
+
+	if (!r && config->allow)
+		r = allow_load(&b->allow, config->allow, fault);
+	if (!r)
+		r = open_core(b, fault);
+	if (!r)
+		r = gate_open(b, config->addr, fault);
+	if (!r)
+		r = open_health(b, config->health_addr, fault);
+	return r;
+}
+
+int beacon_open(struct beacon **out, struct loop *loop,
+    const struct config *config, struct fault *fault)
+{
+	struct beacon *b = calloc(1, sizeof(*b));
+	int r;
+
+	if (!b)
+		return fault_set(fault, -ENOMEM, NULL, "out of memory");
+	b->loop = loop;
+	TAILQ_INIT(&b->sessions);
+	TAILQ_INIT(&b->pairs);
+	raise_descriptors();
+	r = open_all(b, config, fault);
+	if (r) {
+		beacon_close(b);
+		return r;
+	}
+	*out = b;
+	return 0;
+}
+
+void beacon_close(struct beacon *b)
+{
+	if (!b)
+		return;
+	health_close(b->health);
+	if (b->listener)
+		listen_close(b->listener);
+	b->running = true; /* nobody is left to hear of anything */
+	while (!TAILQ_EMPTY(&b->pairs))
+		pair_fail(TAILQ_FIRST(&b->pairs));
+	while (!TAILQ_EMPTY(&b->sessions))
+		session_end(TAILQ_FIRST(&b->sessions));
+	loop_cancel(b->loop, &b->clock);
+	switchboard_free(b->board);
+	limiter_free(b->limiter);
+	allow_free(b->allow);
+	tls_context_free(b->tls);
+	free(b);
+}

@@ -1,0 +1,58 @@
+/* beacon/beacon.h: the whole beacon: what its modules share, opening and
+ * closing it, and carrying out what the switchboard decides.
+ *
+ *   listener -> gate -> session -> switchboard -> pair (pump)
+ *
+ * Each knows the one to its right; what flows back are the switchboard's
+ * actions, given out in one place (beacon_run).
+ */
+#pragma once
+#include "base/fault.h"
+#include "beacon/config.h"
+#include "beacon/limiter.h"
+#include "beacon/meter.h"
+#include "beacon/switchboard.h"
+#include "net/loop.h"
+#include <sys/queue.h>
+
+struct allow;
+struct health;
+struct listener;
+struct pair;
+struct session;
+struct tls_context;
+
+TAILQ_HEAD(sessions, session);
+TAILQ_HEAD(pairs, pair);
+
+struct beacon {
+	struct loop *loop;
+	struct tls_context *tls;
+	struct allow *allow; /* NULL: every hash is served */
+	struct limiter *limiter;
+	struct switchboard *board;
+	struct listener *listener;
+	struct health *health;
+	struct meter meter;
+	struct sessions sessions;
+	struct pairs pairs;
+	struct wheel_timer clock; /* the switchboard's next deadline */
+	uint64_t touched_ms;
+	uint8_t instance[FRAME_ID];
+	bool running; /* actions are being given out further up */
+};
+
+/** beacon_open() - load, listen, serve
+ * Return: 0; -errno with @fault. */
+MUST_USE int beacon_open(struct beacon **out, struct loop *loop,
+    const struct config *config, struct fault *fault);
+/** beacon_close() - every connection is closed, pairs are reset */
+void beacon_close(struct beacon *b);
+
+/** beacon_run() - carry out what the switchboard has decided; to be called
+ * after each call to it. Any session but the caller's own may be gone after it;
+ * the caller's own as well, if it has joined. */
+void beacon_run(struct beacon *b);
+/** beacon_touch_pairs() - tell the switchboard which pairs were active; needed
+ * before a join that may make one yield */
+void beacon_touch_pairs(struct beacon *b);

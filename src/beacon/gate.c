@@ -1,0 +1,51 @@
+#include "beacon/gate.h"
+#include "base/log.h"
+#include "beacon/session.h"
+#include "net/listen.h"
+#include <unistd.h>
+
+/* Too many have not said HELLO; this one has taken longest of the source that
+ * has most of them. */
+static void push_out(struct limiter_guest *guest)
+{
+	struct session *s = CONTAINER_OF(guest, struct session, guest);
+
+	log_debug("pushed out", LOG_STR("source", s->source));
+	session_end(s);
+}
+
+static void on_accept(void *ctx, int fd, const char *text)
+{
+	struct beacon *b = ctx;
+	struct session *s = session_new(b, text);
+	struct address_source source;
+	struct limiter_answer answer;
+
+	if (!s) {
+		close(fd);
+		return;
+	}
+	address_source_of(&source, text);
+	answer =
+	    limiter_arrive(b->limiter, &s->guest, &source, loop_now(b->loop));
+	if (answer.verdict == LIMITER_SHUT) {
+		log_debug("shut out", LOG_STR("source", text));
+		close(fd);
+		session_end(s);
+		return;
+	}
+	if (answer.victim)
+		push_out(answer.victim);
+	session_start(s, fd, answer.retry_ms);
+}
+
+int gate_open(struct beacon *b, const char *address, struct fault *fault)
+{
+	int r =
+	    listen_open(&b->listener, b->loop, address, on_accept, b, fault);
+
+	if (!r)
+		log_info("listening", LOG_STR("what", "legs"),
+		    LOG_STR("address", listen_address(b->listener)));
+	return r;
+}

@@ -1,0 +1,21 @@
+/* beacon/hello.h: is this HELLO good, and what does it say?
+ */
+#pragma once
+#include "beacon/session.h"
+
+/** hello_judge() - @bytes is a whole frame that came over @leg, a TLS leg
+ * @out: what the switchboard has to know, but for the source
+ * @why: (on HELLO_E_REFUSED) what to answer
+ * Return: 0; HELLO_E_REFUSED; -ENOMEM. */
+enum { HELLO_E_REFUSED = 1 };
+struct hello_bytes {
+	const uint8_t *bytes;
+	size_t n;
+	const char *source; /* for the log */
+};
+MUST_USE int hello_judge(const struct allow *allow, const struct leg *leg,
+    const struct hello_bytes *in, struct switchboard_hello *out,
+    struct session_refusal *why);
+/** hello_fault() - what to answer to bytes of which frame_need() or
+ * frame_read() said @code */
+void hello_fault(int code, struct session_refusal *why);

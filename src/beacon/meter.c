@@ -1,0 +1,175 @@
+#include "beacon/meter.h"
+#include "beacon/beacon.h"
+#include "beacon/pair.h"
+#include "net/listen.h"
+#include <stdio.h>
+
+#define NAME(x) "pharos_beacon_" x
+
+static void add_row(struct meter *m, const struct metric_row *row)
+{
+	INVARIANT(m->table.n_rows < N_ELEMS(m->rows));
+	m->rows[m->table.n_rows++] = *row;
+}
+
+static void add_refusals(struct meter *m)
+{
+	for (unsigned i = 1; i < FRAME_ERROR_COUNT; i++) {
+		char *labels = m->refusal_labels[i];
+
+		snprintf(
+		    labels, METER_LABELS, "code=\"%s\"", frame_error_name(i));
+		add_row(m, &(struct metric_row){
+			       .name = NAME("refusals_total"),
+			       .labels = labels,
+			       .help = "legs refused, by the code they got",
+			       .kind = METRIC_COUNTER,
+			       .value = &m->refusals[i],
+			   });
+	}
+}
+
+static void add_failures(struct meter *m)
+{
+	for (unsigned i = 0; i < TLS_FAILURE_COUNT; i++) {
+		char *labels = m->failure_labels[i];
+
+		snprintf(
+		    labels, METER_LABELS, "class=\"%s\"", tls_failure_name(i));
+		add_row(m, &(struct metric_row){
+			       .name = NAME("handshake_failures_total"),
+			       .labels = labels,
+			       .help = "outer TLS sessions that failed",
+			       .kind = METRIC_COUNTER,
+			       .value = &m->handshake_failures[i],
+			   });
+	}
+}
+
+static void add_switchboard(struct meter *m, const struct switchboard_counts *c)
+{
+	const struct metric_row rows[] = {
+		{ NAME("waiting_legs"), "role=\"listen\"",
+		    "legs that wait, by role", METRIC_GAUGE, &c->listeners },
+		{ NAME("waiting_legs"), "role=\"connect\"", NULL, METRIC_GAUGE,
+		    &c->connectors },
+		{ NAME("queued_pairs"), NULL,
+		    "pairs held back until a slot is free", METRIC_GAUGE,
+		    &c->queued },
+		{ NAME("pairs"), NULL, "pairs now", METRIC_GAUGE, &c->paired },
+		{ NAME("pairs_total"), NULL, "pairs made", METRIC_COUNTER,
+		    &c->pairs_total },
+		{ NAME("pair_wait_milliseconds_total"), NULL,
+		    "time from a connector's HELLO to its pair, all together",
+		    METRIC_COUNTER, &c->connector_wait_ms },
+		{ NAME("yielded_pairs_total"), NULL,
+		    "pairs cut for a source that had fewer", METRIC_COUNTER,
+		    &c->yielded },
+		{ NAME("info_hashes"), NULL, "info hashes with waiting legs",
+		    METRIC_GAUGE, &c->halls },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		add_row(m, &rows[i]);
+}
+
+static void add_limiter(struct meter *m, const struct limiter_counts *c)
+{
+	const struct metric_row rows[] = {
+		{ NAME("connections_total"), "verdict=\"welcome\"",
+		    "connections accepted, by what the rate limit said",
+		    METRIC_COUNTER, &c->verdicts[LIMITER_WELCOME] },
+		{ NAME("connections_total"), "verdict=\"told\"", NULL,
+		    METRIC_COUNTER, &c->verdicts[LIMITER_POLITE] },
+		{ NAME("connections_total"), "verdict=\"shut\"", NULL,
+		    METRIC_COUNTER, &c->verdicts[LIMITER_SHUT] },
+		{ NAME("sources"), NULL, "sources remembered", METRIC_GAUGE,
+		    &c->sources },
+		{ NAME("sources_full_total"), NULL,
+		    "connections shut since every source was in use",
+		    METRIC_COUNTER, &c->table_full },
+		{ NAME("unfinished_legs"), NULL,
+		    "connections that have not said HELLO", METRIC_GAUGE,
+		    &c->unfinished },
+		{ NAME("pushed_out_total"), NULL,
+		    "unfinished connections closed to make room",
+		    METRIC_COUNTER, &c->pushed_out },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		add_row(m, &rows[i]);
+}
+
+static uint64_t read_starved(void *ctx)
+{
+	const struct beacon *b = ctx;
+
+	return listen_starved(b->listener);
+}
+
+static uint64_t read_expiry(void *ctx)
+{
+	const struct beacon *b = ctx;
+
+	return (uint64_t)tls_context_expiry(b->tls);
+}
+
+static uint64_t read_bytes(const struct beacon *b, enum meter_way way)
+{
+	uint64_t n = b->meter.bytes[way];
+	const struct pair *pair;
+
+	TAILQ_FOREACH (pair, &b->pairs, of_beacon)
+		n += pair_bytes(pair, way);
+	return n;
+}
+
+static uint64_t read_to_connector(void *ctx)
+{
+	return read_bytes(ctx, METER_TO_CONNECTOR);
+}
+
+static uint64_t read_to_listener(void *ctx)
+{
+	return read_bytes(ctx, METER_TO_LISTENER);
+}
+
+static void add_own(struct beacon *b, struct meter *m)
+{
+	const struct metric_row rows[] = {
+		{ NAME("hellos_total"), "kind=\"proven\"", "good HELLOs",
+		    METRIC_COUNTER, &m->proven },
+		{ NAME("hellos_total"), "kind=\"bare\"", NULL, METRIC_COUNTER,
+		    &m->bare },
+		{ NAME("pair_resets_total"), NULL,
+		    "pairs that ended by a reset", METRIC_COUNTER,
+		    &m->pair_resets },
+		{ NAME("bytes_total"), "to=\"connector\"",
+		    "bytes forwarded, by direction", METRIC_COUNTER,
+		    .read = read_to_connector, .ctx = b },
+		{ NAME("bytes_total"), "to=\"listener\"", NULL, METRIC_COUNTER,
+		    .read = read_to_listener, .ctx = b },
+		{ NAME("accept_starved_total"), NULL,
+		    "connections closed for want of a descriptor",
+		    METRIC_COUNTER, .read = read_starved, .ctx = b },
+		{ NAME("certificate_expiry_seconds"), NULL,
+		    "when the certificate expires, seconds since 1970",
+		    METRIC_GAUGE, .read = read_expiry, .ctx = b },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		add_row(m, &rows[i]);
+}
+
+void meter_init(struct beacon *b)
+{
+	struct meter *m = &b->meter;
+
+	m->table.rows = m->rows;
+	add_switchboard(m, switchboard_counts(b->board));
+	add_own(b, m);
+	add_refusals(m);
+	add_failures(m);
+	add_limiter(m, limiter_counts(b->limiter));
+	metric_add(&m->registry, &m->table);
+}

@@ -1,0 +1,29 @@
+/* beacon/meter.h: what the beacon counts, and how /metrics names it.
+ */
+#pragma once
+#include "base/metric.h"
+#include "net/tls.h"
+#include "wire/frame.h"
+
+struct beacon;
+
+enum { METER_LABELS = 32 };
+enum meter_way { METER_TO_CONNECTOR, METER_TO_LISTENER, METER_WAYS };
+
+struct meter {
+	uint64_t refusals[FRAME_ERROR_COUNT];
+	uint64_t handshake_failures[TLS_FAILURE_COUNT];
+	uint64_t proven, bare;	    /* good HELLOs */
+	uint64_t pair_resets;	    /* pairs that ended by a reset */
+	uint64_t bytes[METER_WAYS]; /* of pairs that have ended */
+
+	struct metric_registry registry;
+	struct metric_table table;
+	struct metric_row rows[64];
+	char refusal_labels[FRAME_ERROR_COUNT][METER_LABELS];
+	char failure_labels[TLS_FAILURE_COUNT][METER_LABELS];
+};
+
+/** meter_init() - fill the table; @b has its switchboard, limiter, TLS context
+ * and listener, and outlives the meter */
+void meter_init(struct beacon *b);

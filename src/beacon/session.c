@@ -1,0 +1,439 @@
+/* A session reads one frame at a time, never a byte beyond it: HELLO, then
+ * PONGs. It writes one frame at a time too: what comes up while one is on its
+ * way is remembered as a bit, not queued; a WAIT that is overtaken by another
+ * one is never sent.
+ *
+ * Two rules keep its life simple. Whatever may end the session is the last
+ * thing that a handler does. And whoever told the switchboard something calls
+ * beacon_run() after it.
+ */
+#include "beacon/session.h"
+#include "base/log.h"
+#include "beacon/hello.h"
+#include "beacon/limits.h"
+#include "beacon/pair.h"
+#include "net/shake.h"
+#include "net/tcp.h"
+#include <assert.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { SEND_WAIT = 1, SEND_PING = 2, SEND_PAIRED = 4 };
+
+#define TO(state) (1U << SESSION_##state)
+
+static void session_move(struct session *s, enum session_state to)
+{
+	static const unsigned next[] = {
+		[SESSION_NEW] = TO(SHAKING),
+		[SESSION_SHAKING] = TO(HELLO),
+		[SESSION_HELLO] = TO(WAITING),
+		[SESSION_WAITING] = TO(PAIRING),
+		[SESSION_PAIRING] = TO(PAIRED),
+		[SESSION_PAIRED] = 0,
+	};
+
+	static_assert(N_ELEMS(next) == SESSION_STATE_COUNT, "a row a state");
+	INVARIANT(next[s->state] & 1U << to);
+	s->state = to;
+}
+
+static void read_into(struct session *s, uint8_t *room, size_t n)
+{
+	if (s->in != s->pong)
+		free(s->in);
+	s->in = room;
+	s->room = n;
+	s->have = 0;
+}
+
+struct session *session_new(struct beacon *b, const char *source)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->beacon = b;
+	s->accepted_ms = loop_now(b->loop);
+	(void)snprintf(s->source, sizeof(s->source), "%s", source);
+	TAILQ_INSERT_TAIL(&b->sessions, s, of_beacon);
+	return s;
+}
+
+void session_end(struct session *s)
+{
+	struct beacon *b = s->beacon;
+
+	tls_shake_cancel(s->shake);
+	leg_close(s->leg);
+	loop_cancel(b->loop, &s->deadline);
+	switchboard_leave(b->board, &s->board_leg, loop_now(b->loop));
+	limiter_leave(b->limiter, &s->guest);
+	TAILQ_REMOVE(&b->sessions, s, of_beacon);
+	read_into(s, NULL, 0);
+	free(s);
+}
+
+/* The leg is gone, or its owner is. */
+static void session_gone(struct session *s)
+{
+	struct beacon *b = s->beacon;
+
+	if (s->pair)
+		pair_fail(s->pair);
+	else
+		session_end(s);
+	beacon_run(b);
+}
+
+/* ---- writing ---- */
+
+static void put_frame(struct session *s, const struct frame *f)
+{
+	INVARIANT(s->out_start == s->out_end);
+	INVARIANT(!frame_write(f, s->out, sizeof(s->out), &s->out_end));
+	s->out_start = 0;
+}
+
+static void put_next(struct session *s)
+{
+	struct frame f = { .type = FRAME_TYPE_WAIT };
+
+	if (s->to_send & SEND_WAIT) {
+		memcpy(f.u.wait.instance, s->beacon->instance, FRAME_ID);
+		f.u.wait.ping_s = LIMIT_PING_MS / 1000;
+		f.u.wait.position = s->position;
+		s->to_send &= ~(unsigned)SEND_WAIT;
+	} else if (s->to_send & SEND_PING) {
+		f.type = FRAME_TYPE_PING;
+		memcpy(f.u.ping.opaque, s->opaque, FRAME_PING);
+		s->to_send &= ~(unsigned)SEND_PING;
+	} else {
+		f.type = FRAME_TYPE_PAIRED;
+		memcpy(f.u.paired.pair, pair_id(s->pair), FRAME_ID);
+		s->to_send &= ~(unsigned)SEND_PAIRED;
+	}
+	put_frame(s, &f);
+}
+
+/* Return: 0, all was taken or the leg takes no more now; -errno. */
+static int flush(struct session *s)
+{
+	while (s->out_start < s->out_end) {
+		ssize_t n = leg_write(
+		    s->leg, s->out + s->out_start, s->out_end - s->out_start);
+
+		if (n == -EAGAIN || !n)
+			return 0;
+		if (n < 0)
+			return (int)n;
+		s->out_start += (size_t)n;
+	}
+	return 0;
+}
+
+static bool is_sending(const struct session *s)
+{
+	return s->out_start < s->out_end;
+}
+
+static void set_interest(struct session *s)
+{
+	bool reads =
+	    s->state != SESSION_PAIRING || switchboard_owes_pong(&s->board_leg);
+
+	leg_want(
+	    s->leg, (reads ? LEG_READ : 0U) | (is_sending(s) ? LEG_WRITE : 0U));
+}
+
+static int send_due(struct session *s)
+{
+	int r = flush(s);
+
+	while (!r && !is_sending(s) && s->to_send) {
+		put_next(s);
+		r = flush(s);
+	}
+	set_interest(s);
+	return r;
+}
+
+static void send_soon(struct session *s, unsigned what)
+{
+	s->to_send |= what;
+	if (send_due(s))
+		session_gone(s);
+}
+
+void session_wait(struct session *s, uint32_t position)
+{
+	s->position = position;
+	send_soon(s, SEND_WAIT);
+}
+
+void session_ping(struct session *s, const uint8_t opaque[FRAME_PING])
+{
+	memcpy(s->opaque, opaque, FRAME_PING);
+	send_soon(s, SEND_PING);
+}
+
+/* Who does not take even this frame does not read: it is closed without. */
+void session_refuse(struct session *s, const struct session_refusal *why)
+{
+	struct frame f = { .type = FRAME_TYPE_ERROR };
+	struct beacon *b = s->beacon;
+
+	b->meter.refusals[why->code]++;
+	log_debug("refused", LOG_STR("source", s->source),
+	    LOG_STR("code", frame_error_name(why->code)),
+	    LOG_STR("text", why->text));
+	f.u.error.code = (uint16_t)why->code;
+	f.u.error.retry_ms = why->retry_ms;
+	(void)snprintf(f.u.error.text, sizeof(f.u.error.text), "%s", why->text);
+	if (!is_sending(s)) {
+		put_frame(s, &f);
+		(void)flush(s);
+	}
+	session_end(s);
+	beacon_run(b);
+}
+
+static void refuse(struct session *s, enum frame_error code, const char *text)
+{
+	session_refuse(
+	    s, &(struct session_refusal){ .code = code, .text = text });
+}
+
+/* ---- reading ---- */
+
+/* The peer broke the rules. Once PAIRED is on its way there is no ERROR. */
+static void refuse_bytes(struct session *s, const struct session_refusal *why)
+{
+	if (s->pair)
+		session_gone(s);
+	else
+		session_refuse(s, why);
+}
+
+static void refuse_speech(struct session *s)
+{
+	refuse_bytes(s, &(struct session_refusal){ FRAME_ERROR_BAD_HELLO, 0,
+			    "only the PONG to a PING may follow HELLO" });
+}
+
+static void join(struct session *s, const struct switchboard_hello *hello)
+{
+	struct beacon *b = s->beacon;
+
+	if (hello->proven)
+		b->meter.proven++;
+	else
+		b->meter.bare++;
+	memcpy(s->hash, hello->hash, FRAME_HASH);
+	loop_cancel(b->loop, &s->deadline);
+	limiter_settle(b->limiter, &s->guest);
+	read_into(s, s->pong, sizeof(s->pong));
+	session_move(s, SESSION_WAITING);
+	beacon_touch_pairs(b);
+	if (switchboard_join(b->board, &s->board_leg, hello, loop_now(b->loop)))
+		refuse(s, FRAME_ERROR_SOURCE_BUSY, "out of memory");
+	beacon_run(b);
+}
+
+static void on_hello(struct session *s)
+{
+	struct switchboard_hello hello = { .role = FRAME_LISTEN };
+	struct hello_bytes in = { s->in, s->have, s->source };
+	struct session_refusal why;
+
+	address_source_of(&hello.source, s->source);
+	switch (hello_judge(s->beacon->allow, s->leg, &in, &hello, &why)) {
+	case 0:
+		join(s, &hello);
+		break;
+	case HELLO_E_REFUSED:
+		session_refuse(s, &why);
+		break;
+	default:
+		refuse(s, FRAME_ERROR_SOURCE_BUSY, "out of memory");
+		break;
+	}
+}
+
+static void on_pong(struct session *s)
+{
+	struct beacon *b = s->beacon;
+	struct frame f;
+
+	s->have = 0;
+	if (frame_read(&f, s->in, SESSION_PONG) || f.type != FRAME_TYPE_PONG ||
+	    switchboard_pong(
+		b->board, &s->board_leg, f.u.ping.opaque, loop_now(b->loop))) {
+		refuse_speech(s);
+		return;
+	}
+	set_interest(s);
+	if (session_ready(s))
+		pair_try(s->pair);
+	beacon_run(b);
+}
+
+static void on_frame(struct session *s)
+{
+	if (s->state == SESSION_HELLO)
+		on_hello(s);
+	else
+		on_pong(s);
+}
+
+/* Is there a reason to read more of a leg that has said HELLO? */
+static bool may_speak(const struct session *s)
+{
+	return s->state == SESSION_HELLO ||
+	       switchboard_owes_pong(&s->board_leg);
+}
+
+/* One read. Return: read on? If not, the session may be gone. */
+static bool read_some(struct session *s)
+{
+	struct session_refusal why;
+	size_t need = 0;
+	ssize_t n;
+	int r = frame_need(s->in, s->have, &need);
+
+	if (r || s->have + need > s->room) {
+		hello_fault(r ? r : FRAME_E_LENGTH, &why);
+		refuse_bytes(s, &why);
+		return false;
+	}
+	n = leg_read(s->leg, s->in + s->have, need);
+	if (n == -EAGAIN)
+		return false;
+	if (n <= 0) {
+		session_gone(s);
+		return false;
+	}
+	s->have += (size_t)n;
+	if (!may_speak(s)) {
+		refuse_speech(s);
+		return false;
+	}
+	if (frame_need(s->in, s->have, &need) || need)
+		return true;
+	on_frame(s);
+	return false;
+}
+
+static void on_leg(void *ctx, struct leg *leg, unsigned events)
+{
+	struct session *s = ctx;
+
+	(void)leg;
+	if (events & LEG_GONE || (events & LEG_WRITE && send_due(s))) {
+		session_gone(s);
+		return;
+	}
+	if (s->state == SESSION_PAIRING && session_ready(s)) {
+		pair_try(s->pair);
+		return;
+	}
+	if (events & LEG_READ)
+		while (read_some(s))
+			;
+}
+
+/* ---- the beginning ---- */
+
+static void on_deadline(struct wheel_timer *t, uint64_t now_ms)
+{
+	(void)now_ms;
+	refuse(CONTAINER_OF(t, struct session, deadline), FRAME_ERROR_TIMEOUT,
+	    "HELLO did not come in time");
+}
+
+static void begin_hello(struct session *s)
+{
+	struct beacon *b = s->beacon;
+	uint64_t spent = loop_now(b->loop) - s->accepted_ms;
+	uint8_t *room = malloc(FRAME_BUFFER);
+
+	if (!room) {
+		refuse(s, FRAME_ERROR_SOURCE_BUSY, "out of memory");
+		return;
+	}
+	read_into(s, room, FRAME_BUFFER);
+	loop_after(b->loop, &s->deadline,
+	    spent < LIMIT_HELLO_MS ? LIMIT_HELLO_MS - spent : 0, on_deadline);
+	leg_handle(s->leg, on_leg, s);
+	set_interest(s);
+}
+
+static void on_shaken(
+    void *ctx, struct leg *leg, enum tls_failure why, const struct fault *fault)
+{
+	struct session *s = ctx;
+
+	s->shake = NULL;
+	if (!leg) {
+		s->beacon->meter.handshake_failures[why]++;
+		log_debug("handshake failed", LOG_STR("source", s->source),
+		    LOG_STR("class", tls_failure_name(why)),
+		    LOG_STR("fault", fault->text));
+		session_end(s);
+		return;
+	}
+	s->leg = leg;
+	session_move(s, SESSION_HELLO);
+	if (s->retry_ms)
+		session_refuse(
+		    s, &(struct session_refusal){ FRAME_ERROR_RATE_LIMIT,
+			   s->retry_ms,
+			   "too many new connections from this source" });
+	else
+		begin_hello(s);
+}
+
+void session_start(struct session *s, int fd, uint32_t retry_ms)
+{
+	struct beacon *b = s->beacon;
+	struct tls_shake_order order = {
+		.context = b->tls,
+		.ms = LIMIT_HELLO_MS,
+		.fn = on_shaken,
+		.ctx = s,
+	};
+
+	session_move(s, SESSION_SHAKING);
+	s->retry_ms = retry_ms;
+	if (tcp_leg_open(&order.lower, b->loop, fd, false)) {
+		close(fd);
+		session_end(s);
+		return;
+	}
+	tcp_leg_user_timeout(order.lower, LIMIT_USER_TIMEOUT_MS);
+	if (tls_shake(&s->shake, &order))
+		session_end(s);
+}
+
+/* ---- the end: into a pair ---- */
+
+int session_pair(struct session *s, struct pair *pair)
+{
+	session_move(s, SESSION_PAIRING);
+	s->pair = pair;
+	s->to_send |= SEND_PAIRED;
+	return send_due(s);
+}
+
+bool session_ready(const struct session *s)
+{
+	return s->state == SESSION_PAIRING && !is_sending(s) && !s->to_send &&
+	       !switchboard_owes_pong(&s->board_leg);
+}
+
+struct leg *session_take_leg(struct session *s)
+{
+	session_move(s, SESSION_PAIRED);
+	leg_handle(s->leg, NULL, NULL);
+	return STEAL(s->leg);
+}
