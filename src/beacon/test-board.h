@@ -1,5 +1,5 @@
-/* A switchboard for tests: legs are named by letters; what it decides is
- * written down as text, such as "wait a 0, pair a b, drop c noPeer".
+/* beacon/test-board.h: a switchboard for tests; legs are named by letters, and
+ * what it decides is written down as text, such as "wait a 0, pair a b, drop c noPeer".
  */
 #pragma once
 #include "beacon/switchboard.h"
