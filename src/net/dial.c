@@ -243,6 +243,13 @@ static int target_parse(
 	    "\"%s\" is not a host with a port", target);
 }
 
+int dial_check(const char *target, struct fault *fault)
+{
+	struct address where;
+
+	return target_parse(&where, target, fault);
+}
+
 void dial_answer(struct dial *d, struct leg *leg)
 {
 	d->network = NULL;

@@ -22,6 +22,9 @@ typedef void (*dial_fn)(void *ctx, struct leg *leg, const struct fault *fault);
  * Return: 0; -EINVAL, -EIO with @fault; -ENOMEM. */
 MUST_USE int dial_open(struct dial **out, struct loop *loop, const char *target,
     unsigned ms, dial_fn fn, void *ctx, struct fault *fault);
+/** dial_check() - would dial_open() take @target?
+ * Return: 0; -EINVAL with @fault. */
+MUST_USE int dial_check(const char *target, struct fault *fault);
 /** dial_name_servers() - (tests) ask these, as resolve_config.servers, in place
  * of the system's; right after dial_open() */
 MUST_USE int dial_name_servers(struct dial *d, const char *servers);

@@ -34,6 +34,7 @@ struct route_config {
 				 most 10 times a minute */
 };
 
+/* Called from the loop; the route may be closed from any of them. */
 struct route_events {
 	/* a leg, the callee's; @target: index, for route_ended() */
 	void (*leg)(void *ctx, struct leg *leg, unsigned target);
@@ -49,14 +50,21 @@ MUST_USE int route_open(struct route **out, struct loop *loop,
     void *ctx, struct fault *fault);
 /** route_close() - legs on their way are dropped; legs handed out are not */
 void route_close(struct route *r);
-/** route_ended() - a leg from @target has ended; @lived_ms, for which it was of
- * use (0: the tunnel was refused), decides on back-off */
-void route_ended(struct route *r, unsigned target, uint64_t lived_ms);
+/** route_ended() - a leg from @target has ended, or could not be used */
+void route_ended(struct route *r, unsigned target);
+
+/** route_address() - ROUTE_ACCEPT: where it listens, with the real port; else
+ * NULL */
+const char *route_address(const struct route *r);
+
+/** route_order() - indices of the @n targets for an info hash, best first */
+void route_order(uint8_t order[ROUTE_TARGETS_MAX],
+    const uint8_t hash[FRAME_HASH], const char *const *targets, size_t n);
 
 /* For status pages. */
 struct route_state {
 	const char *target;
-	unsigned waiting; /* registered at the beacon, or connecting */
+	unsigned waiting; /* registered at the beacon, or on the way to it */
 	unsigned live;
 	uint64_t resting_until; /* loop_now() time; 0: not resting */
 	const char *last_fault; /* "" when all is well; borrowed */

@@ -4,9 +4,9 @@
  * at 0.5 s and doubles up to 30 s (full jitter, so that the clients of a relay
  * that comes back do not come all at once), but not less than the relay asked
  * for. Several legs that die of one cause count once: what fails while the
- * target rests already only stretches the rest. A leg that was registered or
- * lived for 30 s makes good for all failures before, so a relay that takes
- * everybody in and throws everybody out is still met with patience.
+ * target rests already only stretches the rest. A target that has worked for
+ * 30 s is forgiven all failures before, so a relay that takes everybody in and
+ * throws everybody out is still met with patience.
  *
  * After a failure one attempt goes first; the others follow when it has come
  * through. Attempts are also spent from a refill, a small store that grows by
@@ -174,21 +174,23 @@ void routeplan_started(
 	t->pending++;
 }
 
-static bool works_now(struct routeplan_target *t)
+static bool works_now(struct routeplan_target *t, uint64_t now)
 {
 	bool again = !t->works && t->failures;
 
+	if (!t->works)
+		t->works_since = now;
 	t->works = true;
 	return again;
 }
 
-bool routeplan_registered(struct routeplan *p, unsigned target)
+bool routeplan_registered(struct routeplan *p, unsigned target, uint64_t now)
 {
 	struct routeplan_target *t = &p->target[target];
 
 	INVARIANT(t->pending);
 	t->pending--;
-	return works_now(t);
+	return works_now(t, now);
 }
 
 static void leave_way(
@@ -201,13 +203,13 @@ static void leave_way(
 }
 
 bool routeplan_got(struct routeplan *p, unsigned target,
-    enum routeplan_kind kind, bool registered)
+    enum routeplan_kind kind, bool registered, uint64_t now)
 {
 	struct routeplan_target *t = &p->target[target];
 
 	leave_way(t, kind, registered);
 	t->live++;
-	return works_now(t);
+	return works_now(t, now);
 }
 
 static uint64_t at_most(uint64_t a, uint64_t b)
@@ -230,7 +232,7 @@ static bool rest(struct routeplan_target *t, const struct routeplan_end *end)
 		t->rest_until = at_least(t->rest_until, end->now + told);
 		return false;
 	}
-	if (end->lived_ms >= ROUTEPLAN_LIFE_MS)
+	if (t->works && end->now - t->works_since >= ROUTEPLAN_WORKS_MS)
 		t->failures = 0;
 	t->failures++;
 	ceiling = (uint64_t)ROUTEPLAN_REST_LEAST_MS

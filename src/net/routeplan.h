@@ -21,15 +21,18 @@ enum route_keep { ROUTE_EVERY, ROUTE_SOME };
 enum routeplan_kind { ROUTEPLAN_PROVEN, ROUTEPLAN_BARE, ROUTEPLAN_KINDS };
 
 enum {
-	ROUTEPLAN_REST_LEAST_MS = 500,	/* the first rest is at most this */
-	ROUTEPLAN_REST_MOST_MS = 30000, /* and no later one above this, */
-	ROUTEPLAN_TOLD_MOST_MS =
-	    60000,		     /* unless a beacon says so, up to this */
-	ROUTEPLAN_LIFE_MS = 30000,   /* a life that makes good for failures */
-	ROUTEPLAN_REFILL_MS = 1000,  /* between refills of one target, */
-	ROUTEPLAN_REFILL_BURST = 30, /* once so many have been used up */
-	ROUTEPLAN_REFILL_BARE_MS = 6000, /* the same for the bare ones; their
-					    burst is their number */
+	/* the ceiling of a rest grows from the first to the second */
+	ROUTEPLAN_REST_LEAST_MS = 500,
+	ROUTEPLAN_REST_MOST_MS = 30000,
+	/* what a beacon asks for is kept up to here */
+	ROUTEPLAN_TOLD_MOST_MS = 60000,
+	/* having worked for so long makes good for failures */
+	ROUTEPLAN_WORKS_MS = 30000,
+	/* attempts at one target: so many at once, then one an interval */
+	ROUTEPLAN_REFILL_BURST = 30,
+	ROUTEPLAN_REFILL_MS = 1000,
+	/* the same for the bare ones, whose burst is their number */
+	ROUTEPLAN_REFILL_BARE_MS = 6000,
 };
 
 struct routeplan_refill {
@@ -41,8 +44,9 @@ struct routeplan_target {
 	unsigned on_way[ROUTEPLAN_KINDS];
 	unsigned pending; /* of those, not registered yet */
 	unsigned live;
-	unsigned failures; /* since a life that was long enough */
-	bool works; /* an attempt has come through since the last failure */
+	unsigned failures; /* since it worked for long enough */
+	bool works; /* an attempt has come through since the last failure, */
+	uint64_t works_since; /* then */
 	uint64_t rest_until;
 	struct routeplan_refill refill[ROUTEPLAN_KINDS];
 };
@@ -50,9 +54,9 @@ struct routeplan_target {
 struct routeplan {
 	enum route_keep keep;
 	unsigned count, bare; /* as in route_config */
-	bool spares; /* a leg that lives is not one of `count`: legs on their
-			way wait for a peer, and are replaced when they get one
-		      */
+	bool spares; /* a leg that lives is not one of `count`: those on their
+			way wait for a peer and are replaced once they have it
+			*/
 	size_t n_targets;
 	uint8_t order[ROUTE_TARGETS_MAX]; /* ROUTE_SOME: best first */
 	struct routeplan_target target[ROUTE_TARGETS_MAX];
@@ -75,17 +79,17 @@ void routeplan_started(
     struct routeplan *p, unsigned target, enum routeplan_kind kind);
 /** routeplan_registered() - a beacon has taken the attempt in
  * Return: true when the target had failed and works again. */
-MUST_USE bool routeplan_registered(struct routeplan *p, unsigned target);
+MUST_USE bool routeplan_registered(
+    struct routeplan *p, unsigned target, uint64_t now);
 /** routeplan_got() - the attempt has become a leg
  * @registered: routeplan_registered() was called for it
  * Return: as routeplan_registered(). */
 MUST_USE bool routeplan_got(struct routeplan *p, unsigned target,
-    enum routeplan_kind kind, bool registered);
+    enum routeplan_kind kind, bool registered, uint64_t now);
 
 /* What is known of an attempt that failed or a leg that ended. */
 struct routeplan_end {
 	uint64_t now;
-	uint64_t lived_ms; /* registered or live */
 	uint32_t retry_ms; /* what the beacon asked for, or 0 */
 	uint32_t random;   /* uniform over all of uint32_t */
 };

@@ -58,7 +58,7 @@ static void one_attempt_goes_first_then_the_rest(void **state)
 	make_every(1, 4, 2);
 	assert_int_equal(start_one(START), 0);
 	assert_int_equal(start_one(START), -1);
-	assert_false(routeplan_registered(&plan, 0));
+	assert_false(routeplan_registered(&plan, 0, START));
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(start_one(START), 0);
 	assert_int_equal(start_one(START), -1);
@@ -87,8 +87,8 @@ static void a_spare_leg_that_is_paired_is_replaced(void **state)
 	(void)state;
 	make_every(1, 1, 0);
 	assert_int_equal(start_one(START), 0);
-	assert_false(routeplan_registered(&plan, 0));
-	assert_false(routeplan_got(&plan, 0, ROUTEPLAN_PROVEN, true));
+	assert_false(routeplan_registered(&plan, 0, START));
+	assert_false(routeplan_got(&plan, 0, ROUTEPLAN_PROVEN, true, START));
 	assert_int_equal(start_one(START), 0);
 	assert_int_equal(start_one(START), -1);
 	/* and its end says nothing of the beacon */
@@ -102,7 +102,7 @@ static void without_spares_a_leg_that_lives_is_one_of_the_count(void **state)
 	make_every(1, 1, 0);
 	plan.spares = false;
 	assert_int_equal(start_one(START), 0);
-	assert_false(routeplan_got(&plan, 0, ROUTEPLAN_PROVEN, false));
+	assert_false(routeplan_got(&plan, 0, ROUTEPLAN_PROVEN, false, START));
 	assert_int_equal(start_one(START), -1);
 	routeplan_ended(&plan, 0,
 	    &(struct routeplan_end){ .now = START, .random = UINT32_MAX });
@@ -170,7 +170,7 @@ static void what_a_beacon_asks_for_is_kept_up_to_a_limit(void **state)
 }
 
 /* How long the rest after three failures and a life of @lived is at most. */
-static unsigned rest_after(uint64_t lived)
+static unsigned rest_after(uint64_t lived, bool registered_first)
 {
 	struct routeplan_end end = { .now = START, .random = UINT32_MAX };
 
@@ -181,18 +181,30 @@ static unsigned rest_after(uint64_t lived)
 		end.now += ROUTEPLAN_REST_MOST_MS;
 	}
 	assert_int_equal(start_one(end.now), 0);
-	assert_true(routeplan_got(&plan, 0, ROUTEPLAN_PROVEN, false));
-	end.lived_ms = lived;
-	routeplan_ended(&plan, 0, &end);
+	if (registered_first)
+		assert_true(routeplan_registered(&plan, 0, end.now));
+	else
+		assert_true(
+		    routeplan_got(&plan, 0, ROUTEPLAN_PROVEN, false, end.now));
+	end.now += lived;
+	if (registered_first)
+		assert_true(
+		    routeplan_failed(&plan, 0, ROUTEPLAN_PROVEN, true, &end));
+	else
+		routeplan_ended(&plan, 0, &end);
 	return (unsigned)(wait_of(end.now) - end.now);
 }
 
-static void only_a_life_that_is_long_enough_makes_good(void **state)
+static void only_working_for_long_enough_makes_good(void **state)
 {
 	(void)state;
-	assert_int_equal(rest_after(0), 4000);
-	assert_int_equal(rest_after(ROUTEPLAN_LIFE_MS - 1), 4000);
-	assert_int_equal(rest_after(ROUTEPLAN_LIFE_MS), 500);
+	for (int registered = 0; registered < 2; registered++) {
+		assert_int_equal(rest_after(0, registered), 4000);
+		assert_int_equal(
+		    rest_after(ROUTEPLAN_WORKS_MS - 1, registered), 4000);
+		assert_int_equal(
+		    rest_after(ROUTEPLAN_WORKS_MS, registered), 500);
+	}
 }
 
 static void legs_that_die_together_count_once(void **state)
@@ -202,10 +214,10 @@ static void legs_that_die_together_count_once(void **state)
 	(void)state;
 	make_every(1, 4, 0);
 	assert_int_equal(start_one(START), 0);
-	assert_false(routeplan_registered(&plan, 0));
+	assert_false(routeplan_registered(&plan, 0, START));
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(start_one(START), 0);
-		assert_false(routeplan_registered(&plan, 0));
+		assert_false(routeplan_registered(&plan, 0, START));
 	}
 	assert_true(routeplan_failed(
 	    &plan, 0, ROUTEPLAN_PROVEN, true, &end)); /* news */
@@ -218,7 +230,7 @@ static void legs_that_die_together_count_once(void **state)
 	/* then one goes first again, and it is news when it comes through */
 	assert_int_equal(start_one(START + 500), 0);
 	assert_int_equal(start_one(START + 500), -1);
-	assert_true(routeplan_registered(&plan, 0));
+	assert_true(routeplan_registered(&plan, 0, START));
 	assert_int_equal(start_one(START + 500), 0);
 }
 
@@ -227,7 +239,7 @@ static void one_failure_does_not_wait_for_those_that_wait(void **state)
 	(void)state;
 	make_every(1, 2, 0);
 	assert_int_equal(start_one(START), 0);
-	assert_false(routeplan_registered(&plan, 0));
+	assert_false(routeplan_registered(&plan, 0, START));
 	assert_int_equal(start_one(START), 0);
 	assert_true(fail_at(0, (struct routeplan_end){ .now = START }));
 	/* the first one waits for its peer still; the second is tried again */
@@ -241,13 +253,14 @@ static void bare_legs_are_refilled_slowly(void **state)
 	(void)state;
 	make_every(1, 3, 2);
 	assert_int_equal(start_one(START), 0);
-	assert_false(routeplan_registered(&plan, 0));
+	assert_false(routeplan_registered(&plan, 0, START));
 	for (uint64_t now = START; now < START + 60000; now += 10) {
 		if (start_one(now) < 0)
 			continue;
 		/* a stranger takes it at once and leaves */
-		assert_false(routeplan_registered(&plan, 0));
-		assert_false(routeplan_got(&plan, 0, ROUTEPLAN_BARE, true));
+		assert_false(routeplan_registered(&plan, 0, START));
+		assert_false(
+		    routeplan_got(&plan, 0, ROUTEPLAN_BARE, true, START));
 		routeplan_ended(
 		    &plan, 0, &(struct routeplan_end){ .now = now });
 		taken++;
@@ -265,8 +278,9 @@ static void even_proven_legs_have_a_limit(void **state)
 	for (uint64_t now = START; now < START + 60000; now += 10) {
 		if (start_one(now) < 0)
 			continue;
-		assert_false(routeplan_registered(&plan, 0));
-		assert_false(routeplan_got(&plan, 0, ROUTEPLAN_PROVEN, true));
+		assert_false(routeplan_registered(&plan, 0, START));
+		assert_false(
+		    routeplan_got(&plan, 0, ROUTEPLAN_PROVEN, true, START));
 		taken++;
 	}
 	assert_in_range(taken, 80, 95); /* below a source's 100 a minute */
@@ -308,11 +322,10 @@ static void a_leg_that_ended_is_replaced_elsewhere_at_once(void **state)
 	(void)state;
 	make_some(2, 1);
 	assert_int_equal(start_one(START), 1);
-	assert_false(routeplan_got(&plan, 1, ROUTEPLAN_PROVEN, false));
+	assert_false(routeplan_got(&plan, 1, ROUTEPLAN_PROVEN, false, START));
 	assert_int_equal(start_one(START), -1);
 	routeplan_ended(&plan, 1,
-	    &(struct routeplan_end){
-		.now = START, .lived_ms = 99999, .random = UINT32_MAX });
+	    &(struct routeplan_end){ .now = START, .random = UINT32_MAX });
 	assert_int_equal(start_one(START), 0);
 }
 
@@ -322,7 +335,6 @@ struct attempt {
 	bool there, registered, live;
 	unsigned target;
 	enum routeplan_kind kind;
-	uint64_t since;
 };
 
 static struct attempt attempts[64];
@@ -336,15 +348,16 @@ static uint32_t next_random(void)
 	return seed;
 }
 
-static void remember(const struct routeplan_step *step, uint64_t now)
+static void remember(const struct routeplan_step *step)
 {
 	for (size_t i = 0; i < N_ELEMS(attempts); i++) {
 		if (attempts[i].there)
 			continue;
-		attempts[i] = (struct attempt){ .there = true,
+		attempts[i] = (struct attempt){
+			.there = true,
 			.target = step->target,
 			.kind = step->kind,
-			.since = now };
+		};
 		return;
 	}
 	fail_msg("too many legs");
@@ -402,7 +415,7 @@ static void run_plan(uint64_t now)
 	while ((step = routeplan_next(&plan, now)).attempt) {
 		assert_true(now >= plan.target[step.target].rest_until);
 		routeplan_started(&plan, step.target, step.kind);
-		remember(&step, now);
+		remember(&step);
 		check_limits();
 	}
 	check_no_one_is_forgotten(now);
@@ -411,7 +424,6 @@ static void run_plan(uint64_t now)
 static void fate_of(struct attempt *a, uint64_t now)
 {
 	struct routeplan_end end = { .now = now,
-		.lived_ms = a->registered || a->live ? now - a->since : 0,
 		.retry_ms = next_random() % 4 ? 0 : next_random() % 100000,
 		.random = next_random() };
 
@@ -423,11 +435,12 @@ static void fate_of(struct attempt *a, uint64_t now)
 	switch (next_random() % 4) {
 	case 0:
 		if (!a->registered)
-			(void)!routeplan_registered(&plan, a->target);
+			(void)!routeplan_registered(&plan, a->target, now);
 		a->registered = true;
 		break;
 	case 1:
-		(void)!routeplan_got(&plan, a->target, a->kind, a->registered);
+		(void)!routeplan_got(
+		    &plan, a->target, a->kind, a->registered, now);
 		a->live = true;
 		break;
 	case 2:
@@ -486,7 +499,7 @@ int main(void)
 		cmocka_unit_test(rests_grow_to_their_limit),
 		cmocka_unit_test(a_rest_is_drawn_from_zero_to_its_ceiling),
 		cmocka_unit_test(what_a_beacon_asks_for_is_kept_up_to_a_limit),
-		cmocka_unit_test(only_a_life_that_is_long_enough_makes_good),
+		cmocka_unit_test(only_working_for_long_enough_makes_good),
 		cmocka_unit_test(legs_that_die_together_count_once),
 		cmocka_unit_test(one_failure_does_not_wait_for_those_that_wait),
 		cmocka_unit_test(bare_legs_are_refilled_slowly),
