@@ -306,6 +306,14 @@ void http_conn_kick(struct http_conn *c)
 
 /* ---- in */
 
+/* Between enter() and leave(). */
+static void hear(struct http_conn *c)
+{
+	if (!c->heard && c->config.events->heard)
+		c->config.events->heard(c->config.ctx);
+	c->heard = true;
+}
+
 /* One read, fed. Return: whether the connection is gone. */
 static bool read_in(struct http_conn *c)
 {
@@ -322,6 +330,8 @@ static bool read_in(struct http_conn *c)
 			loop_after(c->loop, &c->ping_timer, c->config.ping_ms,
 			    on_ping_due);
 		enter(c);
+		if (n)
+			hear(c);
 		r = http_feed(c->machine, b->data, (size_t)n);
 		gone = leave(c);
 	}
@@ -484,6 +494,11 @@ void http_conn_cut(struct http_conn *c)
 size_t http_conn_streams(const struct http_conn *c)
 {
 	return table_count(&c->streams);
+}
+
+bool http_conn_takes(const struct http_conn *c)
+{
+	return !c->going && !http_takes(c->machine);
 }
 
 struct leg *http_conn_leg(const struct http_conn *c)

@@ -26,6 +26,8 @@ struct http_conn_events {
 	/* (server) a request has come; @head is borrowed for the call */
 	void (*request)(void *ctx, struct http_stream *stream,
 	    const struct http_head *head);
+	/* the first bytes of the peer have come; may be NULL */
+	void (*heard)(void *ctx);
 	/* the connection has ended; all its streams have been told; the struct
 	 * is freed after the call. @fault: why, empty text for an orderly end
 	 */
@@ -58,6 +60,8 @@ MUST_USE int http_conn_open(struct http_conn **out, struct leg *leg,
 void http_conn_close(struct http_conn *c, unsigned ms);
 void http_conn_cut(struct http_conn *c);
 size_t http_conn_streams(const struct http_conn *c);
+/** http_conn_takes() - (client) would http_conn_request() begin a stream now? */
+bool http_conn_takes(const struct http_conn *c);
 /** http_conn_leg() - the leg below, borrowed (for tls_leg_peer() and the like)
  */
 struct leg *http_conn_leg(const struct http_conn *c);

@@ -13,6 +13,7 @@ struct http_conn {
 	struct table streams;	/* by id */
 	struct pool_block *out; /* pulled, not yet written; NULL while idle */
 	bool out_blocked;
+	bool heard;    /* bytes of the peer have come */
 	bool in_ended; /* the peer has closed its direction, and was fed so */
 	bool half_closed;
 	bool inside;	       /* in a call of the machine: do not free it */

@@ -400,6 +400,11 @@ void tls_context_freep(struct tls_context **c)
 	*c = NULL;
 }
 
+enum tls_end tls_context_end(const struct tls_context *c)
+{
+	return c->end;
+}
+
 int64_t tls_context_expiry(const struct tls_context *c)
 {
 	return c->expiry;

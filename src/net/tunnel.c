@@ -1,19 +1,51 @@
-/* net/tunnel.c: SHAKING (TLS) to UP (HTTP/2), and either to its end. The HTTP
- * end is the owner's choice, whatever the TLS end is. */
+/* net/tunnel.c
+ *
+ *   SHAKING  TLS (net/shake.h)                                  SHAKE_MS
+ *   HEARING  HTTP/2 is open (net/http.h), but the peer has      HEAR_MS
+ *            said nothing yet
+ *   UP       requests may be sent; net/http.h pings
+ *
+ * Which end of TLS and which end of HTTP this is are two choices of the owner:
+ * the context says the one, handlers or none the other.
+ *
+ * The peer is checked in the handshake, from the callback of the TLS context:
+ * signed by the one CA, valid now, made for the end it plays, in that CA's
+ * realm, with the expected role. So a peer that is refused learns it by an
+ * alert, and no request is ever exchanged with it. HEARING is there because in
+ * TLS 1.3 a client's handshake is done before the server has looked at its
+ * certificate: only the server's first bytes say that it let us in. A TLS
+ * server knows at once.
+ *
+ * The owner is told `gone` once, as the last thing, from the loop: a close
+ * while SHAKING therefore posts it.
+ */
 #include "net/tunnel.h"
 #include "net/loop.h"
 #include "net/shake.h"
 
-enum { SHAKE_MS = 10000, PING_MS = 15000 };
+enum { SHAKE_MS = 10000, HEAR_MS = 10000, PING_MS = 15000 };
+
+enum tunnel_state { SHAKING, HEARING, UP, STATES };
 
 struct tunnel {
 	struct loop *loop;
 	struct tunnel_config config;
-	struct tls_shake *shake; /* SHAKING */
-	struct http_conn *conn;	 /* UP */
+	enum tunnel_state state;
+	struct tls_shake *shake;  /* SHAKING */
+	struct http_conn *conn;	  /* from HEARING on */
+	struct wheel_timer timer; /* HEARING */
+	struct loop_task task;	  /* tells `gone` of a close while SHAKING */
 	bool closing;
 	struct subject peer;
 };
+
+static void tunnel_move(struct tunnel *t, enum tunnel_state to)
+{
+	static const enum tunnel_state next[STATES] = { HEARING, UP, STATES };
+
+	INVARIANT(to == next[t->state]);
+	t->state = to;
+}
 
 static int check_peer(void *ctx, X509 *leaf, struct fault *fault)
 {
@@ -48,13 +80,15 @@ int tunnel_context(struct tls_context **out, const struct tunnel_trust *trust,
 
 static void tunnel_free(struct tunnel *t)
 {
+	loop_unpost(t->loop, &t->task);
+	loop_cancel(t->loop, &t->timer);
 	tls_context_free(t->config.context);
 	free(t);
 }
 
-static void tunnel_end(struct tunnel *t, const struct fault *fault, bool was_up)
+static void tunnel_end(struct tunnel *t, const struct fault *fault)
 {
-	t->config.events->gone(t->config.ctx, t, fault, was_up);
+	t->config.events->gone(t->config.ctx, t, fault, t->state == UP);
 	tunnel_free(t);
 }
 
@@ -66,20 +100,69 @@ static void on_request(
 	httpd_dispatch(t->config.handlers, s, head);
 }
 
+static void tunnel_closed(struct tunnel *t)
+{
+	struct fault fault;
+
+	fault_set(&fault, -ESHUTDOWN, NULL, "tunnel: closed by %s",
+	    t->closing ? "this end" : "the peer");
+	tunnel_end(t, &fault);
+}
+
 static void on_gone(void *ctx, const struct fault *fault)
 {
 	struct tunnel *t = ctx;
+	struct fault own = *fault;
 
 	t->conn = NULL;
-	tunnel_end(t, fault, true);
+	if (!fault->code) {
+		tunnel_closed(t);
+		return;
+	}
+	fault_wrap(&own, "tunnel");
+	tunnel_end(t, &own);
+}
+
+static void on_close_task(struct loop_task *task)
+{
+	tunnel_closed(CONTAINER_OF(task, struct tunnel, task));
+}
+
+static void tunnel_up(struct tunnel *t)
+{
+	loop_cancel(t->loop, &t->timer);
+	tunnel_move(t, UP);
+	t->config.events->up(t->config.ctx, t);
+}
+
+static void on_heard(void *ctx)
+{
+	struct tunnel *t = ctx;
+
+	if (t->state == HEARING && !t->closing)
+		tunnel_up(t);
+}
+
+static void on_deaf(struct wheel_timer *timer, uint64_t now)
+{
+	struct tunnel *t = CONTAINER_OF(timer, struct tunnel, timer);
+	struct fault fault;
+
+	(void)now;
+	http_conn_cut(STEAL(t->conn));
+	fault_set(&fault, -ETIMEDOUT,
+	    "is the peer overloaded, or the network to it down?",
+	    "tunnel: TLS is up, but the peer says nothing");
+	tunnel_end(t, &fault);
 }
 
 static const struct http_conn_events conn_events = {
 	.request = on_request,
+	.heard = on_heard,
 	.gone = on_gone,
 };
 
-static void tunnel_up(struct tunnel *t, struct leg *leg)
+static int tunnel_speak(struct tunnel *t, struct leg *leg, struct fault *fault)
 {
 	struct http_conn_config config = {
 		.version = HTTP_2,
@@ -88,32 +171,38 @@ static void tunnel_up(struct tunnel *t, struct leg *leg)
 		.ctx = t,
 		.ping_ms = PING_MS,
 	};
-	struct fault fault = FAULT_NONE;
 
-	if (subject_of(&t->peer, tls_leg_peer(leg), &fault)) {
+	if (subject_of(&t->peer, tls_leg_peer(leg), fault)) {
 		leg_close(leg);
-		tunnel_end(t, &fault, false);
-		return;
+		return -EACCES;
 	}
-	if (http_conn_open(&t->conn, leg, &config)) {
-		fault_set(&fault, -ENOMEM, NULL, "tunnel: out of memory");
-		tunnel_end(t, &fault, false);
-		return;
-	}
-	t->config.events->up(t->config.ctx, t);
+	if (http_conn_open(&t->conn, leg, &config))
+		return fault_set(
+		    fault, -ENOMEM, NULL, "tunnel: no memory for HTTP");
+	return 0;
 }
 
 static void on_shaken(
     void *ctx, struct leg *leg, enum tls_failure why, const struct fault *fault)
 {
 	struct tunnel *t = ctx;
+	struct fault own;
 
 	(void)why;
 	t->shake = NULL;
-	if (leg)
-		tunnel_up(t, leg);
+	if (!leg) {
+		tunnel_end(t, fault);
+		return;
+	}
+	if (tunnel_speak(t, leg, &own)) {
+		tunnel_end(t, &own);
+		return;
+	}
+	tunnel_move(t, HEARING);
+	if (tls_context_end(t->config.context) == TLS_SERVER)
+		tunnel_up(t);
 	else
-		tunnel_end(t, fault, false);
+		loop_after(t->loop, &t->timer, HEAR_MS, on_deaf);
 }
 
 int tunnel_open(
@@ -146,8 +235,12 @@ int tunnel_open(
 void tunnel_close(struct tunnel *t, unsigned ms)
 {
 	t->closing = true;
-	if (t->conn)
+	if (t->conn) {
 		http_conn_close(t->conn, ms);
+		return;
+	}
+	tls_shake_cancel(STEAL(t->shake));
+	loop_post(t->loop, &t->task, on_close_task);
 }
 
 void tunnel_cut(struct tunnel *t)
@@ -160,10 +253,12 @@ void tunnel_cut(struct tunnel *t)
 
 struct http_conn *tunnel_http(const struct tunnel *t)
 {
-	return t->closing || t->config.handlers ? NULL : t->conn;
+	bool asks = t->state == UP && !t->closing && !t->config.handlers;
+
+	return asks ? t->conn : NULL;
 }
 
 const char *tunnel_peer(const struct tunnel *t)
 {
-	return t->peer.name;
+	return t->state == UP ? t->peer.name : "";
 }

@@ -53,8 +53,8 @@ struct tunnel_config {
  * Return: 0; -ENOMEM. */
 MUST_USE int tunnel_open(
     struct tunnel **out, struct leg *leg, const struct tunnel_config *config);
-/** tunnel_close() - orderly: streams may end for @ms; `gone` comes
- * tunnel_cut() - at once; `gone` does not come */
+/** tunnel_close() - orderly: takes no more streams, those that run may end for
+ * @ms; `gone` comes. tunnel_cut() - at once; `gone` does not come */
 void tunnel_close(struct tunnel *t, unsigned ms);
 void tunnel_cut(struct tunnel *t);
 /** tunnel_http() - to send requests on; NULL unless up and asking */

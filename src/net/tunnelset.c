@@ -1,5 +1,15 @@
-/* net/tunnelset.c: members in the order in which their tunnels came up, so that
- * the first one that takes requests is the one to send on. */
+/* net/tunnelset.c
+ *
+ * The session table of tunnels: a member a leg that the route has given, in the
+ * order in which their tunnels came up, so that the first that takes requests
+ * is the one to send on. A member is there from the leg to the tunnel's end,
+ * and the route is told once for each, so that it replaces it. There are at
+ * most `most`; a leg over that is reset, and counted.
+ *
+ * Failing over is the caller's: a request that did not reach the peer
+ * (HTTP_WHY_REFUSED, or the connection went before a byte was sent) is sent
+ * again on what tunnel_set_pick() gives then.
+ */
 #include "net/tunnelset.h"
 #include "net/loop.h"
 
@@ -13,7 +23,6 @@ struct member {
 	struct tunnel *tunnel;
 	unsigned target;
 	bool up;
-	uint64_t since;
 };
 
 struct tunnel_set {
@@ -41,8 +50,6 @@ static void keep_fault(struct tunnel_set *s, const struct fault *fault)
 	(void)snprintf(s->last_fault, sizeof(s->last_fault), "%s", fault->text);
 }
 
-/* ---- members */
-
 static void member_append(struct tunnel_set *s, struct member *m)
 {
 	struct member **end = &s->members;
@@ -68,7 +75,6 @@ static void member_on_up(void *ctx, struct tunnel *t)
 	struct tunnel_set *s = m->set;
 
 	m->up = true;
-	m->since = loop_now(s->loop);
 	s->n_up++;
 	s->last_fault[0] = '\0';
 	member_unlink(s, m);
@@ -82,18 +88,19 @@ static void member_on_gone(
 	struct member *m = ctx;
 	struct tunnel_set *s = m->set;
 	const char *target = target_name(s, m->target);
+	struct fault own = *fault;
 
-	route_ended(
-	    s->route, m->target, was_up ? loop_now(s->loop) - m->since : 0);
+	fault_wrap(&own, "over %s", target);
+	route_ended(s->route, m->target);
 	member_unlink(s, m);
 	s->n_members--;
 	free(m);
-	keep_fault(s, fault);
+	keep_fault(s, &own);
 	if (was_up) {
 		s->n_up--;
-		s->events->gone(s->ctx, t, target, fault);
+		s->events->gone(s->ctx, t, target, &own);
 	} else {
-		s->events->told(s->ctx, target, fault);
+		s->events->told(s->ctx, target, &own);
 	}
 }
 
@@ -127,8 +134,6 @@ static int member_open(struct tunnel_set *s, struct leg *leg, unsigned target)
 	return 0;
 }
 
-/* ---- the route */
-
 static void on_leg(void *ctx, struct leg *leg, unsigned target)
 {
 	struct tunnel_set *s = ctx;
@@ -136,11 +141,11 @@ static void on_leg(void *ctx, struct leg *leg, unsigned target)
 	if (s->n_members >= s->config.most) {
 		s->refused++;
 		leg_reset(leg);
-		route_ended(s->route, target, 0);
+		route_ended(s->route, target);
 		return;
 	}
 	if (member_open(s, leg, target))
-		route_ended(s->route, target, 0);
+		route_ended(s->route, target);
 }
 
 static void on_target(void *ctx, unsigned target, const struct fault *fault)
@@ -156,8 +161,6 @@ static const struct route_events route_events = {
 	.leg = on_leg,
 	.target = on_target,
 };
-
-/* ---- verbs */
 
 int tunnel_set_open(struct tunnel_set **out, struct loop *loop,
     const struct tunnel_set_config *config,
@@ -204,7 +207,7 @@ struct http_conn *tunnel_set_pick(struct tunnel_set *s)
 	for (struct member *m = s->members; m; m = m->next) {
 		struct http_conn *c = m->up ? tunnel_http(m->tunnel) : NULL;
 
-		if (c && http_conn_streams(c) < HTTP_STREAMS_MAX)
+		if (c && http_conn_takes(c))
 			return c;
 	}
 	return NULL;

@@ -1,8 +1,7 @@
 /* net/tunnelset.h: keeps tunnels alive over a route, sends on one, fails over.
  *
  * The route (net/route.h) says when and where; the set makes a tunnel of each
- * leg that comes, and tells the route when it has ended and how long it was of
- * use.
+ * leg that comes, and tells the route when it has ended.
  */
 #pragma once
 #include "net/route.h"
@@ -17,6 +16,7 @@ struct tunnel_set_config {
 	unsigned most; /* tunnels at once; 0: 64; a leg over it is reset */
 };
 
+/* Called from the loop; the set may be closed from any of them. */
 struct tunnel_set_events {
 	/* a tunnel is up; or a tunnel that was up is gone, and why */
 	void (*up)(void *ctx, struct tunnel *t, const char *target);

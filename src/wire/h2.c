@@ -369,6 +369,15 @@ static size_t streams_allowed(const struct h2 *h)
 	return theirs < ours ? theirs : ours;
 }
 
+static int h2_takes(const struct http_machine *m)
+{
+	const struct h2 *h = of_const(m);
+
+	if (!takes_streams(h))
+		return HTTP_E_OVER;
+	return table_count(&h->streams) >= streams_allowed(h) ? HTTP_E_BUSY : 0;
+}
+
 static int h2_request(struct http_machine *m, const struct http_head *head,
     bool ended, uint32_t *stream)
 {
@@ -382,10 +391,9 @@ static int h2_request(struct http_machine *m, const struct http_head *head,
 		return r;
 	if (h2_lost(h))
 		return -ENOMEM;
-	if (!takes_streams(h))
-		return HTTP_E_OVER;
-	if (table_count(&h->streams) >= streams_allowed(h))
-		return HTTP_E_BUSY;
+	r = h2_takes(m);
+	if (r)
+		return r;
 	pairs_of_request(&pairs, head, m->options.scheme, ended);
 	id = nghttp2_submit_request(
 	    h->session, NULL, pairs.nv, pairs.n, ended ? NULL : &body, NULL);
@@ -593,6 +601,7 @@ static const struct http_verbs h2_verbs = {
 	.spent = h2_over,
 	.over = h2_over,
 	.midhead = h2_midhead,
+	.takes = h2_takes,
 	.request = h2_request,
 	.respond = h2_respond,
 	.write = h2_write,

@@ -164,6 +164,12 @@ const char *http_reason(const struct http_machine *m)
 	return m->reason;
 }
 
+int http_takes(const struct http_machine *m)
+{
+	INVARIANT(m->options.end == HTTP_CLIENT);
+	return m->verbs->takes(m);
+}
+
 int http_request(struct http_machine *m, const struct http_head *head,
     bool ended, uint32_t *stream)
 {

@@ -166,6 +166,9 @@ const char *http_reason(const struct http_machine *m);
 
 enum { HTTP_E_OVER = 1, HTTP_E_BUSY, HTTP_E_STREAM };
 
+/** http_takes() - (client) would http_request() begin a stream now?
+ * Return: 0; HTTP_E_BUSY, HTTP_E_OVER as http_request(). */
+MUST_USE int http_takes(const struct http_machine *m);
 /** http_request() - (client) begin a stream
  * @ended: there is no body. @stream: set to its id.
  * Return: 0; HTTP_E_BUSY: no stream is free now (HTTP/1.1: one at a time);

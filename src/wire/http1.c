@@ -128,6 +128,15 @@ static bool http1_midhead(const struct http_machine *m)
 	return h->in == IN_HEAD && http1_scan_started(&h->scan);
 }
 
+static int http1_takes(const struct http_machine *m)
+{
+	const struct http1 *h = of_const(m);
+
+	if (h->running)
+		return HTTP_E_BUSY;
+	return h->in == IN_DONE || h->ended ? HTTP_E_OVER : 0;
+}
+
 static int http1_request(struct http_machine *m, const struct http_head *head,
     bool ended, uint32_t *stream)
 {
@@ -135,12 +144,10 @@ static int http1_request(struct http_machine *m, const struct http_head *head,
 	struct http1_writing writing = { .length = ended ? -1 : head->length };
 	int r = http_head_check(head, HTTP_CLIENT, ended);
 
+	if (!r)
+		r = http1_takes(m);
 	if (r)
 		return r;
-	if (h->running)
-		return HTTP_E_BUSY;
-	if (h->in == IN_DONE || h->ended)
-		return HTTP_E_OVER;
 	if (ended && strcmp(head->method, "GET") &&
 	    strcmp(head->method, "HEAD"))
 		writing.length = 0;
@@ -352,6 +359,7 @@ static const struct http_verbs http1_verbs = {
 	.spent = http1_spent,
 	.over = http1_over,
 	.midhead = http1_midhead,
+	.takes = http1_takes,
 	.request = http1_request,
 	.respond = http1_respond,
 	.write = http1_write,

@@ -14,6 +14,7 @@ struct http_verbs {
 	bool (*spent)(const struct http_machine *m);
 	bool (*over)(const struct http_machine *m);
 	bool (*midhead)(const struct http_machine *m);
+	int (*takes)(const struct http_machine *m);
 	int (*request)(struct http_machine *m, const struct http_head *head,
 	    bool ended, uint32_t *stream);
 	int (*respond)(struct http_machine *m, uint32_t stream,

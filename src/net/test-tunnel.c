@@ -1,0 +1,445 @@
+/* Two ends of a tunnel over a pair in memory, with a fake clock. */
+#include "net/tunnel.h"
+#include "base/buf.h"
+#include "net/httpc.h"
+#include "net/memleg.h"
+#include "net/test-support.h"
+#include "pki/testpki.h"
+
+static struct loop *loop;
+static struct testpki_ca ca, other_ca;
+static struct identity *bridge_id, *broker_id, *stranger_id;
+static struct httpd *handlers;
+
+/* One end; [0] is TLS server. */
+static struct end {
+	struct tunnel_trust trust;
+	struct tls_context *context;
+	struct tunnel *tunnel;
+	int ups, gones;
+	bool was_up;
+	struct fault fault;
+	char peer[ROLE_NAME_MOST + 1];
+	bool cut_when_up;
+} end[2];
+
+static struct leg *wire[2];	 /* when a test moves the bytes itself */
+static struct http_stream *held; /* of GET /hold */
+
+static struct {
+	int calls, status;
+	char body[64];
+	struct fault fault;
+} answer;
+
+static void on_hello(
+    void *ctx, struct http_stream *s, const struct http_head *head)
+{
+	(void)ctx;
+	(void)head;
+	http_stream_answer(
+	    s, &(struct http_answer){ .status = 200, .body = "hello", .n = 5 });
+}
+
+static void on_hold(
+    void *ctx, struct http_stream *s, const struct http_head *head)
+{
+	(void)ctx;
+	(void)head;
+	held = s;
+}
+
+static const struct httpd_route routes[] = {
+	{ "GET", "/hello", on_hello },
+	{ "GET", "/hold", on_hold },
+};
+
+static void on_up(void *ctx, struct tunnel *t)
+{
+	struct end *e = ctx;
+
+	e->ups++;
+	(void)snprintf(e->peer, sizeof(e->peer), "%s", tunnel_peer(t));
+	if (e->cut_when_up)
+		tunnel_cut(STEAL(e->tunnel));
+}
+
+static void on_gone(
+    void *ctx, struct tunnel *t, const struct fault *fault, bool was_up)
+{
+	struct end *e = ctx;
+
+	assert_ptr_equal(t, e->tunnel);
+	e->gones++;
+	e->fault = *fault;
+	e->was_up = was_up;
+	e->tunnel = NULL;
+}
+
+static const struct tunnel_events events = { on_up, on_gone };
+
+static int group_setup(void **state)
+{
+	(void)state;
+	ca = testpki_ca_new("the bridge CA");
+	other_ca = testpki_ca_new("another CA");
+	bridge_id = testpki_identity(&ca, ROLE_BRIDGE, "b1", NULL);
+	broker_id = testpki_identity(&ca, ROLE_BROKER, "k1", NULL);
+	stranger_id = testpki_identity(&other_ca, ROLE_BROKER, "x", NULL);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	identity_free(bridge_id);
+	identity_free(broker_id);
+	identity_free(stranger_id);
+	testpki_ca_free(&ca);
+	testpki_ca_free(&other_ca);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(end, 0, sizeof(end));
+	memset(&answer, 0, sizeof(answer));
+	wire[0] = wire[1] = NULL;
+	held = NULL;
+	assert_int_equal(loop_new(&loop), 0);
+	loop_fake_clock(loop, 1000);
+	assert_int_equal(httpd_new(&handlers, loop,
+			     &(struct httpd_config){ .routes = routes,
+				 .n_routes = N_ELEMS(routes) }),
+	    0);
+	end[0].trust = (struct tunnel_trust){ .identity = bridge_id,
+		.end = TLS_SERVER,
+		.peer_role = ROLE_BROKER };
+	end[1].trust = (struct tunnel_trust){ .identity = broker_id,
+		.end = TLS_CLIENT,
+		.peer_role = ROLE_BRIDGE };
+	return 0;
+}
+
+static void turns(void)
+{
+	for (int i = 0; i < 200; i++)
+		loop_turn(loop);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		if (end[i].tunnel)
+			tunnel_cut(STEAL(end[i].tunnel));
+		tls_context_free(end[i].context);
+		leg_reset(wire[i]);
+	}
+	httpd_free(handlers);
+	turns();
+	assert_int_equal(pool_lent(loop_pool(loop)), 0);
+	loop_free(loop);
+	return 0;
+}
+
+static void open_end(int i, struct leg *leg, bool answers)
+{
+	struct tunnel_config config = { .handlers = answers ? handlers : NULL,
+		.events = &events,
+		.ctx = &end[i] };
+	struct fault fault = FAULT_NONE;
+
+	if (tunnel_context(&end[i].context, &end[i].trust, &fault))
+		fail_msg("%s", fault.text);
+	config.context = end[i].context;
+	assert_int_equal(tunnel_open(&end[i].tunnel, leg, &config), 0);
+	assert_int_equal(end[i].gones, 0);
+}
+
+/* Both ends; @who answers requests. */
+static void open_both(int who)
+{
+	struct leg *leg[2];
+
+	assert_int_equal(memleg_pair(&leg[0], &leg[1], loop, 4096), 0);
+	open_end(0, leg[0], who == 0);
+	open_end(1, leg[1], who == 1);
+	turns();
+}
+
+static void pass(uint64_t ms)
+{
+	loop_set_now(loop, loop_now(loop) + ms);
+	turns();
+}
+
+static void on_answer(
+    void *ctx, struct httpc_answer *a, const struct fault *fault)
+{
+	(void)ctx;
+	answer.calls++;
+	if (!a) {
+		answer.fault = *fault;
+		return;
+	}
+	answer.status = a->status;
+	(void)snprintf(answer.body, sizeof(answer.body), "%s", a->body);
+	free(a->body);
+}
+
+static void ask(struct tunnel *t, const char *target)
+{
+	struct httpc_call *call;
+	struct http_conn *c = tunnel_http(t);
+
+	assert_non_null(c);
+	assert_int_equal(httpc_send(&call, c,
+			     &(struct httpc_request){ .method = "GET",
+				 .authority = TUNNEL_BRIDGE_NAME,
+				 .target = target,
+				 .most = 1000,
+				 .ms = 600000 },
+			     on_answer, NULL),
+	    0);
+	turns();
+}
+
+static void tls_end_and_asking_end_are_two_facts(void **state)
+{
+	(void)state;
+	for (int who = 0; who < 2; who++) {
+		if (who)
+			setup(state);
+		open_both(who);
+		assert_int_equal(end[0].ups, 1);
+		assert_int_equal(end[1].ups, 1);
+		assert_string_equal(end[0].peer, "k1");
+		assert_string_equal(end[1].peer, "b1");
+		assert_null(tunnel_http(end[who].tunnel));
+		ask(end[1 - who].tunnel, "/hello");
+		assert_int_equal(answer.status, 200);
+		assert_string_equal(answer.body, "hello");
+		ask(end[1 - who].tunnel, "/none");
+		assert_int_equal(answer.status, 404);
+		if (!who)
+			teardown(state);
+	}
+}
+
+/* Whom a tunnel does not let in, and what both sides say. */
+static void only_the_expected_peer_comes_up(void **state)
+{
+	static const struct {
+		const char *label;
+		bool stranger;
+		enum role server_wants, client_wants;
+		int refuses; /* which end */
+		const char *text;
+	} rows[] = {
+		{ "wrong role of the client", false, ROLE_PIPE, ROLE_BRIDGE, 0,
+		    "role" },
+		{ "wrong role of the server", false, ROLE_BROKER, ROLE_PIPE, 1,
+		    "role" },
+		{ "another CA", true, ROLE_BROKER, ROLE_BRIDGE, 1, "" },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		if (i)
+			setup(state);
+		end[0].trust.peer_role = rows[i].server_wants;
+		end[1].trust.peer_role = rows[i].client_wants;
+		if (rows[i].stranger)
+			end[1].trust.identity = stranger_id;
+		open_both(0);
+		for (int k = 0; k < 2; k++) {
+			if (end[k].gones != 1 || !end[k].fault.code)
+				fail_msg("%s: end %d", rows[i].label, k);
+			assert_non_null(strstr(end[k].fault.text, "tunnel"));
+		}
+		if (!strstr(end[rows[i].refuses].fault.text, rows[i].text))
+			fail_msg("%s: %s", rows[i].label,
+			    end[rows[i].refuses].fault.text);
+		assert_int_equal(end[0].ups + end[1].ups, 0);
+		assert_false(end[0].was_up || end[1].was_up);
+		if (i + 1 < N_ELEMS(rows))
+			teardown(state);
+	}
+}
+
+/* TLS and nothing above it. */
+static void a_peer_without_http_has_a_deadline(void **state)
+{
+	struct leg *leg[2];
+
+	(void)state;
+	assert_int_equal(memleg_pair(&leg[0], &leg[1], loop, 65536), 0);
+	assert_int_equal(
+	    tunnel_context(&end[0].context, &end[0].trust, NULL), 0);
+	open_end(1, leg[1], false);
+	assert_int_equal(
+	    tls_leg_open(&wire[0], leg[0], end[0].context, NULL), 0);
+	turns();
+	pass(9999);
+	assert_int_equal(end[1].ups + end[1].gones, 0);
+	pass(1);
+	assert_int_equal(end[1].gones, 1);
+	assert_false(end[1].was_up);
+	assert_non_null(strstr(end[1].fault.text, "says nothing"));
+}
+
+static void a_silent_peer_has_a_deadline(void **state)
+{
+	struct leg *leg;
+
+	(void)state;
+	assert_int_equal(memleg_pair(&leg, &wire[1], loop, 4096), 0);
+	open_end(0, leg, true);
+	pass(9999);
+	assert_int_equal(end[0].gones, 0);
+	pass(1);
+	assert_int_equal(end[0].gones, 1);
+	assert_false(end[0].was_up);
+	assert_int_equal(end[0].fault.code, -ETIMEDOUT);
+}
+
+/* Carry bytes between two pairs by hand, so that a test can stop doing so. */
+static void carry(void)
+{
+	uint8_t bytes[4096];
+
+	for (int i = 0; i < 200; i++) {
+		for (int k = 0; k < 2; k++) {
+			ssize_t n = leg_read(wire[k], bytes, sizeof(bytes));
+
+			if (n > 0)
+				assert_int_equal(
+				    leg_write(wire[1 - k], bytes, (size_t)n),
+				    n);
+		}
+		loop_turn(loop);
+	}
+}
+
+static void a_dead_network_is_found_by_pings(void **state)
+{
+	struct leg *leg[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+		    memleg_pair(&leg[i], &wire[i], loop, 65536), 0);
+	open_end(0, leg[0], true);
+	open_end(1, leg[1], false);
+	carry();
+	assert_int_equal(end[0].ups + end[1].ups, 2);
+	for (int i = 0; i < 100; i++) { /* idle, and alive by its pings */
+		loop_set_now(loop, loop_now(loop) + 10000);
+		carry();
+	}
+	assert_int_equal(end[0].gones + end[1].gones, 0);
+	pass(15000);
+	pass(15000);
+	assert_int_equal(end[0].gones + end[1].gones, 0);
+	pass(15000);
+	assert_int_equal(end[0].gones + end[1].gones, 2);
+	assert_true(end[0].was_up && end[1].was_up);
+	assert_non_null(strstr(end[1].fault.text, "ping"));
+}
+
+static void an_orderly_close_lets_streams_end(void **state)
+{
+	(void)state;
+	open_both(0);
+	ask(end[1].tunnel, "/hold");
+	assert_non_null(held);
+	tunnel_close(end[0].tunnel, 5000);
+	turns();
+	assert_int_equal(end[0].gones, 0);
+	assert_false(http_conn_takes(tunnel_http(end[1].tunnel)));
+	http_stream_answer(
+	    held, &(struct http_answer){ .status = 200, .body = "l", .n = 1 });
+	turns();
+	assert_int_equal(answer.status, 200);
+	assert_int_equal(end[0].gones + end[1].gones, 2);
+	assert_int_equal(end[0].fault.code, -ESHUTDOWN);
+	assert_non_null(strstr(end[0].fault.text, "this end"));
+	assert_int_equal(end[1].fault.code, -ESHUTDOWN);
+	assert_non_null(strstr(end[1].fault.text, "the peer"));
+}
+
+static void an_orderly_close_has_a_deadline(void **state)
+{
+	(void)state;
+	open_both(0);
+	ask(end[1].tunnel, "/hold");
+	tunnel_close(end[1].tunnel, 5000);
+	assert_null(tunnel_http(end[1].tunnel));
+	pass(4999);
+	assert_int_equal(end[1].gones, 0);
+	pass(1);
+	assert_int_equal(end[1].gones, 1);
+	assert_int_equal(end[0].gones, 1);
+	assert_int_equal(answer.calls, 1);
+	assert_int_not_equal(answer.fault.code, 0);
+	http_stream_abandon(held);
+}
+
+static void a_cut_is_silent_here_and_told_there(void **state)
+{
+	(void)state;
+	open_both(0);
+	ask(end[1].tunnel, "/hold");
+	tunnel_cut(STEAL(end[0].tunnel));
+	turns();
+	assert_int_equal(end[0].gones, 0);
+	assert_int_equal(end[1].gones, 1);
+	assert_true(end[1].was_up);
+	assert_int_equal(answer.calls, 1);
+	http_stream_abandon(held);
+}
+
+static void closing_before_it_is_up_is_told(void **state)
+{
+	struct leg *leg;
+
+	(void)state;
+	assert_int_equal(memleg_pair(&leg, &wire[1], loop, 4096), 0);
+	open_end(0, leg, true);
+	tunnel_close(end[0].tunnel, 1000);
+	assert_int_equal(end[0].gones, 0);
+	turns();
+	assert_int_equal(end[0].gones, 1);
+	assert_false(end[0].was_up);
+}
+
+static void it_may_be_cut_as_soon_as_it_is_up(void **state)
+{
+	(void)state;
+	end[0].cut_when_up = true;
+	open_both(0);
+	assert_int_equal(end[0].ups, 1);
+	assert_int_equal(end[0].gones, 0);
+	assert_int_equal(end[1].gones, 1);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(tls_end_and_asking_end_are_two_facts),
+		TEST(only_the_expected_peer_comes_up),
+		TEST(a_peer_without_http_has_a_deadline),
+		TEST(a_silent_peer_has_a_deadline),
+		TEST(a_dead_network_is_found_by_pings),
+		TEST(an_orderly_close_lets_streams_end),
+		TEST(an_orderly_close_has_a_deadline),
+		TEST(a_cut_is_silent_here_and_told_there),
+		TEST(closing_before_it_is_up_is_told),
+		TEST(it_may_be_cut_as_soon_as_it_is_up),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
