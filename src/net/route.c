@@ -104,12 +104,12 @@ static void attempt_got(struct attempt *a, struct leg *leg)
 {
 	struct route *r = a->route;
 	unsigned target = a->target;
-	bool again = routeplan_got(
+	bool works = routeplan_got(
 	    &r->plan, target, a->kind, a->registered, loop_now(r->loop));
 
 	attempt_free(a);
 	ask_plan_again(r);
-	if (again && !tell(r, target, NULL)) {
+	if (works && !tell(r, target, NULL)) {
 		leg_reset(leg);
 		return;
 	}

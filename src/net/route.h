@@ -38,8 +38,9 @@ struct route_config {
 struct route_events {
 	/* a leg, the callee's; @target: index, for route_ended() */
 	void (*leg)(void *ctx, struct leg *leg, unsigned target);
-	/* something to tell the operator: a target failed or came back; the
-	 * fault names the hop; @fault is NULL when it came back */
+	/* something to tell the operator: a target failed, and @fault names the
+	 * hop; or @fault is NULL: it works, for the first time or again (a
+	 * beacon has registered us, or a dial is through) */
 	void (*target)(void *ctx, unsigned target, const struct fault *fault);
 };
 

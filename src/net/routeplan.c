@@ -176,12 +176,11 @@ void routeplan_started(
 
 static bool works_now(struct routeplan_target *t, uint64_t now)
 {
-	bool again = !t->works && t->failures;
-
-	if (!t->works)
-		t->works_since = now;
+	if (t->works)
+		return false;
 	t->works = true;
-	return again;
+	t->works_since = now;
+	return true;
 }
 
 bool routeplan_registered(struct routeplan *p, unsigned target, uint64_t now)

@@ -78,7 +78,7 @@ struct routeplan_step routeplan_next(struct routeplan *p, uint64_t now);
 void routeplan_started(
     struct routeplan *p, unsigned target, enum routeplan_kind kind);
 /** routeplan_registered() - a beacon has taken the attempt in
- * Return: true when the target had failed and works again. */
+ * Return: true when the target begins to work: for the first time, or again. */
 MUST_USE bool routeplan_registered(
     struct routeplan *p, unsigned target, uint64_t now);
 /** routeplan_got() - the attempt has become a leg

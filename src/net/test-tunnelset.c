@@ -32,10 +32,10 @@ static struct far {
 static int n_far;
 
 static struct {
-	int ups, gones, told, calls, status;
+	int ups, gones, failures, calls, status;
 	struct fault gone, fault;
 	char target[64];
-	bool close; /* the set, at the next event */
+	enum { NEVER, AT_UP, AT_GONE, AT_FAILURE, AT_WORKS } close; /* set */
 } got;
 
 static struct tunnel_set *set;
@@ -90,9 +90,9 @@ static void arrive(void *ctx, const char *target, struct leg *leg)
 	    0);
 }
 
-static void close_if_asked(void)
+static void close_if_asked(unsigned at)
 {
-	if (got.close)
+	if (got.close == at)
 		tunnel_set_close(STEAL(set));
 }
 
@@ -102,7 +102,7 @@ static void on_up(void *ctx, struct tunnel *t, const char *target)
 	assert_string_equal(tunnel_peer(t), "b1");
 	got.ups++;
 	(void)snprintf(got.target, sizeof(got.target), "%s", target);
-	close_if_asked();
+	close_if_asked(AT_UP);
 }
 
 static void on_gone(
@@ -113,17 +113,18 @@ static void on_gone(
 	got.gones++;
 	got.gone = *fault;
 	(void)snprintf(got.target, sizeof(got.target), "%s", target);
-	close_if_asked();
+	close_if_asked(AT_GONE);
 }
 
 static void on_told(void *ctx, const char *target, const struct fault *fault)
 {
 	(void)ctx;
 	(void)target;
-	got.told++;
-	if (fault)
+	if (fault) {
+		got.failures++;
 		got.fault = *fault;
-	close_if_asked();
+	}
+	close_if_asked(fault ? AT_FAILURE : AT_WORKS);
 }
 
 static const struct tunnel_set_events events = { on_up, on_gone, on_told };
@@ -309,7 +310,7 @@ static void without_any_target_there_is_no_tunnel_and_a_reason(void **state)
 	open_set(ROUTE_SOME, 1, 0);
 	assert_null(tunnel_set_pick(set));
 	assert_false(ask());
-	assert_int_equal(got.told, 3);
+	assert_int_equal(got.failures, 3);
 	assert_non_null(strstr(tunnel_set_last_fault(set), "refused"));
 	place.down[1] = false;
 	pass(30000);
@@ -325,7 +326,7 @@ static void a_peer_of_the_wrong_role_is_told_and_backed_off_from(void **state)
 	place.pipe = true;
 	open_set(ROUTE_SOME, 1, 0);
 	assert_int_equal(got.ups + got.gones, 0);
-	assert_int_equal(got.told, 3);
+	assert_int_equal(got.failures, 3);
 	assert_non_null(strstr(got.fault.text, "over "));
 	assert_non_null(strstr(got.fault.text, "tunnel: "));
 	assert_int_equal(n_far, 3);
@@ -345,20 +346,22 @@ static void more_than_most_are_refused(void **state)
 static void the_set_may_be_closed_from_any_of_its_calls(void **state)
 {
 	(void)state;
-	got.close = true; /* from `up` */
-	open_set(ROUTE_SOME, 1, 0);
-	assert_null(set);
-	got.close = false; /* from `gone` */
-	open_set(ROUTE_SOME, 1, 0);
-	assert_int_equal(tunnel_set_up(set), 1);
-	got.close = true;
-	tunnel_cut(STEAL(far[n_far - 1].tunnel));
-	turns();
-	assert_null(set);
-	place.down[0] = place.down[1] = place.down[2] = true; /* `told` */
-	open_set(ROUTE_SOME, 1, 0);
-	assert_null(set);
-	assert_int_equal(got.told, 1);
+	for (unsigned at = AT_UP; at <= AT_WORKS; at++) {
+		if (at > AT_UP)
+			setup(state);
+		got.close = at;
+		for (size_t i = 0; i < N_ELEMS(targets); i++)
+			place.down[i] = at == AT_FAILURE;
+		open_set(ROUTE_SOME, 1, 0);
+		if (at == AT_GONE) {
+			assert_int_equal(tunnel_set_up(set), 1);
+			tunnel_cut(STEAL(far[0].tunnel));
+			turns();
+		}
+		assert_null(set);
+		if (at < AT_WORKS)
+			teardown(state);
+	}
 }
 
 static void a_bad_route_is_refused(void **state)

@@ -23,7 +23,8 @@ struct tunnel_set_events {
 	void (*gone)(void *ctx, struct tunnel *t, const char *target,
 	    const struct fault *fault);
 	/* for the log: a target or a handshake failed (@fault), or the target
-	 * works again (NULL) */
+	 * works, for the first time or again (NULL): a beacon has registered
+	 * us, or a dial is through */
 	void (*told)(void *ctx, const char *target, const struct fault *fault);
 };
 
