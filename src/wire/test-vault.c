@@ -146,6 +146,8 @@ static const struct {
 	{ "{\"increment\":\"15ms\"}", NULL },
 	{ "{\"increment\":\"m\"}", NULL },
 	{ "{\"increment\":99999999999}", NULL },
+	{ "{\"increment\":\"8784h\"}", "{\"increment\":31622400}" },
+	{ "{\"increment\":\"8785h\"}", NULL },
 	{ "{\"increment\":1.5}", NULL },
 	{ "{\"token\":\"x\"}", NULL },
 	{ "[]", NULL },

@@ -317,7 +317,7 @@ static int read_increment(long *seconds, const json_t *j)
 		unit = 3600;
 	end += *end == 's' || unit > 1;
 	if (*end || end == text || text[0] < '0' || text[0] > '9' ||
-	    value > 366L * 24 * 3600)
+	    value > 366L * 24 * 3600 / unit)
 		return -EINVAL;
 	*seconds = value * unit;
 	return 0;
