@@ -7,7 +7,7 @@
 #include <dirent.h>
 #include <stdio.h>
 
-enum { FILE_MOST = 1024 * 1024, SMALL = 512 };
+enum { FILE_MOST = 1024 * 1024, SMALL = 256 };
 
 /* From a block of exactly its size. */
 static void feed(const char *bytes, size_t n)
@@ -23,7 +23,7 @@ static void feed(const char *bytes, size_t n)
 
 static void feed_changed(char *bytes, size_t n, size_t at)
 {
-	static const uint8_t masks[] = { 0x01, 0x20, 0x80, 0xff };
+	static const uint8_t masks[] = { 0x01, 0x20, 0x80 };
 	char was = bytes[at];
 
 	for (size_t i = 0; i < N_ELEMS(masks); i++) {
