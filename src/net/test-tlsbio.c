@@ -74,7 +74,13 @@ static const struct {
 	{ "a record too long", BYTES("\x16\x03\x01\xff\xff\1\0\0\0"),
 	    TLS_FAILURE_OTHER, "too long" },
 	{ "a hello that claims 16 MB", BYTES("\x16\x03\x01\0\4\1\xff\xff\xff"),
-	    TLS_FAILURE_OTHER, "excessive" },
+	    TLS_FAILURE_OTHER, "longer than 16 KiB" },
+	{ "a hello that claims a byte too many",
+	    BYTES("\x16\x03\x01\0\4\1\0\x40\1"), TLS_FAILURE_OTHER,
+	    "longer than 16 KiB" },
+	{ "the same, its length in two records",
+	    BYTES("\x16\x03\x01\0\2\1\0\x16\x03\x01\0\2\x40\1"),
+	    TLS_FAILURE_OTHER, "longer than 16 KiB" },
 };
 
 static void what_is_not_tls_is_named(void **state)
@@ -106,6 +112,37 @@ static void what_is_not_tls_is_named(void **state)
 			leg_close(leg);
 			leg_close(peer);
 		}
+}
+
+/* A second hello, which a server asks for when it does not like the first one's
+ * groups, is bounded like the first. */
+static void a_second_hello_is_bounded_too(void **state)
+{
+	static const uint8_t claim[] = { 22, 3, 3, 0, 4, 1, 0, 0x40, 1 };
+	struct tls_context *c = context_of(server_config());
+	struct end e = { .keeps_open = true };
+	struct leg *leg, *peer;
+	struct raw r;
+
+	(void)state;
+	assert_int_equal(memleg_pair(&leg, &peer, loop, WIDE), 0);
+	raw_open(&r, peer, false);
+	SSL_CTX_set1_groups_list(r.ctx, "P-521:X25519");
+	raw_start(&r, false);
+	assert_int_equal(tls_leg_open(&leg, leg, c, NULL), 0);
+	tls_context_free(c);
+	end_start(&e, leg);
+	SSL_do_handshake(r.ssl);
+	r.stops_reading = true;
+	raw_move(&r);
+	for (int i = 0; i < 8; i++)
+		loop_turn(loop);
+	assert_false(e.gone);
+	assert_int_equal(leg_write(peer, claim, sizeof(claim)), sizeof(claim));
+	TURN_UNTIL(e.gone, (void)0);
+	assert_non_null(strstr(leg_fault(leg)->text, "longer than 16 KiB"));
+	leg_close(leg);
+	raw_free(&r);
 }
 
 /* A relay between the two ends that lets a number of bytes pass and then cuts
@@ -342,31 +379,42 @@ static void keys_change_under_load(void **state)
 	close_both(leg, &r);
 }
 
+static void ask_for_keys(struct raw *r, int times)
+{
+	for (int i = 0; i < times; i++) {
+		SSL_key_update(r->ssl, SSL_KEY_UPDATE_REQUESTED);
+		SSL_do_handshake(r->ssl);
+	}
+}
+
 /* The peer asks for new keys again and again and reads none of the answers,
  * while our own writing is stuck. We hold one block for it, then stop reading;
  * when it reads at last, all goes on. */
 static void a_flood_of_key_updates_is_bounded(void **state)
 {
-	enum { UPDATES = 3000 };
 	struct raw r;
 	struct end e = { .keeps_open = true, .to_send = 200000 };
-	struct leg *leg = open_with_raw(&r, &e, false, 1024);
-	size_t got = 0, asked = 0;
+	struct leg *leg = open_with_raw(&r, &e, false, 8192);
+	size_t got = 0, left = 0;
+	int calls;
 
 	(void)state;
 	TURN_UNTIL(pool_lent(loop_pool(loop)) == 1, (void)0);
 	r.stops_reading = true;
-	for (int turn = 0; turn < 20000; turn++) {
-		if (asked < UPDATES && !BIO_pending(r.out)) {
-			SSL_key_update(r.ssl, SSL_KEY_UPDATE_REQUESTED);
-			SSL_do_handshake(r.ssl);
-			asked++;
+	for (int round = 0; round < 40; round++) {
+		ask_for_keys(&r, 100);
+		for (int i = 0; i < 8; i++) {
+			raw_move(&r);
+			loop_turn(loop);
 		}
-		raw_move(&r);
-		loop_turn(loop);
 		assert_true(pool_lent(loop_pool(loop)) <= 2);
+		calls = e.calls;
 	}
-	assert_true(asked < UPDATES);
+	left = (size_t)BIO_pending(r.out);
+	assert_true(left > 30000); /* we do not read it */
+	for (int i = 0; i < 20; i++)
+		loop_turn(loop);
+	assert_int_equal(e.calls, calls); /* and do not spin */
 	assert_false(e.gone);
 	r.stops_reading = false;
 	TURN_UNTIL(got == e.to_send, got += raw_read_all(&r));
@@ -400,65 +448,115 @@ static void nothing_follows_our_own_end(void **state)
 	close_both(leg, &r);
 }
 
-/* A server's ticket, in several records, of which the first alone has come: SSL
- * takes no data before the rest. Neither a write nor an end is lost by it. */
-static void half_a_message_holds_writes_back(void **state)
+/* A TLS leg whose peer, a server, has sent the first records of a long ticket;
+ * what is missing comes once r->hold is raised. */
+static struct leg *open_in_mid_ticket(struct raw *r, struct end *e)
+{
+	struct tls_config config = client_config();
+	struct tls_context *c;
+	struct leg *leg, *peer;
+
+	config.identity = client_id; /* makes a ticket long */
+	c = context_of(config);
+	assert_int_equal(memleg_pair(&leg, &peer, loop, WIDE), 0);
+	raw_open(r, peer, true);
+	SSL_CTX_clear_options(r->ctx, SSL_OP_NO_TICKET);
+	SSL_CTX_set_max_send_fragment(r->ctx, 512);
+	SSL_CTX_set_verify(r->ctx, SSL_VERIFY_PEER, NULL);
+	X509_STORE_add_cert(SSL_CTX_get_cert_store(r->ctx), ca.cert);
+	SSL_CTX_set_session_id_context(r->ctx, (const unsigned char *)"x", 1);
+	raw_start(r, true);
+	assert_int_equal(tls_leg_open(&leg, leg, c, SERVER_NAME), 0);
+	tls_context_free(c);
+	end_start(e, leg);
+	TURN_UNTIL(end_open(e) && SSL_is_init_finished(r->ssl), raw_shake(r));
+	assert_int_equal(SSL_new_session_ticket(r->ssl), 1);
+	SSL_do_handshake(r->ssl);
+	assert_true(BIO_pending(r->out) > 600);
+	r->hold = 600;
+	raw_move(r);
+	for (int i = 0; i < 8; i++)
+		loop_turn(loop);
+	return leg;
+}
+
+/* SSL takes no data before the rest has come; a write that waits for it is not
+ * lost, and nobody spins meanwhile. */
+static void half_a_message_holds_a_write_back(void **state)
+{
+	struct raw r;
+	struct end e = { .keeps_open = true };
+	struct leg *leg = open_in_mid_ticket(&r, &e);
+	size_t got = 0;
+	int calls;
+
+	(void)state;
+	e.to_send = 1;
+	e.ended = true; /* the handler wants to write and nothing else */
+	assert_int_equal(leg_write(leg, "\0", 1), -EAGAIN);
+	leg_want(leg, LEG_WRITE);
+	calls = e.calls;
+	for (int i = 0; i < 20; i++)
+		loop_turn(loop);
+	assert_int_equal(e.calls, calls);
+	assert_int_equal(raw_read_all(&r), 0);
+	r.hold = SIZE_MAX;
+	TURN_UNTIL(got == 1, got += raw_read_all(&r));
+	assert_int_equal(e.sent, 1);
+	assert_false(e.gone);
+	close_both(leg, &r);
+}
+
+/* Neither is an end, even if the owner reads no more. */
+static void half_a_message_holds_an_end_back(void **state)
 {
 	(void)state;
-	for (int ends = 0; ends < 2; ends++) {
-		struct tls_config config = client_config();
+	for (int closed = 0; closed < 2; closed++) {
 		struct raw r;
 		struct end e = { .keeps_open = true };
-		struct leg *leg, *peer;
-		struct tls_context *c;
-		size_t got = 0;
+		struct leg *leg = open_in_mid_ticket(&r, &e);
 
-		config.identity = client_id; /* makes a ticket long */
-		c = context_of(config);
-		assert_int_equal(memleg_pair(&leg, &peer, loop, WIDE), 0);
-		raw_open(&r, peer, true);
-		SSL_CTX_clear_options(r.ctx, SSL_OP_NO_TICKET);
-		SSL_CTX_set_max_send_fragment(r.ctx, 512);
-		SSL_CTX_set_verify(r.ctx, SSL_VERIFY_PEER, NULL);
-		X509_STORE_add_cert(SSL_CTX_get_cert_store(r.ctx), ca.cert);
-		SSL_CTX_set_session_id_context(
-		    r.ctx, (const unsigned char *)"x", 1);
-		raw_start(&r, true);
-		assert_int_equal(tls_leg_open(&leg, leg, c, SERVER_NAME), 0);
-		tls_context_free(c);
-		end_start(&e, leg);
-		TURN_UNTIL(
-		    end_open(&e) && SSL_is_init_finished(r.ssl), raw_shake(&r));
-
-		assert_int_equal(SSL_new_session_ticket(r.ssl), 1);
-		SSL_do_handshake(r.ssl);
-		assert_true(BIO_pending(r.out) > 600);
-		r.hold = 600;
-		raw_move(&r);
-		for (int i = 0; i < 8; i++)
-			loop_turn(loop);
-		e.to_send = 1;
-		if (ends) {
+		leg_want(leg, 0);
+		if (closed)
+			leg_close(STEAL(leg));
+		else
 			leg_finish(leg);
-			e.sent = 1;
-		} else {
-			assert_int_equal(leg_write(leg, "\0", 1), -EAGAIN);
-			leg_want(leg, LEG_WRITE);
-		}
 		for (int i = 0; i < 8; i++)
 			loop_turn(loop);
 		assert_int_equal(raw_read_all(&r), 0);
-		assert_int_equal(e.sent, ends);
 		assert_false(r.below_ended);
-
 		r.hold = SIZE_MAX;
-		if (ends)
-			TURN_UNTIL(r.below_ended, raw_read_all(&r));
-		else
-			TURN_UNTIL(got == 1, got += raw_read_all(&r));
+		TURN_UNTIL(r.below_ended, raw_read_all(&r));
+		assert_int_equal(
+		    SSL_get_shutdown(r.ssl), SSL_RECEIVED_SHUTDOWN);
 		assert_false(e.gone);
 		close_both(leg, &r);
 	}
+}
+
+/* Tickets are for resumption, which we do not do; and they would be bytes after
+ * the handshake that nobody asked for. */
+static void no_tickets_are_sent(void **state)
+{
+	struct raw r;
+	struct end e = { .keeps_open = true };
+	struct tls_context *c = context_of(server_config());
+	struct leg *leg, *peer;
+
+	(void)state;
+	assert_int_equal(memleg_pair(&leg, &peer, loop, WIDE), 0);
+	raw_open(&r, peer, false);
+	SSL_CTX_clear_options(r.ctx, SSL_OP_NO_TICKET);
+	raw_start(&r, false);
+	assert_int_equal(tls_leg_open(&leg, leg, c, NULL), 0);
+	tls_context_free(c);
+	end_start(&e, leg);
+	TURN_UNTIL(end_open(&e) && SSL_is_init_finished(r.ssl), raw_shake(&r));
+	for (int i = 0; i < 8; i++)
+		loop_turn(loop);
+	raw_move(&r);
+	assert_int_equal(BIO_pending(r.in), 0);
+	close_both(leg, &r);
 }
 
 static void an_altered_record_ends_the_session(void **state)
@@ -478,6 +576,22 @@ static void an_altered_record_ends_the_session(void **state)
 	assert_int_equal(e.got, 0);
 	assert_non_null(strstr(leg_fault(leg)->text, "altered on its way"));
 	close_both(leg, &r);
+}
+
+/* A handshake that is given up owes the peer nothing. */
+static void a_close_in_the_handshake_waits_for_nothing(void **state)
+{
+	struct tls_context *c = context_of(client_config());
+	struct leg *leg, *peer;
+
+	(void)state;
+	assert_int_equal(memleg_pair(&leg, &peer, loop, 1), 0);
+	assert_int_equal(tls_leg_open(&leg, leg, c, SERVER_NAME), 0);
+	assert_int_equal(pool_lent(loop_pool(loop)), 1);
+	leg_close(leg);
+	assert_int_equal(pool_lent(loop_pool(loop)), 0);
+	leg_close(peer);
+	tls_context_free(c);
 }
 
 /* A peer that takes nothing holds a closed leg for LEG_LINGER_MS, no longer. */
@@ -554,6 +668,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_tls_is_named),
+		cmocka_unit_test(a_second_hello_is_bounded_too),
 		cmocka_unit_test(a_reset_at_any_byte_is_seen),
 		cmocka_unit_test(a_cut_at_any_place_is_seen),
 		cmocka_unit_test(truncation_is_no_end),
@@ -562,8 +677,11 @@ int main(void)
 		cmocka_unit_test(keys_change_under_load),
 		cmocka_unit_test(a_flood_of_key_updates_is_bounded),
 		cmocka_unit_test(nothing_follows_our_own_end),
-		cmocka_unit_test(half_a_message_holds_writes_back),
+		cmocka_unit_test(half_a_message_holds_a_write_back),
+		cmocka_unit_test(half_a_message_holds_an_end_back),
+		cmocka_unit_test(no_tickets_are_sent),
 		cmocka_unit_test(an_altered_record_ends_the_session),
+		cmocka_unit_test(a_close_in_the_handshake_waits_for_nothing),
 		cmocka_unit_test(a_close_does_not_wait_for_ever),
 		cmocka_unit_test(tls_runs_in_tls),
 		cmocka_unit_test(a_loop_takes_lingerers_with_it),

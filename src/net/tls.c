@@ -113,6 +113,8 @@ static void fail_below(struct tls_leg *t, int code)
 	const char *when =
 	    t->leg.state == LEG_OPENING ? "handshake" : "session";
 
+	if (t->leg.state == LEG_FAILED)
+		return; /* somebody knew better */
 	t->verdict.failure = TLS_FAILURE_CLOSED;
 	if (code)
 		leg_failed(&t->leg, code, below->hint[0] ? below->hint : NULL,
@@ -143,6 +145,8 @@ static void fail_ssl(struct tls_leg *t)
 		fail_below(t, t->wire.read_error);
 		return;
 	}
+	if (t->wire.too_long)
+		r.text = "a handshake message is longer than 16 KiB";
 	t->verdict.failure = r.failure;
 	leg_failed(&t->leg, r.code, r.hint, "%s: %s", t->context->hop, r.text);
 }
@@ -207,6 +211,8 @@ static void shake(struct tls_leg *t)
 		break;
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE:
+		if (SSL_version(t->ssl) == TLS1_2_VERSION)
+			t->wire.guard.on = false;
 		break;
 	case SSL_ERROR_ZERO_RETURN:
 		fail_closed(t);
@@ -532,13 +538,14 @@ static bool name_ok(const char *name)
 		   "0123456789._-") == n;
 }
 
-/* The server's name: an address is verified, a host name also sent. */
+/* The server's name, for a client: an address is verified, a host name also
+ * sent. */
 static int set_name(struct tls_leg *t, const char *name)
 {
 	X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
 	char copy[NAME_ROOM]; /* OpenSSL's macro takes no const */
 
-	if (!name || t->context->end == TLS_SERVER)
+	if (!name)
 		return 0;
 	if (X509_VERIFY_PARAM_set1_ip_asc(param, name))
 		return 0;
@@ -568,11 +575,13 @@ static int set_up(struct tls_leg *t, const char *name)
 	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);
 	SSL_set_app_data(t->ssl, &t->verdict);
-	if (t->context->end == TLS_SERVER)
-		SSL_set_accept_state(t->ssl);
-	else
+	if (t->context->end == TLS_CLIENT) {
 		SSL_set_connect_state(t->ssl);
-	return set_name(t, name);
+		return set_name(t, name);
+	}
+	SSL_set_accept_state(t->ssl);
+	tlsbio_guard_start(&t->wire);
+	return 0;
 }
 
 int tls_leg_open(struct leg **out, struct leg *lower,

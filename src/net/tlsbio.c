@@ -38,6 +38,69 @@ static int fill(struct tlsbio *b)
 	return n ? (int)n : -ENODATA;
 }
 
+enum { RECORD_HEADER = 5, MESSAGE_HEADER = 4 };
+enum { HANDSHAKE = 22, APPLICATION_DATA = 23 };
+
+void tlsbio_guard_start(struct tlsbio *b)
+{
+	b->guard = (struct tlsbio_guard){
+		.on = true,
+		.header_left = RECORD_HEADER,
+		.length_left = MESSAGE_HEADER,
+	};
+}
+
+/* RFC 8446, 5.1: type, version, length. */
+static void guard_header(struct tlsbio_guard *g, uint8_t byte)
+{
+	if (g->header_left == RECORD_HEADER)
+		g->type = byte;
+	g->record_left = (uint16_t)(g->record_left << 8 | byte);
+	if (--g->header_left)
+		return;
+	g->on = g->type != APPLICATION_DATA;
+	if (!g->record_left)
+		g->header_left = RECORD_HEADER;
+}
+
+/* RFC 8446, 4: type, length, and that many bytes; a message may go on in the
+ * next record of its type.
+ * Return: false when it is too long. */
+static bool guard_message(struct tlsbio_guard *g, uint8_t byte)
+{
+	if (g->length_left) {
+		g->message_left = (g->message_left << 8 | byte) & 0xffffff;
+		g->length_left--;
+	} else {
+		g->message_left--;
+	}
+	if (g->length_left)
+		return true;
+	if (!g->message_left)
+		g->length_left = MESSAGE_HEADER;
+	return g->message_left <= TLSBIO_MESSAGE_MOST;
+}
+
+static bool guard_body(struct tlsbio_guard *g, uint8_t byte)
+{
+	if (!--g->record_left)
+		g->header_left = RECORD_HEADER;
+	return g->type != HANDSHAKE || guard_message(g, byte);
+}
+
+static bool guard_passes(struct tlsbio *b, const uint8_t *bytes, size_t n)
+{
+	struct tlsbio_guard *g = &b->guard;
+
+	for (size_t i = 0; g->on && i < n; i++) {
+		if (g->header_left)
+			guard_header(g, bytes[i]);
+		else if (!guard_body(g, bytes[i]))
+			return false;
+	}
+	return true;
+}
+
 static int on_read(BIO *bio, char *to, int room)
 {
 	struct tlsbio *b = BIO_get_data(bio);
@@ -59,6 +122,9 @@ static int on_read(BIO *bio, char *to, int room)
 	n = b->in->end - b->in->start;
 	if (n > (uint32_t)room)
 		n = (uint32_t)room;
+	b->too_long = !guard_passes(b, b->in->data + b->in->start, n);
+	if (b->too_long)
+		return -1;
 	memcpy(to, b->in->data + b->in->start, n);
 	b->in->start += n;
 	if (b->in->start == b->in->end)
@@ -67,15 +133,15 @@ static int on_read(BIO *bio, char *to, int room)
 }
 
 /* What SSL wants to say after our close_notify (the answer to a KeyUpdate, an
- * alert) must not follow it, and what it says to a leg that has failed cannot:
- * both are taken and dropped, so that SSL can go on reading. */
+ * alert) must not follow it: it is taken and dropped, so that SSL can go on
+ * reading. */
 static int on_write(BIO *bio, const char *bytes, int n)
 {
 	struct tlsbio *b = BIO_get_data(bio);
 	size_t room;
 
 	BIO_clear_retry_flags(bio);
-	if (b->shut || b->write_error)
+	if (b->shut)
 		return n;
 	if (!b->out && !(b->out = pool_take(pool_of(b)))) {
 		b->write_error = -ENOMEM;

@@ -10,6 +10,23 @@
 
 struct pool_block;
 
+/* The longest handshake message that is let through before encryption begins: a
+ * ClientHello has a few hundred bytes, with post-quantum keys two thousand. SSL
+ * would take 128 KiB, and make room for them on the word of nine bytes. */
+enum { TLSBIO_MESSAGE_MOST = 16 * 1024 };
+
+/* Where we are in the records that SSL reads, until encryption begins. TLS 1.3
+ * shows that by the type of a record; TLS 1.2 does not, there tls.c says when.
+ */
+struct tlsbio_guard {
+	uint8_t type;	     /* of the record */
+	uint8_t header_left; /* of the record's header; its first bytes count */
+	uint8_t length_left; /* of the message's header, which is four bytes */
+	bool on;
+	uint16_t record_left;
+	uint32_t message_left;
+};
+
 struct tlsbio {
 	struct leg *lower;
 	struct pool_block *in;	/* from the peer; SSL has not read it yet */
@@ -18,9 +35,13 @@ struct tlsbio {
 	int write_error;	/* either way */
 	bool ended;		/* nothing comes after what is in `in` */
 	bool dry;		/* the leg below had nothing when last asked */
+	bool too_long;		/* the guard has refused a message */
 	bool shut; /* our way out has ended: what SSL writes goes nowhere */
+	struct tlsbio_guard guard;
 };
 
+/** tlsbio_guard_start() - from the first byte on; for a server */
+void tlsbio_guard_start(struct tlsbio *b);
 /** tlsbio_method() - for BIO_new(); a BIO's data is its struct tlsbio
  * Return: NULL without memory; the caller frees with BIO_meth_free(). */
 BIO_METHOD *tlsbio_method(void);

@@ -19,7 +19,10 @@
 #include <openssl/err.h>
 #include <time.h>
 
-enum { SECURITY_LEVEL = 2 }; /* 112 bits */
+enum {
+	SECURITY_LEVEL = 2,	/* 112 bits */
+	CHAIN_MOST = 32 * 1024, /* a peer's certificates */
+};
 
 static void refuse(SSL *ssl, enum tls_failure why, const struct fault *fault)
 {
@@ -191,6 +194,7 @@ static int set_protocol(SSL_CTX *ssl, bool allow_12)
 	/* one message a call: what a call may write in answer is bounded */
 	SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_security_level(ssl, SECURITY_LEVEL);
+	SSL_CTX_set_max_cert_list(ssl, CHAIN_MOST);
 	return SSL_CTX_set_num_tickets(ssl, 0) &&
 		       SSL_CTX_set_min_proto_version(
 			   ssl, allow_12 ? TLS1_2_VERSION : TLS1_3_VERSION) &&
