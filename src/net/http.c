@@ -196,11 +196,16 @@ static void keep_deadlines(struct http_conn *c)
 
 /* ---- out */
 
+static bool may_read(const struct http_conn *c)
+{
+	return !c->in_ended && http_hungry(c->machine);
+}
+
 static void keep_interest(struct http_conn *c)
 {
 	unsigned want = c->out_blocked ? LEG_WRITE : 0;
 
-	if (!c->in_ended && http_hungry(c->machine))
+	if (may_read(c))
 		want |= LEG_READ;
 	leg_want(c->leg, want);
 }
@@ -279,6 +284,10 @@ static bool flush(struct http_conn *c)
 
 static void settle(struct http_conn *c)
 {
+	if (c->leg_gone && !may_read(c)) {
+		conn_leg_failed(c);
+		return;
+	}
 	if (flush(c))
 		return;
 	if (!c->out && http_over(c->machine)) {
@@ -350,13 +359,9 @@ static void on_leg(void *ctx, struct leg *leg, unsigned events)
 	struct http_conn *c = ctx;
 
 	(void)leg;
-	if (events & LEG_READ && !c->in_ended && http_hungry(c->machine)) {
-		if (read_in(c))
-			return;
-	} else if (events & LEG_GONE) {
-		conn_leg_failed(c);
+	c->leg_gone |= events & LEG_GONE;
+	if (events & LEG_READ && may_read(c) && read_in(c))
 		return;
-	}
 	settle(c);
 }
 
@@ -521,8 +526,10 @@ int http_conn_request(struct http_conn *c, const struct http_head *head,
 		http_reset(c->machine, id);
 		return r;
 	}
+	s->client = true;
+	s->connect = !strcmp(head->method, "CONNECT");
 	s->finished = ended;
-	s->may_write = !ended && strcmp(head->method, "CONNECT") != 0;
+	s->may_write = !ended && !s->connect;
 	s->response = fn;
 	s->response_ctx = ctx;
 	http_conn_kick(c);

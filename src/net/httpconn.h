@@ -16,6 +16,7 @@ struct http_conn {
 	bool heard;    /* bytes of the peer have come */
 	bool in_ended; /* the peer has closed its direction, and was fed so */
 	bool half_closed;
+	bool leg_gone;	       /* told so; what had come before is still read */
 	bool inside;	       /* in a call of the machine: do not free it */
 	bool cut;	       /* http_conn_cut() was called meanwhile */
 	bool going;	       /* being freed */
@@ -34,9 +35,12 @@ struct http_stream {
 	struct buf in;		/* body bytes that the owner has not read */
 	bool in_ended;
 	bool may_write, blocked, finished;
-	bool gone;		   /* the machine knows it no more */
+	bool gone; /* the machine knows it no more */
+	bool client, connect;
 	http_response_fn response; /* NULL once called */
 	void *response_ctx;
+	enum http_why why;	    /* of the missing response, */
+	struct loop_task tell_task; /* which is told by this */
 };
 
 /** http_conn_kick() - flush at the end of this turn */

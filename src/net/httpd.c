@@ -267,6 +267,15 @@ static bool has_path(const struct httpd_route *r, const struct http_head *head)
 	return path_matches(r->path, head->target);
 }
 
+/* Whatever can be got can be asked for without its body (RFC 9110, 9.1); the
+ * machine swallows the bytes. */
+static bool has_method(const struct httpd_route *r, const char *method)
+{
+	if (!r->method || !strcmp(r->method, method))
+		return true;
+	return !strcmp(r->method, "GET") && !strcmp(method, "HEAD");
+}
+
 void httpd_dispatch(
     struct httpd *h, struct http_stream *s, const struct http_head *head)
 {
@@ -278,7 +287,7 @@ void httpd_dispatch(
 		if (!has_path(r, head))
 			continue;
 		path_known = true;
-		if (!r->method || !strcmp(r->method, head->method)) {
+		if (has_method(r, head->method)) {
 			r->fn(h->config.ctx, s, head);
 			return;
 		}

@@ -20,7 +20,8 @@ typedef void (*httpd_fn)(
     void *ctx, struct http_stream *s, const struct http_head *head);
 
 struct httpd_route {
-	const char *method; /* "GET", or NULL for every method but CONNECT */
+	const char *method; /* NULL for every method but CONNECT; "GET" is
+			       HEAD's too */
 	const char *path;   /* exact, or a prefix when it ends in "*";
 			       NULL with method "CONNECT" */
 	httpd_fn fn;

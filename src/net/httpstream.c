@@ -3,11 +3,11 @@
  * Three parties hold a stream: its owner (a handler, a client, a pump), the
  * connection, and the machine, by the id. They let go in any order:
  *
- *   owner first        leg_close() or leg_reset(): the machine is told to
- *                      finish or reset, the stream leaves the table and is
- * freed machine first      (reset by the peer) `gone`: the leg fails, what had
- * come can still be read, the owner ends it connection first   `conn` is NULL:
- * as before, for all its streams
+ *   owner first       leg_close() or leg_reset(): the machine is told to
+ *                     finish or reset, the stream leaves the table and is freed
+ *   machine first     (reset by the peer) `gone`: the leg fails, what had come
+ *                     can still be read, the owner ends it
+ *   connection first  `conn` is NULL: as before, for all its streams
  *
  * So a pointer that the owner has is valid until the owner ends it, and the
  * machine is never asked about an id that it has forgotten, except to credit
@@ -107,6 +107,7 @@ static void stream_free(struct http_stream *s)
 		table_remove(&s->conn->streams, &s->node);
 		http_conn_kick(s->conn);
 	}
+	loop_unpost(s->leg.loop, &s->tell_task);
 	buf_deinit(&s->in);
 	free(s);
 }
@@ -179,28 +180,43 @@ int http_stream_new(struct http_stream **out, struct http_conn *c, uint32_t id)
 	return 0;
 }
 
-static void tell_no_response(struct http_stream *s, enum http_why why)
+static void tell_no_response(struct loop_task *t)
 {
+	struct http_stream *s = CONTAINER_OF(t, struct http_stream, tell_task);
 	http_response_fn fn = STEAL(s->response);
 
-	if (fn)
-		fn(s->response_ctx, s, NULL, why);
+	fn(s->response_ctx, s, NULL, s->why);
 }
 
+/* The response call is posted: who cuts a connection must not be called back
+ * from inside. */
 static void fail(struct http_stream *s, enum http_why why)
 {
 	leg_failed(
 	    &s->leg, -ECONNRESET, NULL, "stream: %s", http_why_text(why));
-	tell_no_response(s, why);
+	s->why = why;
+	if (s->response)
+		loop_post(s->leg.loop, &s->tell_task, tell_no_response);
+}
+
+/* A client that has had the whole answer has lost nothing when the rest goes:
+ * the answer can be read to its end, and only writing fails. In a tunnel both
+ * directions matter, and so they do to a server that has not answered. */
+static bool is_served(const struct http_stream *s)
+{
+	if (!s->in_ended)
+		return false;
+	return s->finished || (s->client && !s->connect && !s->response);
 }
 
 void http_stream_orphan(struct http_stream *s, enum http_why why)
 {
 	table_remove(&s->conn->streams, &s->node);
 	s->conn = NULL;
-	if (s->in_ended && s->finished)
-		return;
-	fail(s, why);
+	if (!is_served(s))
+		fail(s, why);
+	else
+		leg_ready(&s->leg);
 }
 
 void http_stream_on_body(struct http_stream *s, const void *bytes, size_t n)
@@ -224,7 +240,11 @@ void http_stream_on_end(struct http_stream *s)
 void http_stream_on_reset(struct http_stream *s, enum http_why why)
 {
 	s->gone = true;
-	fail(s, why);
+	s->blocked = false; /* who waits to write finds out */
+	if (!is_served(s))
+		fail(s, why);
+	else
+		leg_ready(&s->leg);
 }
 
 void http_stream_on_room(struct http_stream *s)
@@ -239,6 +259,7 @@ void http_stream_on_response(
 	http_response_fn fn = STEAL(s->response);
 
 	s->may_write = true;
+	leg_ready(&s->leg); /* a tunnel's owner may wait to write */
 	if (fn)
 		fn(s->response_ctx, s, head, HTTP_WHY_NONE);
 }

@@ -191,12 +191,21 @@ static bool h2_midhead(const struct http_machine *m)
 
 /* Writing. */
 
+/* A server after its head, whatever it was; a client at once, but into a tunnel
+ * only when there is one. */
+static bool may_write(const struct h2 *h, const struct h2_stream *s)
+{
+	if (h->machine.options.end == HTTP_SERVER)
+		return s->answered;
+	return !s->connect || s->tunnelled;
+}
+
 static void tell_room(struct table_node *node, void *ctx)
 {
 	struct h2 *h = ctx;
 	struct h2_stream *s = h2_stream_of(node);
 
-	if (!s->wants_room || s->dropped || (s->connect && !s->tunnelled) ||
+	if (!s->wants_room || s->dropped || !may_write(h, s) ||
 	    buf_used(&s->output) > HTTP_STREAM_BUFFER / 2)
 		return;
 	s->wants_room = false;
@@ -497,9 +506,9 @@ static ssize_t h2_write(
 
 	if (!s || s->finished)
 		return -EPIPE;
-	if (!s->answered || (s->connect && !s->tunnelled)) {
+	if (!may_write(h, s)) {
 		s->wants_room = true;
-		return 0;
+		return s->head_told && s->answered ? -EPIPE : 0;
 	}
 	r = http_outgoing_take(&s->outgoing, n);
 	if (r || s->outgoing.swallow)

@@ -610,6 +610,27 @@ static void test_tunnel(void **state)
 	pair_free(p);
 }
 
+static void test_refused_tunnel(void **state)
+{
+	struct pair p = pair_make();
+	const struct http_head no = { .status = 407, .length = 4 };
+	uint32_t id = requested(p.c, &connect_head, false);
+
+	(void)state;
+	join(p.c, p.s, 0, 1);
+	assert_int_equal(http_respond(p.s->machine, id, &no, false), 0);
+	assert_int_equal(http_write(p.s->machine, id, "who?", 4), 4);
+	http_finish(p.s->machine, id);
+	join(p.c, p.s, 0, 1);
+	assert_string_equal(
+	    trace_of(p.c), "head 1 407 length=4\nbody 1 who?\nend 1\n");
+	assert_int_equal(http_write(p.c->machine, id, "x", 1), -EPIPE);
+	http_reset(p.c->machine, id);
+	join(p.c, p.s, 0, 1);
+	assert_int_equal(http_streams(p.s->machine), 0);
+	pair_free(p);
+}
+
 static void test_early_answer_then_reset(void **state)
 {
 	struct pair p = pair_make();
@@ -819,6 +840,7 @@ int main(void)
 		cmocka_unit_test(test_unread_stream_stalls_itself_only),
 		cmocka_unit_test(test_resets_do_not_leak_window),
 		cmocka_unit_test(test_tunnel),
+		cmocka_unit_test(test_refused_tunnel),
 		cmocka_unit_test(test_early_answer_then_reset),
 		cmocka_unit_test(test_resets),
 		cmocka_unit_test(test_length_is_kept),
