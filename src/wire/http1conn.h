@@ -42,7 +42,8 @@ struct http1 {
 	const struct http_refusal *refusal; /* said by a callback of llhttp */
 	bool no_memory;			    /* likewise */
 	bool value_begun;		    /* of the field being gathered */
-	bool until_close;		    /* its body has no other end */
+	unsigned list;	  /* letters of "LIST" seen; see http1read.c */
+	bool until_close; /* its body has no other end */
 	unsigned interim;
 
 	/* the exchange */

@@ -80,6 +80,7 @@ void http1_read_begin(struct http1 *h)
 	http1_scan_head(&h->scan);
 	http_gather_deinit(&h->gather);
 	h->until_close = false;
+	h->list = 0;
 }
 
 static void refuse_text(struct http1 *h, int status, const char *text)
@@ -120,6 +121,58 @@ static void refuse_scanned(struct http1 *h, const char *wrong)
 		refuse_text(h, 400, wrong);
 }
 
+/* The stores' API has the method LIST (RFC 9110 9.1: a method is any token),
+ * which llhttp does not know. It is shown LINK, a method as long that differs
+ * in the last two letters; request_method() says what it was. A method that
+ * begins "LIS" and goes on otherwise is none that either knows. */
+static const char list_method[] = "LIST", list_shown[] = "LINK";
+enum { LIST_SIZE = sizeof(list_method) - 1, LIST_NOT = LIST_SIZE + 1 };
+
+/* Look at bytes of a request's beginning, and change them in @bytes.
+ * Return: how many were looked at; what follows them is no matter of ours. */
+static size_t disguise(struct http1 *h, char *bytes, size_t n)
+{
+	size_t i = 0;
+
+	for (; i < n && h->list < LIST_SIZE; i++) {
+		if (!h->list && (bytes[i] == '\r' || bytes[i] == '\n'))
+			continue; /* an empty line may come before */
+		if (bytes[i] == list_method[h->list]) {
+			bytes[i] = list_shown[h->list++];
+			continue;
+		}
+		if (h->list > 2) /* what was shown must lead nowhere */
+			bytes[i] = '?';
+		h->list = LIST_NOT;
+	}
+	return i;
+}
+
+static const char *request_method(const struct http1 *h)
+{
+	return h->list == LIST_SIZE
+		   ? list_method
+		   : llhttp_method_name((llhttp_method_t)h->parser.method);
+}
+
+/* parse(), with the beginning of a request disguised. */
+static int parse_lines(struct http1 *h, const char *bytes, size_t n, bool whole)
+{
+	char first[LIST_SIZE + 2]; /* an empty line may stand before */
+	size_t shown = n < sizeof(first) ? n : sizeof(first);
+	enum in_state in = h->in;
+	int r;
+
+	if (!http1_is_server(h) || h->list >= LIST_SIZE)
+		return parse(h, bytes, n, whole);
+	memcpy(first, bytes, shown);
+	shown = disguise(h, first, shown);
+	r = parse(h, first, shown, false);
+	if (r || h->in != in || shown == n)
+		return r;
+	return parse_lines(h, bytes + shown, n - shown, whole);
+}
+
 /* The lines up to the end of the head or of the chunked body.
  * Return: as parse(); @used: how many bytes were read. */
 static int read_lines(
@@ -128,7 +181,8 @@ static int read_lines(
 	enum in_state in = h->in;
 	size_t scanned = n;
 	const char *wrong = http1_scan_bytes(&h->scan, bytes, &scanned);
-	int r = parse(h, bytes, scanned, h->scan.state == HTTP1_SCAN_DONE);
+	int r =
+	    parse_lines(h, bytes, scanned, h->scan.state == HTTP1_SCAN_DONE);
 
 	*used = scanned;
 	if (!r && wrong && h->in == in)
@@ -294,7 +348,7 @@ static void request_whole(struct http1 *h, struct http_gather *gather)
 	const struct http_refusal *refusal;
 	const char *wrong;
 
-	head.method = llhttp_method_name((llhttp_method_t)h->parser.method);
+	head.method = request_method(h);
 	head.scheme = h->machine.options.scheme;
 	if (!version_known(h))
 		return;
