@@ -409,6 +409,7 @@ static const struct {
 	const char *label;
 	const char *const *server, *const *client;
 	const char *agreed; /* NULL: refused */
+	bool optional;	    /* the server takes a client that offers none */
 } protocols[] = {
 	{ "the same", two, two, "h2" },
 	{ "the server prefers", turned, two, "http/1.1" },
@@ -418,6 +419,9 @@ static const struct {
 	{ "the client offers none", two, NULL, NULL },
 	{ "the server has none", NULL, two, NULL },
 	{ "nobody asks", NULL, NULL, "" },
+	{ "optional: the client offers none", two, NULL, "", true },
+	{ "optional: one in common", two, second, "http/1.1", true },
+	{ "optional: none in common", two, alpn_test, NULL, true },
 };
 
 static void protocols_are_agreed(void **state)
@@ -430,6 +434,7 @@ static void protocols_are_agreed(void **state)
 			.client.keeps_open = true };
 
 		server.alpn = protocols[i].server;
+		server.alpn_optional = protocols[i].optional;
 		client.alpn = protocols[i].client;
 		pair_open(&p, server, client, WIDE);
 		TURN_UNTIL(p.client.gone ||

@@ -190,7 +190,9 @@ static void fail_alpn(struct tls_leg *t)
 
 static void on_shaken(struct tls_leg *t)
 {
-	if (t->context->alpn && !tls_leg_alpn(&t->leg)[0])
+	const struct tls_context *c = t->context;
+
+	if (c->alpn && !c->alpn_optional && !tls_leg_alpn(&t->leg)[0])
 		fail_alpn(t);
 	else
 		leg_opened(&t->leg);

@@ -36,6 +36,8 @@ struct tls_config {
 				    refuses a client that offers none of it,
 				    a client a server that picks none; NULL:
 				    ALPN is not used */
+	bool alpn_optional; /* a server takes a client that offers nothing at
+			       all: HTTPS, where that means HTTP/1.1 */
 	const char *cert_file, *key_file; /* PEM chain and key, or, */
 	const struct identity *identity;  /* instead, a loaded one; or none */
 	enum tls_trust trust;

@@ -178,7 +178,8 @@ static int set_alpn(struct tls_context *c, const char *const *names)
 			   ? -ENOMEM
 			   : 0;
 	SSL_CTX_set_alpn_select_cb(c->ssl, on_alpn, c);
-	SSL_CTX_set_client_hello_cb(c->ssl, on_hello, c);
+	if (!c->alpn_optional)
+		SSL_CTX_set_client_hello_cb(c->ssl, on_hello, c);
 	return 0;
 }
 
@@ -361,6 +362,7 @@ int tls_context_new(struct tls_context **out, const struct tls_config *config,
 		return out_of_memory(fault);
 	c->references = 1;
 	c->end = config->end;
+	c->alpn_optional = config->alpn_optional && c->end == TLS_SERVER;
 	c->hop = strdup(config->hop);
 	c->bio = tlsbio_method();
 	c->ssl = SSL_CTX_new(
