@@ -1,0 +1,110 @@
+/* net/daemon.c: see the header. */
+#include "net/daemon.h"
+#include "base/log.h"
+#include "net/loop.h"
+#include <signal.h>
+
+struct daemon {
+	struct loop *loop;
+	struct health *health;
+};
+
+static const char *always_ready(void *ctx)
+{
+	(void)ctx;
+	return NULL;
+}
+
+static int health_start(
+    struct daemon *d, const struct daemon_config *config, struct fault *fault)
+{
+	struct health_config h = {
+		.address = config->health_address,
+		.metrics = config->metrics,
+		.ready = config->ready ? config->ready : always_ready,
+		.ctx = config->ctx,
+		.routes = config->routes,
+		.n_routes = config->n_routes,
+	};
+	int r;
+
+	if (!config->health_address)
+		return 0;
+	r = health_open(&d->health, d->loop, &h, fault);
+	if (!r)
+		daemon_listening("health", health_address(d->health));
+	return r;
+}
+
+static int isolate(const struct daemon_config *config, struct fault *fault)
+{
+	struct isolate_report report;
+	int r;
+
+	if (config->common->no_sandbox) {
+		log_warn("not isolated: --no-sandbox");
+		return 0;
+	}
+	r = isolate_enter(config->profile, &report, fault);
+	if (!r)
+		isolate_log(config->profile, &report);
+	return r;
+}
+
+static void on_signal(void *ctx, int signum)
+{
+	struct daemon *d = ctx;
+
+	log_info("stopping", LOG_INT("signal", signum));
+	loop_stop(d->loop);
+}
+
+static int signals_start(struct daemon *d)
+{
+	int r = loop_signal(d->loop, SIGTERM, on_signal, d);
+
+	return r ? r : loop_signal(d->loop, SIGINT, on_signal, d);
+}
+
+int daemon_open(struct daemon **out, struct loop *loop,
+    const struct daemon_config *config, struct fault *fault)
+{
+	struct daemon *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		return -ENOMEM;
+	d->loop = loop;
+	signal(SIGPIPE, SIG_IGN);
+	r = health_start(d, config, fault);
+	if (!r)
+		r = signals_start(d);
+	if (!r)
+		r = isolate(config, fault);
+	if (r)
+		daemon_close(d);
+	else
+		*out = d;
+	return r;
+}
+
+void daemon_run(struct daemon *d)
+{
+	loop_run(d->loop);
+}
+
+void daemon_close(struct daemon *d)
+{
+	if (!d)
+		return;
+	loop_unsignal(d->loop, SIGTERM);
+	loop_unsignal(d->loop, SIGINT);
+	health_close(d->health);
+	free(d);
+}
+
+void daemon_listening(const char *what, const char *address)
+{
+	log_info(
+	    "listening", LOG_STR("what", what), LOG_STR("address", address));
+}
