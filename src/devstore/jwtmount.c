@@ -70,6 +70,7 @@ enum kind {
 	KIND_SECONDS,
 	KIND_NUMBER,
 	KIND_OBJECT,
+	KIND_NAMED, /* the path says it; clients repeat it */
 	KIND_EMPTY, /* known to OpenBao, not here: refused unless empty */
 };
 
@@ -95,6 +96,7 @@ static json_t *member_value(struct ask *a, const struct member *m)
 
 	switch (m->kind) {
 	case KIND_TEXT:
+	case KIND_NAMED:
 		return ask_text(a, m->name) ? json_incref(j) : NULL;
 	case KIND_TEXTS:
 		return ask_texts(a, m->name);
@@ -131,7 +133,8 @@ static int members_take(
 			    members[i].name);
 		if (!value)
 			return -EINVAL;
-		if (members[i].kind == KIND_EMPTY)
+		if (members[i].kind == KIND_EMPTY ||
+		    members[i].kind == KIND_NAMED)
 			json_decref(value);
 		else
 			json_object_set_new(to, members[i].name, value);
@@ -267,6 +270,7 @@ static int handle_config(struct jwtmount *m, struct ask *a)
 /* ---- roles -------------------------------------------------------------- */
 
 static const struct member role_members[] = {
+	{ "name", KIND_NAMED },
 	{ "role_type", KIND_TEXT },
 	{ "bound_audiences", KIND_TEXTS },
 	{ "bound_subject", KIND_TEXT },

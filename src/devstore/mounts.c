@@ -229,11 +229,18 @@ static bool is_reserved(const struct vault_path *path, bool auth)
 	return false;
 }
 
+/* options.version is 2; clients send the number and the text. */
+static bool wants_version_2(const struct ask *a)
+{
+	json_t *options = json_object_get(a->body, "options");
+
+	return !strcmp(object_text(options, "version"), "2") ||
+	       object_number(options, "version") == 2;
+}
+
 static int kind_read(struct ask *a, bool auth, enum mount_kind *kind)
 {
 	const char *type = ask_text(a, "type");
-	json_t *options = json_object_get(a->body, "options");
-	const char *version = object_text(options, "version");
 
 	*kind = auth ? MOUNT_JWT : MOUNT_KV;
 	if (!type || !*type)
@@ -243,7 +250,7 @@ static int kind_read(struct ask *a, bool auth, enum mount_kind *kind)
 		      : strcmp(type, "kv") && strcmp(type, "kv-v2"))
 		reply_fail(
 		    a->reply, 400, "plugin not found in the catalog: %s", type);
-	else if (!auth && strcmp(type, "kv-v2") && strcmp(version, "2"))
+	else if (!auth && strcmp(type, "kv-v2") && !wants_version_2(a))
 		reply_fail(a->reply, 400,
 		    "this development store has version 2 of the kv engine "
 		    "only: options must say {\"version\":\"2\"}");

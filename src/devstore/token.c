@@ -103,7 +103,7 @@ void token_revoke_path(struct token_set *s, const char *path)
 }
 
 /* @n random letters and digits; 248 is the last multiple of 62 in a byte. */
-static void random_text(const struct token_set *s, char *to, size_t n)
+static void random_text(char *to, size_t n, void (*random)(void *, size_t))
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "abcdefghijklmnopqrstuvwxyz0123456789";
@@ -111,21 +111,27 @@ static void random_text(const struct token_set *s, char *to, size_t n)
 	for (size_t i = 0; i < n;) {
 		uint8_t byte;
 
-		s->random(&byte, 1);
+		random(&byte, 1);
 		if (byte < 248)
 			to[i++] = letters[byte % 62];
 	}
 	to[n] = '\0';
 }
 
+void token_text(
+    char to[TOKEN_ID_SIZE + 1], char kind, void (*random)(void *, size_t))
+{
+	to[0] = kind;
+	to[1] = '.';
+	random_text(to + 2, TOKEN_ID_SIZE - 2, random);
+}
+
 static int id_make(struct token *t, const struct token_set *s)
 {
-	char text[TOKEN_ID_SIZE + 1] = "s.";
+	char text[TOKEN_ID_SIZE + 1];
 	int r;
 
-	if (t->batch)
-		text[0] = 'b';
-	random_text(s, text + 2, TOKEN_ID_SIZE - 2);
+	token_text(text, t->batch ? 'b' : 's', s->random);
 	r = secret_from(&t->id, text, TOKEN_ID_SIZE);
 	secret_wipe(text, sizeof(text));
 	return r;
@@ -195,7 +201,7 @@ int token_make(struct token **out, struct token_set *s,
 	if (r)
 		return r;
 	if (!t->batch)
-		random_text(s, t->accessor, TOKEN_ACCESSOR_SIZE);
+		random_text(t->accessor, TOKEN_ACCESSOR_SIZE, s->random);
 	r = table_add(
 	    &s->table, &t->node, secret_bytes(t->id), secret_size(t->id));
 	if (r)

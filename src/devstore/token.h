@@ -79,4 +79,8 @@ void token_revoke_path(struct token_set *s, const char *path);
  * so a token found after it stays until the next one or a revocation */
 void token_set_sweep(struct token_set *s, int64_t now_ms);
 size_t token_count(const struct token_set *s);
+/** token_text() - a random token's text: @kind ('s' or 'b'), a dot, letters and
+ * digits */
+void token_text(
+    char to[TOKEN_ID_SIZE + 1], char kind, void (*random)(void *to, size_t n));
 bool token_has_policy(const struct token *t, const char *name);

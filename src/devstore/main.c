@@ -1,0 +1,154 @@
+/* pharos-devstore: a secret store for development and tests, in memory. */
+#include "base/log.h"
+#include "devstore/roottoken.h"
+#include "devstore/serve.h"
+#include "net/daemon.h"
+#include "net/loop.h"
+#include "wire/vault.h"
+#include <stdio.h>
+#include <time.h>
+
+struct config {
+	struct option_common common;
+	char *listen, *tls_cert, *tls_key;
+	char *root_token_file, *health_addr;
+	bool print_root_token;
+};
+
+#define AT(member) .offset = offsetof(struct config, member)
+
+static const struct option_row rows[] = {
+	OPTION_ROWS_COMMON(struct config, common),
+	{ .name = "listen",
+	    .metavar = "ADDRESS",
+	    .initial = "127.0.0.1:8200",
+	    .help = "where the API is served",
+	    AT(listen),
+	    .type = OPTION_TEXT },
+	{ .name = "tls-cert",
+	    .metavar = "FILE",
+	    .help = "certificate; without it: plain HTTP, loopback only",
+	    AT(tls_cert),
+	    .type = OPTION_TEXT },
+	{ .name = "tls-key",
+	    .metavar = "FILE",
+	    .help = "its private key",
+	    AT(tls_key),
+	    .type = OPTION_TEXT },
+	{ .name = "root-token-file",
+	    .metavar = "FILE",
+	    .initial = "pharos-devstore.token",
+	    .help = "holds the root token; made (0600) if it is not there",
+	    AT(root_token_file),
+	    .type = OPTION_TEXT },
+	{ .name = "print-root-token",
+	    .initial = "false",
+	    .help = "print the root token at start",
+	    AT(print_root_token),
+	    .type = OPTION_BOOL },
+	{ .name = "health-addr",
+	    .metavar = "ADDRESS",
+	    .help = "serve /healthz, /readyz and /metrics there",
+	    AT(health_addr),
+	    .type = OPTION_TEXT },
+};
+
+static const struct option_table table = {
+	.program = "pharos-devstore",
+	.about = "a secret store for development and tests, in memory",
+	.manual = "pharos-devstore(8)",
+	.rows = rows,
+	.n_rows = N_ELEMS(rows),
+};
+
+static const struct isolate_profile profile = { .n_capabilities = 0 };
+
+static int make_engine(
+    struct engine **out, const struct config *c, struct fault *fault)
+{
+	CLEANUP(secret_freep) struct secret *root = NULL;
+	struct engine_options o = { .random = random_bytes,
+		.now_ms = time(NULL) * 1000LL };
+	bool made;
+	int r = root_token_load(&root, c->root_token_file, &made, fault);
+
+	if (r)
+		return r;
+	log_info("root token", LOG_STR("file", c->root_token_file),
+	    LOG_BOOL("made", made));
+	if (c->print_root_token)
+		printf("root token: %s\n", secret_bytes(root));
+	fflush(stdout);
+	o.root_token = root;
+	return engine_new(out, &o);
+}
+
+static int serve(struct loop *loop, struct engine *engine,
+    const struct config *c, struct fault *fault)
+{
+	struct metric_registry metrics = { .first = NULL };
+	struct serve_config serving = { .engine = engine,
+		.address = c->listen,
+		.cert_file = c->tls_cert,
+		.key_file = c->tls_key };
+	struct daemon_config d = { .common = &c->common,
+		.health_address = c->health_addr,
+		.metrics = &metrics,
+		.profile = &profile };
+	struct serve *s;
+	struct daemon *daemon;
+	int r = serve_open(&s, loop, &serving, fault);
+
+	if (r)
+		return r;
+	metric_add(&metrics, engine_metrics(engine));
+	metric_add(&metrics, serve_metrics(s));
+	r = daemon_open(&daemon, loop, &d, fault);
+	if (!r) {
+		log_warn("for development only: in memory, not audited, not "
+			 "hardened, one key to everything");
+		daemon_listening("api", serve_address(s));
+		daemon_run(daemon);
+		daemon_close(daemon);
+	}
+	serve_close(s);
+	return r;
+}
+
+static int run(const struct config *c, struct fault *fault)
+{
+	struct engine *engine = NULL;
+	struct loop *loop = NULL;
+	int r = make_engine(&engine, c, fault);
+
+	if (!r)
+		r = loop_new(&loop);
+	if (!r)
+		r = serve(loop, engine, c, fault);
+	if (loop)
+		loop_free(loop);
+	engine_free(engine);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct config c = { .listen = NULL };
+	struct fault fault = FAULT_NONE;
+	int r;
+
+	vault_wipe_json();
+	r = option_load(&table, argc, argv, &c, NULL, &fault);
+	if (!r) {
+		log_setup("devstore", (enum log_format)c.common.log_format,
+		    (enum log_level)c.common.log_level);
+		r = run(&c, &fault);
+	}
+	option_clear(&table, &c);
+	if (!r || r == OPTION_E_DONE)
+		return 0;
+	if (!fault.code)
+		fault_set(&fault, r, NULL, "%s", strerror(r < 0 ? -r : EINVAL));
+	fault_print(table.program, &fault);
+	return r == OPTION_E_BAD ? 2 : 1;
+}
