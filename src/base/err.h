@@ -17,27 +17,27 @@
 #include <string.h>
 #include <sys/types.h>
 
-#define MUST_USE	__attribute__((warn_unused_result))
+#define MUST_USE	  __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
-#define CLEANUP(fn)	__attribute__((cleanup(fn)))
+#define CLEANUP(fn)	  __attribute__((cleanup(fn)))
 
 #define N_ELEMS(array) (sizeof(array) / sizeof((array)[0]))
 
 /** CONTAINER_OF() - the struct of type @type whose member @member is at @ptr */
-#define CONTAINER_OF(ptr, type, member) \
+#define CONTAINER_OF(ptr, type, member)                                        \
 	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /** STEAL() - the pointer's value; the variable becomes NULL (hand-over) */
-#define STEAL(ptr) \
-	__extension__({ \
-		__typeof__(ptr) stolen_ = (ptr); \
-		(ptr) = NULL; \
-		stolen_; \
+#define STEAL(ptr)                                                             \
+	__extension__({                                                        \
+		__typeof__(ptr) stolen_ = (ptr);                               \
+		(ptr) = NULL;                                                  \
+		stolen_;                                                       \
 	})
 
 /** INVARIANT() - a programmer's error ends the process; never compiled out,
  * never used for data from outside */
-#define INVARIANT(cond) \
+#define INVARIANT(cond)                                                        \
 	((cond) ? (void)0 : invariant_failed(#cond, __FILE__, __LINE__))
 _Noreturn void invariant_failed(const char *cond, const char *file, int line);
 

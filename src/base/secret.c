@@ -169,7 +169,7 @@ static int read_guarded(
 	if (s->bytes[s->used - 1] == '\n')
 		s->bytes[--s->used] = '\0';
 	if (!s->used)
-		return SECRET_E_EMPTY;
+		return FILE_E_EMPTY;
 	*out = STEAL(s);
 	return 0;
 }

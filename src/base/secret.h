@@ -43,13 +43,7 @@ MUST_USE int secret_seal_fd(const struct secret *s, bool *hidden);
  * newline is dropped
  * The file must be a regular one (or a pipe), not empty, and private as
  * FILE_PRIVATE (base/file.h) says. file_fault() puts the code in words.
- * Return: 0; -errno; positive SECRET_E_*. */
-enum {
-	SECRET_E_EMPTY = FILE_E_EMPTY,	   /* nothing in it but a newline */
-	SECRET_E_TOO_BIG = FILE_E_TOO_BIG, /* more than @most */
-	SECRET_E_OPEN = FILE_E_OPEN,	   /* mode lets others read */
-	SECRET_E_KIND = FILE_E_KIND,	   /* not a regular file or pipe */
-};
+ * Return: as file_read(), and FILE_E_OPEN; a newline alone is FILE_E_EMPTY. */
 MUST_USE int secret_read_file(
     struct secret **out, const char *path, size_t most);
 /** secret_read_token() - the same for a token whose mode the platform chose:

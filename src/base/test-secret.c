@@ -252,11 +252,11 @@ static const struct {
 	{ "one newline goes", "hvs.abc\n", 0600, 0, 0, "hvs.abc" },
 	{ "only one", "a\n\n", 0600, 0, 0, "a\n" },
 	{ "the bound", "0123456789", 0600, 0, 0, "0123456789" },
-	{ "past the bound", "0123456789\n", 0600, SECRET_E_TOO_BIG,
-	    SECRET_E_TOO_BIG, NULL },
-	{ "empty", "", 0600, SECRET_E_EMPTY, SECRET_E_EMPTY, NULL },
-	{ "a newline alone", "\n", 0600, SECRET_E_EMPTY, SECRET_E_EMPTY, NULL },
-	{ "open to others", "a", 0644, SECRET_E_OPEN, 0, "a" },
+	{ "past the bound", "0123456789\n", 0600, FILE_E_TOO_BIG,
+	    FILE_E_TOO_BIG, NULL },
+	{ "empty", "", 0600, FILE_E_EMPTY, FILE_E_EMPTY, NULL },
+	{ "a newline alone", "\n", 0600, FILE_E_EMPTY, FILE_E_EMPTY, NULL },
+	{ "open to others", "a", 0644, FILE_E_OPEN, 0, "a" },
 };
 
 static void check_file_row(size_t i, int got, struct secret *s, int want)
@@ -302,7 +302,7 @@ static void no_file_and_no_kind_are_refused(void **state)
 
 	(void)state;
 	assert_int_equal(secret_read_file(&s, "/nowhere", 10), -ENOENT);
-	assert_int_equal(secret_read_file(&s, "/dev/null", 10), SECRET_E_KIND);
+	assert_int_equal(secret_read_file(&s, "/dev/null", 10), FILE_E_KIND);
 	assert_null(s);
 }
 

@@ -7,13 +7,8 @@
  */
 #include "devstore/jwtlogin.h"
 #include "devstore/tokens.h"
+#include "wire/json.h"
 #include <stdio.h>
-
-static void json_decref_p(json_t **j)
-{
-	json_decref(*j);
-}
-#define JSON CLEANUP(json_decref_p) json_t
 
 /* `*` stands for any text, anywhere. */
 static bool glob_matches(const char *glob, const char *text)

@@ -6,6 +6,7 @@
  */
 #include "devstore/jwtmount.h"
 #include "devstore/jwtlogin.h"
+#include "wire/json.h"
 #include <stdio.h>
 
 struct role {
@@ -21,12 +22,6 @@ struct jwtmount {
 	struct role role[JWTMOUNT_ROLES_MOST];
 	size_t n_roles;
 };
-
-static void json_decref_p(json_t **j)
-{
-	json_decref(*j);
-}
-#define JSON CLEANUP(json_decref_p) json_t
 
 int jwtmount_new(
     struct jwtmount **out, const char *path, struct token_set *tokens)

@@ -18,6 +18,7 @@
  */
 #include "wire/jwt.h"
 #include "base/secret.h"
+#include "wire/json.h"
 #include <jose/jose.h>
 #include <jose/openssl.h>
 #include <openssl/bio.h>
@@ -58,12 +59,6 @@ struct jwt_keys {
 	struct jwt_key key[JWT_KEYS_MOST];
 	size_t n;
 };
-
-static void json_decref_p(json_t **j)
-{
-	json_decref(*j);
-}
-#define JSON CLEANUP(json_decref_p) json_t
 
 static void say_nothing(void *misc, const char *file, int line, uint64_t err,
     const char *fmt, va_list args)
@@ -235,9 +230,8 @@ static int keys_checked(
 int jwt_keys_add_jwks(
     struct jwt_keys *k, const void *text, size_t n, struct fault *fault)
 {
-	JSON *set = n <= JWT_KEYS_TEXT_MOST
-			? json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL)
-			: NULL;
+	JSON *set =
+	    n <= JWT_KEYS_TEXT_MOST ? json_read_object(text, n, 0) : NULL;
 	json_t *keys = json_object_get(set, "keys"), *one;
 	size_t i, before = k->n;
 	int r = 0;
@@ -341,12 +335,8 @@ static json_t *part_decode(const struct parts *p, size_t which)
 
 	if (n == SIZE_MAX || n > sizeof(bytes))
 		return NULL;
-	j = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, NULL);
+	j = json_read_object(bytes, n, 0);
 	secret_wipe(bytes, n);
-	if (j && !json_is_object(j)) {
-		json_decref(j);
-		return NULL;
-	}
 	return j;
 }
 

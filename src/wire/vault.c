@@ -16,7 +16,7 @@
  * then likely not the store at all.
  */
 #include "wire/vault.h"
-#include <jansson.h>
+#include "wire/json.h"
 #include <malloc.h>
 #include <stdio.h>
 
@@ -45,26 +45,11 @@ void vault_wipe_json(void)
 	json_set_alloc_funcs(json_take, json_give);
 }
 
-static void json_decref_p(json_t **j)
-{
-	json_decref(*j);
-}
-#define JSON CLEANUP(json_decref_p) json_t
-
-enum { JSON_READ = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL };
-
 static json_t *read_object(const void *body, size_t n)
 {
-	json_t *j;
-
-	if (n > VAULT_ANSWER_MOST)
-		return NULL;
-	j = json_loadb(body, n, JSON_READ, NULL);
-	if (j && !json_is_object(j)) {
-		json_decref(j);
-		return NULL;
-	}
-	return j;
+	return n > VAULT_ANSWER_MOST
+		   ? NULL
+		   : json_read_object(body, n, JSON_ALLOW_NUL);
 }
 
 /* A string member that fits @to with its NUL and holds none within. */
