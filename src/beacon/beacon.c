@@ -130,6 +130,7 @@ static int open_core(struct beacon *b, struct fault *fault)
 	    switchboard_new(
 		&b->board, &switchboard_limits, loop_now(b->loop), seed))
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
+	meter_init(b);
 	return 0;
 }
 
@@ -153,7 +154,6 @@ static int open_health(
 	};
 	int r;
 
-	meter_init(b);
 	r = health_open(&b->health, b->loop, &health, fault);
 	if (!r)
 		log_info("listening", LOG_STR("what", "health"),
@@ -176,26 +176,10 @@ static void raise_descriptors(void)
 		    LOG_STR("hint", "raise LimitNOFILE or ulimit -n"));
 }
 
-static int open_all(
-    struct beacon *b, const struct config *config, struct fault *fault)
-{
-	int r = open_tls(b, config, fault);
-
-	if (!r && config->allow)
-		r = allow_load(&b->allow, config->allow, fault);
-	if (!r)
-		r = open_core(b, fault);
-	if (!r)
-		r = gate_open(b, config->addr, fault);
-	if (!r)
-		r = open_health(b, config->health_addr, fault);
-	return r;
-}
-
-int beacon_open(struct beacon **out, struct loop *loop,
+int beacon_new(struct beacon **out, struct loop *loop,
     const struct config *config, struct fault *fault)
 {
-	struct beacon *b = calloc(1, sizeof(*b));
+	CLEANUP(beacon_freep) struct beacon *b = calloc(1, sizeof(*b));
 	int r;
 
 	if (!b)
@@ -203,17 +187,27 @@ int beacon_open(struct beacon **out, struct loop *loop,
 	b->loop = loop;
 	TAILQ_INIT(&b->sessions);
 	TAILQ_INIT(&b->pairs);
-	raise_descriptors();
-	r = open_all(b, config, fault);
-	if (r) {
-		beacon_close(b);
-		return r;
-	}
-	*out = b;
-	return 0;
+	r = open_tls(b, config, fault);
+	if (!r && config->allow)
+		r = allow_load(&b->allow, config->allow, fault);
+	if (!r)
+		r = open_core(b, fault);
+	if (!r)
+		*out = STEAL(b);
+	return r;
 }
 
-void beacon_close(struct beacon *b)
+int beacon_open(
+    struct beacon *b, const struct config *config, struct fault *fault)
+{
+	int r;
+
+	raise_descriptors();
+	r = gate_open(b, config->addr, fault);
+	return r ? r : open_health(b, config->health_addr, fault);
+}
+
+void beacon_free(struct beacon *b)
 {
 	if (!b)
 		return;
@@ -231,4 +225,9 @@ void beacon_close(struct beacon *b)
 	allow_free(b->allow);
 	tls_context_free(b->tls);
 	free(b);
+}
+
+void beacon_freep(struct beacon **b)
+{
+	beacon_free(*b);
 }

@@ -42,12 +42,17 @@ struct beacon {
 	bool running; /* actions are being given out further up */
 };
 
-/** beacon_open() - load, listen, serve
+/** beacon_new() - load certificate, key and list; nobody can come in yet
  * Return: 0; -errno with @fault. */
-MUST_USE int beacon_open(struct beacon **out, struct loop *loop,
+MUST_USE int beacon_new(struct beacon **out, struct loop *loop,
     const struct config *config, struct fault *fault);
-/** beacon_close() - every connection is closed, pairs are reset */
-void beacon_close(struct beacon *b);
+/** beacon_open() - listen for clients, serve health pages
+ * Return: 0; -errno with @fault. */
+MUST_USE int beacon_open(
+    struct beacon *b, const struct config *config, struct fault *fault);
+/** beacon_free() - every connection is closed, pairs are reset */
+void beacon_free(struct beacon *b);
+void beacon_freep(struct beacon **b);
 
 /** beacon_run() - carry out what the switchboard has decided; to be called
  * after each call to it. Any session but the caller's own may be gone after it;

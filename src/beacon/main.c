@@ -16,9 +16,11 @@ static int run(
 {
 	static const struct isolate_profile profile = { 0 };
 	struct isolate_report report;
-	struct beacon *beacon = NULL;
-	int r = beacon_open(&beacon, loop, config, fault);
+	CLEANUP(beacon_freep) struct beacon *beacon = NULL;
+	int r = beacon_new(&beacon, loop, config, fault);
 
+	if (!r)
+		r = beacon_open(beacon, config, fault);
 	if (!r && !config->common.no_sandbox) {
 		r = isolate_enter(&profile, &report, fault);
 		if (!r)
@@ -30,7 +32,6 @@ static int run(
 		r = loop_signal(loop, SIGINT, on_signal, loop);
 	if (!r)
 		loop_run(loop);
-	beacon_close(beacon);
 	return r;
 }
 
@@ -42,9 +43,11 @@ int main(int argc, char **argv)
 	int r = option_load(&config_options, argc, argv, &config, NULL, &fault);
 
 	if (!r) {
-		log_setup("beacon", config.common.log_format,
-		    config.common.log_level);
+		log_setup("beacon", (enum log_format)config.common.log_format,
+		    (enum log_level)config.common.log_level);
 		r = loop_new(&loop);
+		if (r)
+			fault_set(&fault, r, NULL, "no event loop");
 	}
 	if (!r)
 		r = run(loop, &config, &fault);

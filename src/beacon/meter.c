@@ -104,7 +104,7 @@ static uint64_t read_starved(void *ctx)
 {
 	const struct beacon *b = ctx;
 
-	return listen_starved(b->listener);
+	return b->listener ? listen_starved(b->listener) : 0;
 }
 
 static uint64_t read_expiry(void *ctx)

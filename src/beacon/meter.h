@@ -24,6 +24,5 @@ struct meter {
 	char failure_labels[TLS_FAILURE_COUNT][METER_LABELS];
 };
 
-/** meter_init() - fill the table; @b has its switchboard, limiter, TLS context
- * and listener, and outlives the meter */
+/** meter_init() - fill the table; @b has its switchboard and limiter */
 void meter_init(struct beacon *b);

@@ -16,7 +16,6 @@
 #include "net/tcp.h"
 #include <assert.h>
 #include <stdio.h>
-#include <unistd.h>
 
 enum { SEND_WAIT = 1, SEND_PING = 2, SEND_PAIRED = 4 };
 
@@ -393,24 +392,18 @@ static void on_shaken(
 		begin_hello(s);
 }
 
-void session_start(struct session *s, int fd, uint32_t retry_ms)
+void session_start(struct session *s, struct leg *lower)
 {
-	struct beacon *b = s->beacon;
-	struct tls_shake_order order = {
-		.context = b->tls,
+	const struct tls_shake_order order = {
+		.lower = lower,
+		.context = s->beacon->tls,
 		.ms = LIMIT_HELLO_MS,
 		.fn = on_shaken,
 		.ctx = s,
 	};
 
 	session_move(s, SESSION_SHAKING);
-	s->retry_ms = retry_ms;
-	if (tcp_leg_open(&order.lower, b->loop, fd, false)) {
-		close(fd);
-		session_end(s);
-		return;
-	}
-	tcp_leg_user_timeout(order.lower, LIMIT_USER_TIMEOUT_MS);
+	tcp_leg_user_timeout(lower, LIMIT_USER_TIMEOUT_MS);
 	if (tls_shake(&s->shake, &order))
 		session_end(s);
 }

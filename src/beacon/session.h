@@ -33,7 +33,7 @@ struct session {
 	enum session_state state;
 	char source[ADDRESS_TEXT_MOST];
 	uint64_t accepted_ms;
-	uint32_t retry_ms;	 /* over the rate: told so after TLS */
+	uint32_t retry_ms; /* not 0: over the rate, is told so after TLS */
 	struct tls_shake *shake; /* SHAKING */
 	struct leg *leg;	 /* HELLO to PAIRING */
 	struct wheel_timer deadline;
@@ -55,9 +55,8 @@ struct session {
 /** session_new() - for a connection from @source, "192.0.2.7:4711"
  * Return: NEW, or NULL without memory. */
 struct session *session_new(struct beacon *b, const char *source);
-/** session_start() - take over @fd
- * @retry_ms: not 0: tell it rateLimit once TLS stands */
-void session_start(struct session *s, int fd, uint32_t retry_ms);
+/** session_start() - take over @lower, the leg that was accepted; may end it */
+void session_start(struct session *s, struct leg *lower);
 /** session_end() - close what is there and free the session; the switchboard
  * may have news then */
 void session_end(struct session *s);

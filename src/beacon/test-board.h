@@ -1,5 +1,6 @@
 /* beacon/test-board.h: a switchboard for tests; legs are named by letters, and
- * what it decides is written down as text, such as "wait a 0, pair a b, drop c noPeer".
+ * what it decides is written down as text, such as "wait a 0, pair a b, drop c
+ * noPeer".
  */
 #pragma once
 #include "beacon/switchboard.h"
