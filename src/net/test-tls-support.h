@@ -221,10 +221,10 @@ struct raw {
 /* Take the first that is offered. */
 static inline int raw_on_alpn(SSL *ssl, const unsigned char **out,
     unsigned char *n_out, const unsigned char *offer, unsigned n_offer,
-    void *arg)
+    void *ctx)
 {
 	(void)ssl;
-	(void)arg;
+	(void)ctx;
 	assert_true(n_offer > offer[0]);
 	*out = offer + 1;
 	*n_out = offer[0];

@@ -24,7 +24,9 @@ struct identity; /* pki/identity.h */
 enum tls_end { TLS_SERVER, TLS_CLIENT };
 enum tls_trust {
 	TLS_TRUST_NOBODY, /* a server that asks for no client certificate */
-	TLS_TRUST_SYSTEM, /* the system's roots, and the server's name */
+	TLS_TRUST_SYSTEM, /* the system's roots, and the server's name; the
+			     roots' folder is read when a peer is verified,
+			     so isolation has to leave it readable */
 	TLS_TRUST_CA,	  /* ca_file or ca, and the server's name if given */
 	TLS_TRUST_PIN, /* SHA-256 of the leaf's SPKI; name and chain unused */
 };

@@ -69,13 +69,13 @@ static int check_peer(
 	return r;
 }
 
-static int on_verify(X509_STORE_CTX *ctx, void *arg)
+static int on_verify(X509_STORE_CTX *chain, void *ctx)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(
-	    ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+	    chain, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct fault fault = FAULT_NONE;
 
-	if (!check_peer(arg, ctx, &fault))
+	if (!check_peer(ctx, chain, &fault))
 		return 1;
 	refuse(ssl, TLS_FAILURE_TRUST, &fault);
 	return 0;
@@ -101,9 +101,9 @@ const char *tls_context_alpn(
 
 /* OpenSSL has checked that @offer is well-formed; our preference counts. */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n_out,
-    const unsigned char *offer, unsigned n_offer, void *arg)
+    const unsigned char *offer, unsigned n_offer, void *ctx)
 {
-	const struct tls_context *c = arg;
+	const struct tls_context *c = ctx;
 	int best = -1;
 
 	(void)ssl;
@@ -120,13 +120,13 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n_out,
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static int on_hello(SSL *ssl, int *alert, void *arg)
+static int on_hello(SSL *ssl, int *alert, void *ctx)
 {
 	const unsigned char *bytes;
 	struct fault fault;
 	size_t n;
 
-	(void)arg;
+	(void)ctx;
 	if (SSL_client_hello_get0_ext(ssl,
 		TLSEXT_TYPE_application_layer_protocol_negotiation, &bytes, &n))
 		return SSL_CLIENT_HELLO_SUCCESS;
