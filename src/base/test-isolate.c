@@ -1,3 +1,4 @@
+#include "base/test-valgrind.h"
 #include "base/isolate.h"
 #include "base/log.h"
 #include <fcntl.h>
@@ -368,7 +369,7 @@ static void test_calls(void **state)
 		print_message("# this kernel has no seccomp\n");
 		skip();
 	}
-	if (strstr(getenv("LD_PRELOAD") ? getenv("LD_PRELOAD") : "", "vgpre")) {
+	if (test_in_valgrind()) {
 		print_message("# the filter would refuse valgrind's calls\n");
 		skip();
 	}
