@@ -506,6 +506,11 @@ bool http_conn_takes(const struct http_conn *c)
 	return !c->going && !http_takes(c->machine);
 }
 
+bool http_conn_silent(const struct http_conn *c)
+{
+	return c->pings_open > 0;
+}
+
 struct leg *http_conn_leg(const struct http_conn *c)
 {
 	return c->leg;

@@ -65,6 +65,9 @@ bool http_conn_takes(const struct http_conn *c);
 /** http_conn_leg() - the leg below, borrowed (for tls_leg_peer() and the like)
  */
 struct leg *http_conn_leg(const struct http_conn *c);
+/** http_conn_silent() - a ping is unanswered: the peer, or the network to it,
+ * may be gone */
+bool http_conn_silent(const struct http_conn *c);
 
 /* (client) @head: the response, borrowed for the call; or NULL: the stream was
  * reset or the connection went first; @why says which. Called once, unless the

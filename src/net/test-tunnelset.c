@@ -27,6 +27,8 @@ static struct {
 
 static struct far {
 	struct tunnel *tunnel;
+	struct leg *wire[2]; /* the test carries bytes between these */
+	bool dead;	     /* or it does not */
 	int place;
 } far[FAR_MOST];
 static int n_far;
@@ -34,7 +36,7 @@ static int n_far;
 static struct {
 	int ups, gones, failures, calls, status;
 	struct fault gone, fault;
-	char target[64];
+	char target[64], oldest[64]; /* of the last event, of the first `up` */
 	enum { NEVER, AT_UP, AT_GONE, AT_FAILURE, AT_WORKS } close; /* set */
 } got;
 
@@ -72,6 +74,37 @@ static void on_far_gone(
 	f->tunnel = NULL;
 }
 
+/* Return: false when the connection has ended. */
+static bool carry_one(struct leg *from, struct leg *to)
+{
+	uint8_t bytes[4096];
+	ssize_t n = leg_read(from, bytes, sizeof(bytes));
+
+	if (n > 0)
+		n = leg_write(to, bytes, (size_t)n) == n ? 1 : -1;
+	return n > 0 || n == -EAGAIN;
+}
+
+static void carry(struct far *f)
+{
+	if (f->dead || !f->wire[0])
+		return;
+	if (carry_one(f->wire[0], f->wire[1]) &&
+	    carry_one(f->wire[1], f->wire[0]))
+		return;
+	leg_reset(STEAL(f->wire[0]));
+	leg_reset(STEAL(f->wire[1]));
+}
+
+static void turns(void)
+{
+	for (int i = 0; i < 200; i++) {
+		loop_turn(loop);
+		for (int k = 0; k < n_far; k++)
+			carry(&far[k]);
+	}
+}
+
 static void arrive(void *ctx, const char *target, struct leg *leg)
 {
 	static const struct tunnel_events events = { on_far_up, on_far_gone };
@@ -80,6 +113,8 @@ static void arrive(void *ctx, const char *target, struct leg *leg)
 	(void)ctx;
 	assert_true(n_far < FAR_MOST);
 	f->place = place_of(target);
+	f->wire[0] = leg;
+	assert_int_equal(memleg_pair(&f->wire[1], &leg, loop, 65536), 0);
 	assert_int_equal(
 	    tunnel_open(&f->tunnel, leg,
 		&(struct tunnel_config){
@@ -100,7 +135,8 @@ static void on_up(void *ctx, struct tunnel *t, const char *target)
 {
 	(void)ctx;
 	assert_string_equal(tunnel_peer(t), "b1");
-	got.ups++;
+	if (!got.ups++)
+		(void)snprintf(got.oldest, sizeof(got.oldest), "%s", target);
 	(void)snprintf(got.target, sizeof(got.target), "%s", target);
 	close_if_asked(AT_UP);
 }
@@ -188,19 +224,16 @@ static int setup(void **state)
 	return 0;
 }
 
-static void turns(void)
-{
-	for (int i = 0; i < 200; i++)
-		loop_turn(loop);
-}
-
 static int teardown(void **state)
 {
 	(void)state;
 	tunnel_set_close(STEAL(set));
-	for (int i = 0; i < n_far; i++)
+	for (int i = 0; i < n_far; i++) {
 		if (far[i].tunnel)
 			tunnel_cut(far[i].tunnel);
+		leg_reset(STEAL(far[i].wire[0]));
+		leg_reset(STEAL(far[i].wire[1]));
+	}
 	httpd_free(handlers);
 	turns();
 	assert_int_equal(pool_lent(loop_pool(loop)), 0);
@@ -286,6 +319,32 @@ static void requests_go_to_the_oldest_that_takes_them(void **state)
 	pass(1);
 	assert_ptr_not_equal(tunnel_set_pick(set), first);
 	assert_true(ask());
+}
+
+static void a_tunnel_that_owes_an_answer_is_the_last_choice(void **state)
+{
+	struct http_conn *first;
+	int old;
+
+	(void)state;
+	open_set(ROUTE_SOME, 2, 0);
+	first = tunnel_set_pick(set);
+	old = far[1].place == place_of(got.oldest);
+	far[old].dead = true;
+	pass(14999);
+	assert_ptr_equal(tunnel_set_pick(set), first);
+	pass(1); /* its ping stays unanswered */
+	assert_true(http_conn_silent(first));
+	assert_non_null(tunnel_set_pick(set));
+	assert_ptr_not_equal(tunnel_set_pick(set), first);
+	tunnel_close(far[1 - old].tunnel, 1000);
+	for (size_t i = 0; i < N_ELEMS(targets); i++)
+		place.down[i] = true;
+	turns();
+	assert_ptr_equal(tunnel_set_pick(set), first); /* rather than none */
+	pass(15000);
+	pass(15000);
+	assert_null(tunnel_set_pick(set));
 }
 
 static void a_tunnel_that_dies_is_replaced_and_others_serve(void **state)
@@ -386,6 +445,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(as_many_as_asked_for_come_up),
 		TEST(requests_go_to_the_oldest_that_takes_them),
+		TEST(a_tunnel_that_owes_an_answer_is_the_last_choice),
 		TEST(a_tunnel_that_dies_is_replaced_and_others_serve),
 		TEST(without_any_target_there_is_no_tunnel_and_a_reason),
 		TEST(a_peer_of_the_wrong_role_is_told_and_backed_off_from),

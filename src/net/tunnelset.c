@@ -204,13 +204,19 @@ void tunnel_set_close(struct tunnel_set *s)
 
 struct http_conn *tunnel_set_pick(struct tunnel_set *s)
 {
+	struct http_conn *silent = NULL;
+
 	for (struct member *m = s->members; m; m = m->next) {
 		struct http_conn *c = m->up ? tunnel_http(m->tunnel) : NULL;
 
-		if (c && http_conn_takes(c))
+		if (!c || !http_conn_takes(c))
+			continue;
+		if (!http_conn_silent(c))
 			return c;
+		if (!silent)
+			silent = c;
 	}
-	return NULL;
+	return silent;
 }
 
 size_t tunnel_set_up(const struct tunnel_set *s)

@@ -33,7 +33,8 @@ MUST_USE int tunnel_set_open(struct tunnel_set **out, struct loop *loop,
     const struct tunnel_set_events *events, void *ctx, struct fault *fault);
 void tunnel_set_close(struct tunnel_set *s);
 /** tunnel_set_pick() - the tunnel to send on: the oldest that is up and takes
- * streams; NULL if there is none */
+ * streams, and of those rather one that owes no answer to a ping; NULL if there
+ * is none */
 struct http_conn *tunnel_set_pick(struct tunnel_set *s);
 size_t tunnel_set_up(const struct tunnel_set *s);
 struct route *tunnel_set_route(struct tunnel_set *s);
