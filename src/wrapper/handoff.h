@@ -24,7 +24,7 @@ enum {
 	HANDOFF_MOST = 160 * 1024, /* a JOB with everything at its limit */
 	HANDOFF_REPLY_MOST = 2048,
 	HANDOFF_TEXT_MOST = 4096, /* file names, addresses, role, mount */
-	HANDOFF_LEASE_MOST = 768,
+	HANDOFF_LEASE_MOST = 512,
 	HANDOFF_VALUE_MOST = 1024 * 1024, /* bytes of one value */
 	HANDOFF_WHOLE = PLAN_SECRETS_MAX, /* index of a fault: all of it */
 };

@@ -9,6 +9,7 @@
  * and handoff rely on it to report one secret at a time.
  */
 #include "wrapper/plan.h"
+#include "wire/vaultpath.h"
 #include <assert.h>
 #include <ctype.h>
 #include <signal.h>
@@ -40,29 +41,17 @@ static int bad(
 	return fault_set(f, -EINVAL, hint, "%s: '%.200s'", what, word);
 }
 
-bool plan_path_ok(const char *path)
+/* NULL: a path to read. Else: why not. */
+static const char *path_problem(const char *path)
 {
-	size_t segment = 0, n = strlen(path);
+	struct vault_path parsed;
+	int r = vault_path_plain(&parsed, path);
 
-	if (!n || n > PLAN_PATH_MOST)
-		return false;
-	for (size_t i = 0; i <= n; i++) {
-		char c = path[i];
-
-		if (c && c != '/') {
-			if (c <= ' ' || c > '~' || strchr("?#%\\\"", c))
-				return false;
-			continue;
-		}
-		if (i == segment)
-			return false;
-		if (path[segment] == '.' &&
-		    (i - segment == 1 ||
-			(i - segment == 2 && path[segment + 1] == '.')))
-			return false;
-		segment = i + 1;
-	}
-	return true;
+	if (r)
+		return vault_path_problem(r);
+	if (strlen(path) > PLAN_PATH_MOST)
+		return "it is too long";
+	return parsed.folder ? "it ends in a slash" : NULL;
 }
 
 int plan_signal_parse(const char *name)
@@ -190,11 +179,14 @@ static int add_paths(
 		return fault_set(f, -EINVAL, "a wrapper reads at most 64 paths",
 		    "--secret: too many paths (%zu)", order->n_secrets);
 	for (size_t i = 0; i < order->n_secrets; i++) {
-		if (!plan_path_ok(order->secrets[i]))
-			return bad(f,
+		const char *problem = path_problem(order->secrets[i]);
+
+		if (problem)
+			return fault_set(f, -EINVAL,
 			    "write it as the store knows it, without a leading "
 			    "'/' or 'v1/', for instance secret/app/db",
-			    "--secret: not a path", order->secrets[i]);
+			    "--secret: '%.200s' is not a path: %s",
+			    order->secrets[i], problem);
 		p->paths[i] = strdup(order->secrets[i]);
 		if (!p->paths[i])
 			return -ENOMEM;

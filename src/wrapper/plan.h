@@ -4,8 +4,8 @@
  * once at start and never changes.
  *
  * Grammar
- *   path   segments joined by '/', as the store knows it ("secret/app/db" or
- *          "secret/data/app/db"); no empty segment, no "." or ".."
+ *   path   as the store knows it, "secret/app/db" or "secret/data/app/db"
+ *          (wire/vaultpath.h), not a folder
  *   map    field=NAME[,field=NAME…][;map of the next path…]
  *   NAME   [A-Za-z_][A-Za-z0-9_]*; the variable that the command finds, and
  *          with files also the file's name
@@ -80,8 +80,6 @@ MUST_USE int plan_new(
 void plan_free(struct plan *p);
 void plan_freep(struct plan **p);
 
-/** plan_path_ok() - does @path keep to the grammar above? */
-bool plan_path_ok(const char *path);
 /** plan_signal_parse() - "HUP" or "SIGHUP"
  * Return: its number; -EINVAL: unknown, or one that no process can handle. */
 int plan_signal_parse(const char *name);
