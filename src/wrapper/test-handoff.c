@@ -261,6 +261,24 @@ static void test_descriptor_refused(void **state)
 	close(fds[1]);
 }
 
+/* The largest job fits into the socket before anybody reads it. */
+static void test_largest_packet(void **state)
+{
+	CLEANUP(free_p) uint8_t *bytes = calloc(1, HANDOFF_MOST);
+	CLEANUP(free_p) uint8_t *seen = calloc(1, HANDOFF_MOST);
+	int fds[2], passed;
+
+	(void)state;
+	pair(fds);
+	bytes[HANDOFF_MOST - 1] = 0x5a;
+	assert_int_equal(handoff_send(fds[0], bytes, HANDOFF_MOST, -1), 0);
+	assert_int_equal(
+	    handoff_receive(fds[1], seen, HANDOFF_MOST, &passed), HANDOFF_MOST);
+	assert_memory_equal(bytes, seen, HANDOFF_MOST);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void test_other_side_gone(void **state)
 {
 	int fds[2];
@@ -282,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_descriptor),
 		cmocka_unit_test(test_descriptor_refused),
+		cmocka_unit_test(test_largest_packet),
 		cmocka_unit_test(test_other_side_gone),
 	};
 

@@ -1,0 +1,141 @@
+#include "wrapper/courier.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+_Noreturn static void become(int program, int socket, pid_t parent)
+{
+	static char name[] = "pharos-wrapper", word[] = COURIER_WORD;
+	char *argv[] = { name, word, NULL }, *none[] = { NULL };
+	sigset_t empty;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		_exit(125);
+	sigemptyset(&empty);
+	sigprocmask(SIG_SETMASK, &empty, NULL);
+	if (socket == COURIER_FD ? fcntl(socket, F_SETFD, 0)
+				 : dup2(socket, COURIER_FD) < 0)
+		_exit(125);
+	execveat(program, "", argv, none, AT_EMPTY_PATH);
+	_exit(125);
+}
+
+static int send_job(int fd, const struct courier_order *order)
+{
+	CLEANUP(free_p) uint8_t *bytes = malloc(HANDOFF_MOST);
+	int pass = order->job->session ? order->session->fd : -1;
+	size_t n;
+	int r;
+
+	if (!bytes)
+		return -ENOMEM;
+	r = handoff_write_job(order->job, bytes, HANDOFF_MOST, &n);
+	return r ? r : handoff_send(fd, bytes, n, pass);
+}
+
+static int start(struct courier *c, const struct courier_order *order)
+{
+	CLEANUP(close_p) int ours = -1, theirs = -1;
+	pid_t self = getpid();
+	int fds[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return -errno;
+	ours = fds[0];
+	theirs = fds[1];
+	/* The job is in the socket before there is anybody to read it. */
+	r = send_job(ours, order);
+	if (r)
+		return r;
+	c->pid = fork();
+	if (!c->pid)
+		become(order->program, theirs, self);
+	if (c->pid < 0) {
+		c->pid = 0;
+		return -errno;
+	}
+	c->fd = ours;
+	ours = -1;
+	return 0;
+}
+
+int courier_open(
+    struct courier *c, const struct courier_order *order, struct fault *fault)
+{
+	int r;
+
+	*c = (struct courier)COURIER_NONE;
+	r = batch_new(&c->batch, order->plan, order->job);
+	if (!r)
+		r = start(c, order);
+	if (!r)
+		return 0;
+	batch_free(STEAL(c->batch));
+	return fault_set(fault, r,
+	    "check the limits of memory, processes and open files",
+	    "the fetching process could not be started: %s", strerror(-r));
+}
+
+static void wait_for(struct courier *c)
+{
+	if (!c->pid)
+		return;
+	kill(c->pid, SIGKILL);
+	while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
+		;
+	c->pid = 0;
+}
+
+static int lost(struct courier *c, struct fault *fault)
+{
+	const char *hint = "please report this, with the log lines before it";
+
+	wait_for(c);
+	if (WIFSIGNALED(c->status))
+		return fault_set(fault, COURIER_E_LOST, hint,
+		    "the fetching process was ended by signal %d",
+		    WTERMSIG(c->status));
+	return fault_set(fault, COURIER_E_LOST, hint,
+	    "the fetching process ended early, with %d",
+	    WEXITSTATUS(c->status));
+}
+
+int courier_hear(struct courier *c, struct fault *fault)
+{
+	uint8_t bytes[HANDOFF_REPLY_MOST];
+
+	while (!c->batch->over) {
+		int passed = -1;
+		ssize_t n =
+		    handoff_receive(c->fd, bytes, sizeof(bytes), &passed);
+
+		if (n == -EAGAIN)
+			return 0;
+		if (n == 0 || n == -ECONNRESET)
+			return lost(c, fault);
+		if (n < 0 || batch_take(c->batch, bytes, (size_t)n, passed))
+			return fault_set(fault, COURIER_E_LOST,
+			    "please report this",
+			    "the fetching process made no sense");
+	}
+	return COURIER_E_OVER;
+}
+
+bool courier_reaped(struct courier *c, pid_t pid, int status)
+{
+	if (!c->pid || pid != c->pid)
+		return false;
+	c->pid = 0;
+	c->status = status;
+	return true;
+}
+
+void courier_close(struct courier *c)
+{
+	wait_for(c);
+	close_p(&c->fd);
+	batch_free(STEAL(c->batch));
+}

@@ -1,0 +1,689 @@
+/* The supervisor with real processes around it. The fetching process is this
+ * test's own program, which plays it by a script; the command is a shell that
+ * says what it sees into a pipe. Nobody sleeps: each step waits for a line. */
+#include "base/log.h"
+#include "base/secret.h"
+#include "wrapper/courier.h"
+#include "wrapper/supervise.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* ---- the fetching process ---- */
+
+/* A script: "VERSION VALUE LEASE_S RENEWABLE MISCHIEF", in the file that the
+ * job's broker names. */
+struct script {
+	unsigned version, lease_s;
+	int renewable;
+	char value[64], mischief[16];
+};
+
+static struct script read_script(const char *path)
+{
+	struct script s = { .value = "" };
+	FILE *f = fopen(path, "re");
+
+	if (!f || fscanf(f, "%u %63s %u %d %15s", &s.version, s.value,
+		      &s.lease_s, &s.renewable, s.mischief) != 5)
+		_exit(9);
+	fclose(f);
+	return s;
+}
+
+static void say(const struct handoff_reply *reply, int pass)
+{
+	uint8_t bytes[HANDOFF_REPLY_MOST];
+	size_t n;
+
+	if (handoff_write_reply(reply, bytes, sizeof(bytes), &n) ||
+	    handoff_send(COURIER_FD, bytes, n, pass))
+		_exit(9);
+}
+
+static void say_value(enum handoff_type type, size_t item, const char *text)
+{
+	struct handoff_reply reply = { .type = type };
+	struct secret *secret;
+	bool hidden;
+	int fd;
+
+	if (secret_from(&secret, text, strlen(text)))
+		_exit(9);
+	fd = secret_seal_fd(secret, &hidden);
+	if (type == HANDOFF_VALUE) {
+		reply.u.value.item = item;
+		reply.u.value.size = strlen(text);
+		reply.u.value.hidden = hidden;
+	} else {
+		reply.u.session.size = strlen(text);
+	}
+	say(&reply, fd);
+	close(fd);
+	secret_free(secret);
+}
+
+static void say_fault(size_t index, bool retry)
+{
+	say(&(struct handoff_reply){ HANDOFF_FAULT,
+		.u.fault = { index, HANDOFF_HOP_LOGIN, retry, 0, "as scripted",
+		    "change the script" } },
+	    -1);
+}
+
+static void make_mischief(const char *what)
+{
+	if (!strcmp(what, "crash"))
+		abort();
+	if (!strcmp(what, "garbage"))
+		(void)!handoff_send(COURIER_FD, "garbage", 7, -1);
+	if (!strcmp(what, "retry") || !strcmp(what, "refuse"))
+		say_fault(HANDOFF_WHOLE, !strcmp(what, "retry"));
+	if (!strcmp(what, "missing"))
+		say_fault(0, false);
+	if (!strcmp(what, "hang"))
+		pause();
+}
+
+static void do_task(const struct handoff_task *t, const struct script *s)
+{
+	struct handoff_reply reply = { .type = HANDOFF_SECRET };
+	bool same = t->verb == HANDOFF_CHECK && t->version == s->version;
+
+	reply.u.secret.version = s->version;
+	reply.u.secret.lease = s->lease_s ? "lease/1" : "";
+	reply.u.secret.lease_s = s->lease_s;
+	reply.u.secret.renewable = s->renewable;
+	reply.u.secret.unchanged = same || t->verb == HANDOFF_RENEW;
+	if (!reply.u.secret.unchanged)
+		say_value(HANDOFF_VALUE, t->first_item, s->value);
+	say(&reply, -1);
+}
+
+/* What a run was asked for, for the test: one line in FILE.asked. */
+static void note_job(const struct handoff_job *job)
+{
+	char line[64], path[160];
+	int fd, n;
+
+	snprintf(path, sizeof(path), "%s.asked", job->broker);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	n = snprintf(line, sizeof(line), "verb=%d session=%d keep=%d\n",
+	    (int)job->tasks[0].verb, job->session, job->keep_session);
+	if (fd < 0 || write(fd, line, (size_t)n) != n)
+		_exit(9);
+	close(fd);
+}
+
+static int play_fetcher(void)
+{
+	static uint8_t bytes[HANDOFF_MOST];
+	static struct handoff_job job;
+	struct script s;
+	int passed;
+	ssize_t n = handoff_receive(COURIER_FD, bytes, sizeof(bytes), &passed);
+
+	if (n <= 0 || handoff_read_job(&job, bytes, (size_t)n))
+		return 9;
+	if (environ[0])
+		return 8; /* it must have no environment */
+	note_job(&job);
+	s = read_script(job.broker);
+	if (job.tasks[0].verb == HANDOFF_SKIP) {
+		say(&(struct handoff_reply){ .type = HANDOFF_DONE }, -1);
+		return 0;
+	}
+	make_mischief(s.mischief);
+	if (strcmp(s.mischief, "missing") != 0)
+		do_task(&job.tasks[0], &s);
+	if (job.keep_session && !job.session)
+		say_value(HANDOFF_SESSION, 0, "s.token");
+	say(&(struct handoff_reply){ .type = HANDOFF_DONE }, -1);
+	return 0;
+}
+
+/* ---- the stage ---- */
+
+struct stage {
+	char folder[64], script[80], asked[96];
+	int lines; /* what the command says */
+	int speak; /* its end, inherited */
+	pid_t wrapper;
+	FILE *in;
+	/* what to run; defaults are filled in by start() */
+	enum plan_deliver deliver;
+	const char *on_rotate, *command;
+	uint64_t poll_ms, deadline_ms, grace_ms;
+};
+
+static void script(const struct stage *st, const char *text)
+{
+	char next[96];
+	FILE *f;
+
+	snprintf(next, sizeof(next), "%s.next", st->script);
+	f = fopen(next, "we");
+	fputs(text, f);
+	fclose(f);
+	assert_int_equal(rename(next, st->script), 0);
+}
+
+static struct stage set_up(const char *text)
+{
+	struct stage st = { .folder = "/dev/shm/pharos-test-XXXXXX",
+		.on_rotate = "none",
+		.poll_ms = 20,
+		.deadline_ms = 10000,
+		.grace_ms = 10000 };
+	int ends[2];
+
+	assert_non_null(mkdtemp(st.folder));
+	snprintf(st.script, sizeof(st.script), "%s/script", st.folder);
+	snprintf(st.asked, sizeof(st.asked), "%s.asked", st.script);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(fcntl(ends[0], F_SETFD, FD_CLOEXEC), 0);
+	st.lines = ends[0];
+	st.speak = ends[1];
+	script(&st, text);
+	return st;
+}
+
+static void tear_down(struct stage *st)
+{
+	unlink(st->script);
+	unlink(st->asked);
+	fclose(st->in);
+	assert_int_equal(rmdir(st->folder), 0);
+}
+
+_Noreturn static void be_the_wrapper(struct stage *st)
+{
+	char say_to[16], command[512], *secrets[] = { (char[]){ "s/a" } };
+	char *maps[] = { (char[]){ "x=VALUE" } };
+	char *argv[] = { (char[]){ "/bin/bash" }, (char[]){ "-c" }, command,
+		NULL };
+	struct plan_order plan_order = { secrets, 1, maps, 1, st->deliver,
+		st->deliver == PLAN_DELIVER_FILE ? st->folder : NULL,
+		st->on_rotate, (long)st->poll_ms };
+	struct handoff_job job = { st->script, "", "", "", "", "", "", "" };
+	struct shield shield = { .scrubbed = 0 };
+	struct supervise_order order = { .argv = argv,
+		.job = &job,
+		.poll_ms = st->poll_ms,
+		.deadline_ms = st->deadline_ms,
+		.grace_ms = st->grace_ms,
+		.report = true,
+		.shield = &shield };
+	struct plan *plan;
+	int self = open("/proc/self/exe", O_PATH | O_CLOEXEC), code;
+
+	log_setup("test", LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG);
+	snprintf(say_to, sizeof(say_to), "%d", st->speak);
+	setenv("SAY", say_to, 1);
+	snprintf(command, sizeof(command), "%s", st->command);
+	if (plan_new(&plan, &plan_order, NULL))
+		_exit(99);
+	order.plan = plan;
+	order.program = fcntl(self, F_DUPFD_CLOEXEC, 10);
+	code = supervise(&order);
+	plan_free(plan);
+	exit(code);
+}
+
+static void start(struct stage *st)
+{
+	fflush(NULL);
+	st->wrapper = fork();
+	if (!st->wrapper)
+		be_the_wrapper(st);
+	close(st->speak);
+	st->in = fdopen(st->lines, "re");
+}
+
+/* The next line that the command says; fails after 20 s. */
+static void expect(struct stage *st, const char *want)
+{
+	char line[128] = "";
+	struct pollfd p = { .fd = st->lines, .events = POLLIN };
+
+	/* one line a write, so the stream never holds a second one back */
+	setvbuf(st->in, NULL, _IONBF, 0);
+	if (poll(&p, 1, 20000) != 1 || !fgets(line, sizeof(line), st->in))
+		fail_msg("nothing was said, instead of '%s'", want);
+	line[strcspn(line, "\n")] = '\0';
+	if (strcmp(line, want) != 0)
+		fail_msg("said '%s' instead of '%s'", line, want);
+}
+
+static int wait_code(struct stage *st)
+{
+	int status;
+
+	assert_int_equal(waitpid(st->wrapper, &status, 0), st->wrapper);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+#define SAY(text) "echo \"" text "\" >&$SAY; "
+/* Go on until told to stop, in a way that bash notices signals at once. */
+#define FOREVER                                                                \
+	"trap 'kill $!' EXIT; while :; do sleep 1000 & wait $!; kill $!; done"
+
+/* ---- the tests ---- */
+
+static void test_exit_code(void **state)
+{
+	struct stage st = set_up("1 secret 0 0 -");
+
+	(void)state;
+	st.command = SAY("$VALUE") "exit 42";
+	start(&st);
+	expect(&st, "secret");
+	assert_int_equal(wait_code(&st), 42);
+	tear_down(&st);
+}
+
+static void test_killed_by_signal(void **state)
+{
+	struct stage st = set_up("1 secret 0 0 -");
+
+	(void)state;
+	st.command = "kill -KILL $$";
+	start(&st);
+	assert_int_equal(wait_code(&st), 128 + SIGKILL);
+	tear_down(&st);
+}
+
+static const struct {
+	const char *label, *script;
+	uint64_t deadline_ms;
+	int code;
+} no_values[] = {
+	{ "refused", "1 x 0 0 refuse", 10000, SUPERVISE_EXIT_REFUSED },
+	{ "path refused", "1 x 0 0 missing", 10000, SUPERVISE_EXIT_REFUSED },
+	{ "not reachable", "1 x 0 0 retry", 300, SUPERVISE_EXIT_TIMEOUT },
+	{ "crashes", "1 x 0 0 crash", 300, SUPERVISE_EXIT_TIMEOUT },
+	{ "talks nonsense", "1 x 0 0 garbage", 300, SUPERVISE_EXIT_TIMEOUT },
+	{ "hangs", "1 x 0 0 hang", 100, SUPERVISE_EXIT_TIMEOUT },
+};
+
+static void test_no_values(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(no_values); i++) {
+		struct stage st = set_up(no_values[i].script);
+		int code;
+
+		st.command = SAY("never");
+		st.deadline_ms = no_values[i].deadline_ms;
+		start(&st);
+		code = wait_code(&st);
+		if (code != no_values[i].code)
+			fail_msg("%s: %d", no_values[i].label, code);
+		tear_down(&st);
+	}
+}
+
+static void test_signals_passed_on(void **state)
+{
+	struct stage st = set_up("1 x 0 0 -");
+
+	(void)state;
+	st.command =
+	    "trap 'echo usr1 >&$SAY' USR1; "
+	    "trap 'echo hup >&$SAY' HUP; "
+	    "trap 'echo term >&$SAY; exit 7' TERM; " SAY("ready") FOREVER;
+	start(&st);
+	expect(&st, "ready");
+	kill(st.wrapper, SIGUSR1);
+	expect(&st, "usr1");
+	kill(st.wrapper, SIGHUP);
+	expect(&st, "hup");
+	kill(st.wrapper, SIGTERM);
+	expect(&st, "term");
+	assert_int_equal(wait_code(&st), 7);
+	tear_down(&st);
+}
+
+/* A second TERM while the command takes its time reaches it too, once. */
+static void test_signal_twice(void **state)
+{
+	struct stage st = set_up("1 x 0 0 -");
+
+	(void)state;
+	st.command = "n=0; trap 'n=$((n+1)); echo term $n >&$SAY; "
+		     "[ $n = 2 ] && exit 3' TERM; " SAY("ready") FOREVER;
+	start(&st);
+	expect(&st, "ready");
+	kill(st.wrapper, SIGTERM);
+	expect(&st, "term 1");
+	kill(st.wrapper, SIGTERM);
+	expect(&st, "term 2");
+	assert_int_equal(wait_code(&st), 3);
+	tear_down(&st);
+}
+
+static void test_signal_before_the_command(void **state)
+{
+	struct stage st = set_up("1 x 0 0 hang");
+	struct pollfd asked = { .fd = -1 };
+
+	(void)state;
+	st.command = SAY("never");
+	start(&st);
+	while (access(st.asked, F_OK)) /* the fetch is under way */
+		poll(&asked, 1, 1);
+	kill(st.wrapper, SIGUSR1); /* means nothing yet */
+	kill(st.wrapper, SIGTERM);
+	assert_int_equal(wait_code(&st), 128 + SIGTERM);
+	tear_down(&st);
+}
+
+/* Wait until the wrapper has exactly @n children, dead or alive. */
+static void expect_children(const struct stage *st, int n)
+{
+	struct pollfd nothing = { .fd = -1 };
+	char path[64], line[128];
+	int seen;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", st->wrapper,
+	    st->wrapper);
+	do {
+		FILE *f = fopen(path, "re");
+
+		seen = 0;
+		poll(&nothing, 1, 1);
+		if (fgets(line, sizeof(line), f))
+			for (char *c = line; (c = strchr(c, ' ')); c++)
+				seen++;
+		fclose(f);
+	} while (seen != n);
+}
+
+/* Orphans come to the wrapper and do not stay as zombies, nor keep it. */
+static void test_orphans(void **state)
+{
+	struct stage st = set_up("1 x 0 0 -");
+
+	(void)state;
+	/* a grandchild whose parent has gone; its parent is the wrapper now */
+	st.command = "((until read -r _ _ _ parent _ </proc/$BASHPID/stat; "
+		     "[ $parent = $PPID ]; do :; done; "
+		     "echo adopted >&$SAY; exec sleep 30) &); "
+		     "trap 'exit 0' TERM; " FOREVER;
+	start(&st);
+	expect(&st, "adopted");
+	expect_children(&st, 2);
+	kill(st.wrapper, SIGUSR2); /* ends the command, not the orphan */
+	assert_int_equal(wait_code(&st), 128 + SIGUSR2);
+	tear_down(&st);
+}
+
+/* Those that end are taken off at once. */
+static void test_zombies(void **state)
+{
+	struct stage st = set_up("1 x 0 0 -");
+
+	(void)state;
+	st.command = "for i in 1 2 3 4 5 6 7 8; do (exec /bin/true &); done; "
+		     "trap 'exit 0' TERM; " SAY("done") FOREVER;
+	start(&st);
+	expect(&st, "done");
+	expect_children(&st, 1);
+	kill(st.wrapper, SIGTERM);
+	assert_int_equal(wait_code(&st), 0);
+	tear_down(&st);
+}
+
+static void test_rotation_by_signal(void **state)
+{
+	struct stage st = set_up("1 one 0 0 -");
+
+	(void)state;
+	st.deliver = PLAN_DELIVER_FILE;
+	st.on_rotate = "signal:USR1";
+	st.command = "trap 'echo now $(cat $VALUE) >&$SAY' USR1; "
+		     "trap 'exit 0' TERM; " SAY("first $(cat $VALUE)") FOREVER;
+	start(&st);
+	expect(&st, "first one");
+	script(&st, "2 two 0 0 -");
+	expect(&st, "now two");
+	script(&st, "3 two 0 0 -"); /* another version, the same value */
+	script(&st, "4 four 0 0 -");
+	expect(&st, "now four");
+	kill(st.wrapper, SIGTERM);
+	assert_int_equal(wait_code(&st), 0);
+	tear_down(&st); /* and the files are gone */
+}
+
+static void test_rotation_by_command(void **state)
+{
+	struct stage st = set_up("1 one 0 0 -");
+	char hook[96], on_rotate[128];
+	FILE *f;
+
+	(void)state;
+	snprintf(hook, sizeof(hook), "%s/hook", st.folder);
+	f = fopen(hook, "we");
+	fputs("#!/bin/sh\necho \"$1 $(cat $VALUE)\" >&$SAY\n", f);
+	fclose(f);
+	assert_int_equal(chmod(hook, 0700), 0);
+	snprintf(on_rotate, sizeof(on_rotate), "exec:%s hooked", hook);
+	st.deliver = PLAN_DELIVER_FILE;
+	st.on_rotate = on_rotate;
+	st.command = "trap 'exit 0' TERM; " SAY("up") FOREVER;
+	start(&st);
+	expect(&st, "up");
+	script(&st, "2 two 0 0 -");
+	expect(&st, "hooked two");
+	script(&st, "3 three 0 0 -");
+	expect(&st, "hooked three");
+	kill(st.wrapper, SIGTERM);
+	assert_int_equal(wait_code(&st), 0);
+	unlink(hook);
+	tear_down(&st);
+}
+
+static void test_rotation_by_restart(void **state)
+{
+	static const enum plan_deliver ways[] = { PLAN_DELIVER_ENV,
+		PLAN_DELIVER_FD };
+	static const char *const commands[] = {
+		"trap 'echo bye >&$SAY; exit 1' TERM; " SAY("has $VALUE")
+		    FOREVER,
+		"trap 'echo bye >&$SAY; exit 1' TERM; " SAY("has $(cat $VALUE)")
+		    FOREVER,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(ways); i++) {
+		struct stage st = set_up("1 one 0 0 -");
+
+		st.deliver = ways[i];
+		st.on_rotate = "restart";
+		st.command = commands[i];
+		start(&st);
+		expect(&st, "has one");
+		script(&st, "2 two 0 0 -");
+		expect(&st, "bye");
+		expect(&st, "has two");
+		kill(st.wrapper, SIGTERM);
+		expect(&st, "bye");
+		assert_int_equal(wait_code(&st), 1);
+		tear_down(&st);
+	}
+}
+
+/* A command that does not end is killed, with all of its group. */
+static void test_restart_of_a_stubborn_one(void **state)
+{
+	struct stage st = set_up("1 one 0 0 -");
+
+	(void)state;
+	st.on_rotate = "restart";
+	st.grace_ms = 50;
+	st.command = "[ $VALUE = two ] && trap 'exit 0' TERM || "
+		     "trap 'echo no >&$SAY' TERM; " SAY("has $VALUE") FOREVER;
+	start(&st);
+	expect(&st, "has one");
+	script(&st, "2 two 0 0 -");
+	expect(&st, "no");
+	expect(&st, "has two");
+	kill(st.wrapper, SIGTERM);
+	assert_int_equal(wait_code(&st), 0);
+	tear_down(&st);
+}
+
+/* TERM that comes while it restarts: there is no second start. */
+static void test_end_during_restart(void **state)
+{
+	struct stage st = set_up("1 one 0 0 -");
+
+	(void)state;
+	st.on_rotate = "restart";
+	st.command = "n=0; trap 'n=$((n+1)); echo term $n >&$SAY; "
+		     "[ $n = 2 ] && exit 5' TERM; " SAY("up") FOREVER;
+	start(&st);
+	expect(&st, "up");
+	script(&st, "2 two 0 0 -");
+	expect(&st, "term 1");
+	kill(st.wrapper, SIGTERM);
+	expect(&st, "term 2");
+	assert_int_equal(wait_code(&st), 5);
+	tear_down(&st);
+}
+
+/* What fails later changes nothing; the next good fetch does. */
+static void test_last_known_good(void **state)
+{
+	static const char *const failures[] = { "2 x 0 0 retry",
+		"2 x 0 0 refuse", "2 x 0 0 missing", "2 x 0 0 crash",
+		"2 x 0 0 garbage" };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(failures); i++) {
+		struct stage st = set_up("1 one 0 0 -");
+		struct stat before, after;
+		struct pollfd nothing = { .fd = -1 };
+
+		st.deliver = PLAN_DELIVER_FILE;
+		st.on_rotate = "signal:USR1";
+		st.command = "trap 'cat $VALUE >&$SAY; echo >&$SAY' USR1; "
+			     "trap 'exit 0' TERM; " SAY("up") FOREVER;
+		start(&st);
+		expect(&st, "up");
+		script(&st, failures[i]);
+		assert_int_equal(stat(st.asked, &before), 0);
+		do { /* until one more fetch has begun */
+			poll(&nothing, 1, 1);
+			assert_int_equal(stat(st.asked, &after), 0);
+		} while (after.st_size < before.st_size + 40);
+		script(&st, "3 three 0 0 -");
+		expect(&st, "three");
+		kill(st.wrapper, SIGTERM);
+		assert_int_equal(wait_code(&st), 0);
+		tear_down(&st);
+	}
+}
+
+static void read_asked(const struct stage *st, char *to, size_t room)
+{
+	FILE *f = fopen(st->asked, "re");
+	size_t n = fread(to, 1, room - 1, f);
+
+	to[n] = '\0';
+	fclose(f);
+}
+
+/* The session that was handed back goes along with every later fetch, and is
+ * given up at the end. */
+static void test_session(void **state)
+{
+	struct stage st = set_up("1 one 0 0 -");
+	char asked[8192];
+
+	(void)state;
+	st.on_rotate = "restart";
+	st.poll_ms = 200;
+	st.command = "trap 'exit 0' TERM; " SAY("has $VALUE") FOREVER;
+	start(&st);
+	expect(&st, "has one");
+	script(&st, "2 two 0 0 -");
+	expect(&st, "has two");
+	kill(st.wrapper, SIGTERM);
+	assert_int_equal(wait_code(&st), 0);
+	read_asked(&st, asked, sizeof(asked));
+	assert_int_equal(strncmp(asked, "verb=1 session=0 keep=1\n", 24), 0);
+	assert_non_null(strstr(asked, "verb=2 session=1 keep=1\n"));
+	assert_string_equal(
+	    asked + strlen(asked) - 24, "verb=0 session=1 keep=0\n");
+	tear_down(&st);
+}
+
+/* Without polls and leases nothing is fetched twice, and no token is kept. */
+static void test_once(void **state)
+{
+	struct stage st = set_up("1 one 0 0 -");
+	char asked[256];
+
+	(void)state;
+	st.command = SAY("has $VALUE") "exit 0";
+	start(&st);
+	expect(&st, "has one");
+	assert_int_equal(wait_code(&st), 0);
+	read_asked(&st, asked, sizeof(asked));
+	assert_string_equal(asked, "verb=1 session=0 keep=0\n");
+	tear_down(&st);
+}
+
+static void test_lease_renewed(void **state)
+{
+	struct stage st = set_up("0 one 1 1 -");
+	char asked[256] = "";
+	struct pollfd nothing = { .fd = -1 };
+
+	(void)state;
+	st.command = "trap 'exit 0' TERM; " SAY("up") FOREVER;
+	start(&st);
+	expect(&st, "up");
+	while (!strstr(asked, "verb=3")) { /* a renewal */
+		poll(&nothing, 1, 5);
+		read_asked(&st, asked, sizeof(asked));
+	}
+	kill(st.wrapper, SIGTERM);
+	assert_int_equal(wait_code(&st), 0);
+	tear_down(&st);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_exit_code),
+		cmocka_unit_test(test_killed_by_signal),
+		cmocka_unit_test(test_no_values),
+		cmocka_unit_test(test_signals_passed_on),
+		cmocka_unit_test(test_signal_twice),
+		cmocka_unit_test(test_signal_before_the_command),
+		cmocka_unit_test(test_orphans),
+		cmocka_unit_test(test_zombies),
+		cmocka_unit_test(test_rotation_by_signal),
+		cmocka_unit_test(test_rotation_by_command),
+		cmocka_unit_test(test_rotation_by_restart),
+		cmocka_unit_test(test_restart_of_a_stubborn_one),
+		cmocka_unit_test(test_end_during_restart),
+		cmocka_unit_test(test_last_known_good),
+		cmocka_unit_test(test_session),
+		cmocka_unit_test(test_once),
+		cmocka_unit_test(test_lease_renewed),
+	};
+
+	if (argc == 2 && !strcmp(argv[1], COURIER_WORD))
+		return play_fetcher();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
