@@ -1,6 +1,6 @@
-/* The supervisor with real processes around it. The fetching process is this
- * test's own program, which plays it by a script; the command is a shell that
- * says what it sees into a pipe. Nobody sleeps: each step waits for a line. */
+/* The supervisor with real processes around it. This test's own program plays
+ * the fetching process, by a script, and the command, which says what it sees
+ * into a pipe. Nobody sleeps: each step waits for a line. */
 #include "base/log.h"
 #include "base/secret.h"
 #include "wrapper/courier.h"
@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -148,15 +149,111 @@ static int play_fetcher(void)
 	return 0;
 }
 
+/* ---- the command ---- */
+
+#define COMMAND_WORD "play-command"
+enum { SPEAK_FD = 9 };
+
+/* The value as it can be seen now, in NAME or in the file that NAME names. */
+static const char *see_value(void)
+{
+	static char text[64];
+	const char *seen = getenv("VALUE");
+	int fd = *seen == '/' ? open(seen, O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (n < 0)
+		return seen;
+	text[n] = '\0';
+	close(fd);
+	return text;
+}
+
+static void tell(const char *what)
+{
+	dprintf(SPEAK_FD, "%s %s\n", what, see_value());
+}
+
+/* A grandchild whose parent has gone: in the end the wrapper is its parent. */
+static void leave_an_orphan(void)
+{
+	pid_t wrapper = getppid();
+
+	if (fork()) {
+		wait(NULL);
+		return;
+	}
+	if (fork())
+		_exit(0);
+	while (getppid() != wrapper)
+		poll(NULL, 0, 1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	tell("adopted");
+	while (pause())
+		;
+}
+
+static void leave_zombies(void)
+{
+	for (int i = 0; i < 8; i++)
+		if (!fork()) {
+			if (!fork())
+				_exit(0);
+			_exit(0);
+		}
+	while (wait(NULL) > 0)
+		;
+}
+
+/* Say which signal comes; end at the TERM number @most, or at the first one if
+ * the value is "two". */
+static int serve(const sigset_t *all, int most, int code)
+{
+	int terms = 0, number;
+
+	while (!sigwait(all, &number)) {
+		char name[16];
+
+		if (number == SIGCHLD || number == SIGCONT)
+			continue;
+		snprintf(name, sizeof(name), "%s", sigabbrev_np(number));
+		tell(name);
+		if (number == SIGTERM &&
+		    (++terms == most || !strcmp(see_value(), "two")))
+			break;
+	}
+	return code;
+}
+
+static int play_command(const char *part)
+{
+	int most = 1, code = 0;
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	if (!strcmp(part, "die"))
+		kill(getpid(), SIGKILL);
+	if (!strcmp(part, "orphan"))
+		leave_an_orphan();
+	if (strstr(part, "zombies"))
+		leave_zombies();
+	tell(strcmp(part, "hook") ? "has" : "hook");
+	if (sscanf(part, "serve %d %d", &most, &code) == 2)
+		return serve(&all, most, code);
+	(void)sscanf(part, "exit %d", &code);
+	return code;
+}
+
 /* ---- the stage ---- */
 
 struct stage {
 	char folder[64], script[80], asked[96];
 	int lines; /* what the command says */
-	int speak; /* its end, inherited */
+	int speak; /* its end */
 	pid_t wrapper;
 	FILE *in;
-	/* what to run; defaults are filled in by start() */
+	/* what to run */
 	enum plan_deliver deliver;
 	const char *on_rotate, *command;
 	uint64_t poll_ms, deadline_ms, grace_ms;
@@ -186,8 +283,7 @@ static struct stage set_up(const char *text)
 	assert_non_null(mkdtemp(st.folder));
 	snprintf(st.script, sizeof(st.script), "%s/script", st.folder);
 	snprintf(st.asked, sizeof(st.asked), "%s.asked", st.script);
-	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(fcntl(ends[0], F_SETFD, FD_CLOEXEC), 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	st.lines = ends[0];
 	st.speak = ends[1];
 	script(&st, text);
@@ -204,10 +300,9 @@ static void tear_down(struct stage *st)
 
 _Noreturn static void be_the_wrapper(struct stage *st)
 {
-	char say_to[16], command[512], *secrets[] = { (char[]){ "s/a" } };
-	char *maps[] = { (char[]){ "x=VALUE" } };
-	char *argv[] = { (char[]){ "/bin/bash" }, (char[]){ "-c" }, command,
-		NULL };
+	char self[] = "/proc/self/exe", *secrets[] = { (char[]){ "s/a" } };
+	char *maps[] = { (char[]){ "x=VALUE" } }, part[64];
+	char *argv[] = { self, (char[]){ COMMAND_WORD }, part, NULL };
 	struct plan_order plan_order = { secrets, 1, maps, 1, st->deliver,
 		st->deliver == PLAN_DELIVER_FILE ? st->folder : NULL,
 		st->on_rotate, (long)st->poll_ms };
@@ -221,16 +316,15 @@ _Noreturn static void be_the_wrapper(struct stage *st)
 		.report = true,
 		.shield = &shield };
 	struct plan *plan;
-	int self = open("/proc/self/exe", O_PATH | O_CLOEXEC), code;
+	int program = open(self, O_PATH | O_CLOEXEC), code;
 
 	log_setup("test", LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG);
-	snprintf(say_to, sizeof(say_to), "%d", st->speak);
-	setenv("SAY", say_to, 1);
-	snprintf(command, sizeof(command), "%s", st->command);
+	snprintf(part, sizeof(part), "%s", st->command);
+	dup2(st->speak, SPEAK_FD); /* stays open over exec */
 	if (plan_new(&plan, &plan_order, NULL))
 		_exit(99);
 	order.plan = plan;
-	order.program = fcntl(self, F_DUPFD_CLOEXEC, 10);
+	order.program = fcntl(program, F_DUPFD_CLOEXEC, 10);
 	code = supervise(&order);
 	plan_free(plan);
 	exit(code);
@@ -244,19 +338,25 @@ static void start(struct stage *st)
 		be_the_wrapper(st);
 	close(st->speak);
 	st->in = fdopen(st->lines, "re");
+	setvbuf(st->in, NULL, _IONBF, 0); /* so that poll() tells the truth */
 }
 
 /* The next line that the command says; fails after 20 s. */
-static void expect(struct stage *st, const char *want)
+static void hear(struct stage *st, char line[128], const char *want)
 {
-	char line[128] = "";
 	struct pollfd p = { .fd = st->lines, .events = POLLIN };
 
-	/* one line a write, so the stream never holds a second one back */
-	setvbuf(st->in, NULL, _IONBF, 0);
-	if (poll(&p, 1, 20000) != 1 || !fgets(line, sizeof(line), st->in))
+	line[0] = '\0';
+	if (poll(&p, 1, 20000) != 1 || !fgets(line, 128, st->in))
 		fail_msg("nothing was said, instead of '%s'", want);
 	line[strcspn(line, "\n")] = '\0';
+}
+
+static void expect(struct stage *st, const char *want)
+{
+	char line[128];
+
+	hear(st, line, want);
 	if (strcmp(line, want) != 0)
 		fail_msg("said '%s' instead of '%s'", line, want);
 }
@@ -270,10 +370,62 @@ static int wait_code(struct stage *st)
 	return WEXITSTATUS(status);
 }
 
-#define SAY(text) "echo \"" text "\" >&$SAY; "
-/* Go on until told to stop, in a way that bash notices signals at once. */
-#define FOREVER                                                                \
-	"trap 'kill $!' EXIT; while :; do sleep 1000 & wait $!; kill $!; done"
+/* End it as a container is ended. */
+static void finish(struct stage *st, const char *last_words, int code)
+{
+	kill(st->wrapper, SIGTERM);
+	expect(st, last_words);
+	assert_int_equal(wait_code(st), code);
+	tear_down(st);
+}
+
+static void read_asked(const struct stage *st, char *to, size_t room)
+{
+	FILE *f = fopen(st->asked, "re");
+	size_t n = f ? fread(to, 1, room - 1, f) : 0;
+
+	to[n] = '\0';
+	if (f)
+		fclose(f);
+}
+
+static int count_fetches(const struct stage *st)
+{
+	static char asked[65536];
+	int lines = 0;
+
+	read_asked(st, asked, sizeof(asked));
+	for (char *c = asked; (c = strchr(c, '\n')); c++)
+		lines++;
+	return lines;
+}
+
+/* Wait until fetches have been asked for @n times. */
+static void wait_for_fetches(const struct stage *st, int n)
+{
+	while (count_fetches(st) < n)
+		poll(NULL, 0, 1);
+}
+
+/* Wait until the wrapper has exactly @n children, dead or alive. */
+static void expect_children(const struct stage *st, int n)
+{
+	char path[64], line[128];
+	int seen;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", st->wrapper,
+	    st->wrapper);
+	do {
+		FILE *f = fopen(path, "re");
+
+		seen = 0;
+		poll(NULL, 0, 1);
+		if (fgets(line, sizeof(line), f))
+			for (char *c = line; (c = strchr(c, ' ')); c++)
+				seen++;
+		fclose(f);
+	} while (seen != n);
+}
 
 /* ---- the tests ---- */
 
@@ -282,9 +434,9 @@ static void test_exit_code(void **state)
 	struct stage st = set_up("1 secret 0 0 -");
 
 	(void)state;
-	st.command = SAY("$VALUE") "exit 42";
+	st.command = "exit 42";
 	start(&st);
-	expect(&st, "secret");
+	expect(&st, "has secret");
 	assert_int_equal(wait_code(&st), 42);
 	tear_down(&st);
 }
@@ -294,7 +446,7 @@ static void test_killed_by_signal(void **state)
 	struct stage st = set_up("1 secret 0 0 -");
 
 	(void)state;
-	st.command = "kill -KILL $$";
+	st.command = "die";
 	start(&st);
 	assert_int_equal(wait_code(&st), 128 + SIGKILL);
 	tear_down(&st);
@@ -320,7 +472,7 @@ static void test_no_values(void **state)
 		struct stage st = set_up(no_values[i].script);
 		int code;
 
-		st.command = SAY("never");
+		st.command = "exit 0";
 		st.deadline_ms = no_values[i].deadline_ms;
 		start(&st);
 		code = wait_code(&st);
@@ -330,23 +482,47 @@ static void test_no_values(void **state)
 	}
 }
 
+static void test_no_delivery(void **state)
+{
+	struct stage st = set_up("1 x 0 0 -");
+	char file[80];
+
+	(void)state;
+	/* a file of the value's name that is not ours */
+	snprintf(file, sizeof(file), "%s/VALUE", st.folder);
+	close(open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	st.deliver = PLAN_DELIVER_FILE;
+	st.command = "exit 0";
+	start(&st);
+	assert_int_equal(wait_code(&st), SUPERVISE_EXIT_DELIVER);
+	assert_int_equal(unlink(file), 0);
+	tear_down(&st);
+}
+
 static void test_signals_passed_on(void **state)
 {
+	static const struct {
+		int number;
+		const char *said;
+	} row[] = {
+		{ SIGUSR1, "USR1 x" },
+		{ SIGHUP, "HUP x" },
+		{ SIGINT, "INT x" },
+		{ SIGQUIT, "QUIT x" },
+		{ SIGWINCH, "WINCH x" },
+		{ SIGALRM, "ALRM x" },
+		{ SIGTERM, "TERM x" },
+	};
 	struct stage st = set_up("1 x 0 0 -");
 
 	(void)state;
-	st.command =
-	    "trap 'echo usr1 >&$SAY' USR1; "
-	    "trap 'echo hup >&$SAY' HUP; "
-	    "trap 'echo term >&$SAY; exit 7' TERM; " SAY("ready") FOREVER;
+	st.command = "serve 1 7";
 	start(&st);
-	expect(&st, "ready");
-	kill(st.wrapper, SIGUSR1);
-	expect(&st, "usr1");
-	kill(st.wrapper, SIGHUP);
-	expect(&st, "hup");
-	kill(st.wrapper, SIGTERM);
-	expect(&st, "term");
+	expect(&st, "has x");
+	for (size_t i = 0; i < N_ELEMS(row); i++) {
+		kill(st.wrapper, row[i].number);
+		expect(&st, row[i].said);
+	}
 	assert_int_equal(wait_code(&st), 7);
 	tear_down(&st);
 }
@@ -357,71 +533,41 @@ static void test_signal_twice(void **state)
 	struct stage st = set_up("1 x 0 0 -");
 
 	(void)state;
-	st.command = "n=0; trap 'n=$((n+1)); echo term $n >&$SAY; "
-		     "[ $n = 2 ] && exit 3' TERM; " SAY("ready") FOREVER;
+	st.command = "serve 2 3";
 	start(&st);
-	expect(&st, "ready");
+	expect(&st, "has x");
 	kill(st.wrapper, SIGTERM);
-	expect(&st, "term 1");
-	kill(st.wrapper, SIGTERM);
-	expect(&st, "term 2");
-	assert_int_equal(wait_code(&st), 3);
-	tear_down(&st);
+	expect(&st, "TERM x");
+	finish(&st, "TERM x", 3);
 }
 
 static void test_signal_before_the_command(void **state)
 {
 	struct stage st = set_up("1 x 0 0 hang");
-	struct pollfd asked = { .fd = -1 };
 
 	(void)state;
-	st.command = SAY("never");
+	st.command = "exit 0";
 	start(&st);
-	while (access(st.asked, F_OK)) /* the fetch is under way */
-		poll(&asked, 1, 1);
+	wait_for_fetches(&st, 1);
 	kill(st.wrapper, SIGUSR1); /* means nothing yet */
 	kill(st.wrapper, SIGTERM);
 	assert_int_equal(wait_code(&st), 128 + SIGTERM);
 	tear_down(&st);
 }
 
-/* Wait until the wrapper has exactly @n children, dead or alive. */
-static void expect_children(const struct stage *st, int n)
-{
-	struct pollfd nothing = { .fd = -1 };
-	char path[64], line[128];
-	int seen;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", st->wrapper,
-	    st->wrapper);
-	do {
-		FILE *f = fopen(path, "re");
-
-		seen = 0;
-		poll(&nothing, 1, 1);
-		if (fgets(line, sizeof(line), f))
-			for (char *c = line; (c = strchr(c, ' ')); c++)
-				seen++;
-		fclose(f);
-	} while (seen != n);
-}
-
-/* Orphans come to the wrapper and do not stay as zombies, nor keep it. */
+/* Orphans come to the wrapper and do not keep it. */
 static void test_orphans(void **state)
 {
 	struct stage st = set_up("1 x 0 0 -");
+	char one[128], two[128];
 
 	(void)state;
-	/* a grandchild whose parent has gone; its parent is the wrapper now */
-	st.command = "((until read -r _ _ _ parent _ </proc/$BASHPID/stat; "
-		     "[ $parent = $PPID ]; do :; done; "
-		     "echo adopted >&$SAY; exec sleep 30) &); "
-		     "trap 'exit 0' TERM; " FOREVER;
+	st.command = "orphan";
 	start(&st);
-	expect(&st, "adopted");
-	expect_children(&st, 2);
-	kill(st.wrapper, SIGUSR2); /* ends the command, not the orphan */
-	assert_int_equal(wait_code(&st), 128 + SIGUSR2);
+	hear(&st, one, "has x or adopted x");
+	if (!strcmp(one, "has x"))
+		hear(&st, two, "adopted x");
+	assert_int_equal(wait_code(&st), 0);
 	tear_down(&st);
 }
 
@@ -431,14 +577,11 @@ static void test_zombies(void **state)
 	struct stage st = set_up("1 x 0 0 -");
 
 	(void)state;
-	st.command = "for i in 1 2 3 4 5 6 7 8; do (exec /bin/true &); done; "
-		     "trap 'exit 0' TERM; " SAY("done") FOREVER;
+	st.command = "serve 1 0 zombies";
 	start(&st);
-	expect(&st, "done");
+	expect(&st, "has x");
 	expect_children(&st, 1);
-	kill(st.wrapper, SIGTERM);
-	assert_int_equal(wait_code(&st), 0);
-	tear_down(&st);
+	finish(&st, "TERM x", 0);
 }
 
 static void test_rotation_by_signal(void **state)
@@ -448,58 +591,39 @@ static void test_rotation_by_signal(void **state)
 	(void)state;
 	st.deliver = PLAN_DELIVER_FILE;
 	st.on_rotate = "signal:USR1";
-	st.command = "trap 'echo now $(cat $VALUE) >&$SAY' USR1; "
-		     "trap 'exit 0' TERM; " SAY("first $(cat $VALUE)") FOREVER;
+	st.command = "serve 1 0";
 	start(&st);
-	expect(&st, "first one");
+	expect(&st, "has one");
 	script(&st, "2 two 0 0 -");
-	expect(&st, "now two");
+	expect(&st, "USR1 two");
 	script(&st, "3 two 0 0 -"); /* another version, the same value */
+	wait_for_fetches(&st, count_fetches(&st) + 2);
 	script(&st, "4 four 0 0 -");
-	expect(&st, "now four");
-	kill(st.wrapper, SIGTERM);
-	assert_int_equal(wait_code(&st), 0);
-	tear_down(&st); /* and the files are gone */
+	expect(&st, "USR1 four");
+	finish(&st, "TERM four", 0); /* and the files are gone */
 }
 
 static void test_rotation_by_command(void **state)
 {
 	struct stage st = set_up("1 one 0 0 -");
-	char hook[96], on_rotate[128];
-	FILE *f;
 
 	(void)state;
-	snprintf(hook, sizeof(hook), "%s/hook", st.folder);
-	f = fopen(hook, "we");
-	fputs("#!/bin/sh\necho \"$1 $(cat $VALUE)\" >&$SAY\n", f);
-	fclose(f);
-	assert_int_equal(chmod(hook, 0700), 0);
-	snprintf(on_rotate, sizeof(on_rotate), "exec:%s hooked", hook);
 	st.deliver = PLAN_DELIVER_FILE;
-	st.on_rotate = on_rotate;
-	st.command = "trap 'exit 0' TERM; " SAY("up") FOREVER;
+	st.on_rotate = "exec:/proc/self/exe " COMMAND_WORD " hook";
+	st.command = "serve 1 0";
 	start(&st);
-	expect(&st, "up");
+	expect(&st, "has one");
 	script(&st, "2 two 0 0 -");
-	expect(&st, "hooked two");
+	expect(&st, "hook two");
 	script(&st, "3 three 0 0 -");
-	expect(&st, "hooked three");
-	kill(st.wrapper, SIGTERM);
-	assert_int_equal(wait_code(&st), 0);
-	unlink(hook);
-	tear_down(&st);
+	expect(&st, "hook three");
+	finish(&st, "TERM three", 0);
 }
 
 static void test_rotation_by_restart(void **state)
 {
 	static const enum plan_deliver ways[] = { PLAN_DELIVER_ENV,
-		PLAN_DELIVER_FD };
-	static const char *const commands[] = {
-		"trap 'echo bye >&$SAY; exit 1' TERM; " SAY("has $VALUE")
-		    FOREVER,
-		"trap 'echo bye >&$SAY; exit 1' TERM; " SAY("has $(cat $VALUE)")
-		    FOREVER,
-	};
+		PLAN_DELIVER_FD, PLAN_DELIVER_FILE };
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(ways); i++) {
@@ -507,20 +631,18 @@ static void test_rotation_by_restart(void **state)
 
 		st.deliver = ways[i];
 		st.on_rotate = "restart";
-		st.command = commands[i];
+		st.command = "serve 1 1";
 		start(&st);
 		expect(&st, "has one");
 		script(&st, "2 two 0 0 -");
-		expect(&st, "bye");
+		expect(&st,
+		    ways[i] == PLAN_DELIVER_FILE ? "TERM two" : "TERM one");
 		expect(&st, "has two");
-		kill(st.wrapper, SIGTERM);
-		expect(&st, "bye");
-		assert_int_equal(wait_code(&st), 1);
-		tear_down(&st);
+		finish(&st, "TERM two", 1);
 	}
 }
 
-/* A command that does not end is killed, with all of its group. */
+/* A command that does not end is killed. */
 static void test_restart_of_a_stubborn_one(void **state)
 {
 	struct stage st = set_up("1 one 0 0 -");
@@ -528,16 +650,13 @@ static void test_restart_of_a_stubborn_one(void **state)
 	(void)state;
 	st.on_rotate = "restart";
 	st.grace_ms = 50;
-	st.command = "[ $VALUE = two ] && trap 'exit 0' TERM || "
-		     "trap 'echo no >&$SAY' TERM; " SAY("has $VALUE") FOREVER;
+	st.command = "serve 9 0";
 	start(&st);
 	expect(&st, "has one");
 	script(&st, "2 two 0 0 -");
-	expect(&st, "no");
+	expect(&st, "TERM one");
 	expect(&st, "has two");
-	kill(st.wrapper, SIGTERM);
-	assert_int_equal(wait_code(&st), 0);
-	tear_down(&st);
+	finish(&st, "TERM two", 0);
 }
 
 /* TERM that comes while it restarts: there is no second start. */
@@ -547,16 +666,12 @@ static void test_end_during_restart(void **state)
 
 	(void)state;
 	st.on_rotate = "restart";
-	st.command = "n=0; trap 'n=$((n+1)); echo term $n >&$SAY; "
-		     "[ $n = 2 ] && exit 5' TERM; " SAY("up") FOREVER;
+	st.command = "serve 2 5";
 	start(&st);
-	expect(&st, "up");
-	script(&st, "2 two 0 0 -");
-	expect(&st, "term 1");
-	kill(st.wrapper, SIGTERM);
-	expect(&st, "term 2");
-	assert_int_equal(wait_code(&st), 5);
-	tear_down(&st);
+	expect(&st, "has one");
+	script(&st, "2 three 0 0 -");
+	expect(&st, "TERM one");
+	finish(&st, "TERM one", 5);
 }
 
 /* What fails later changes nothing; the next good fetch does. */
@@ -569,60 +684,46 @@ static void test_last_known_good(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(failures); i++) {
 		struct stage st = set_up("1 one 0 0 -");
-		struct stat before, after;
-		struct pollfd nothing = { .fd = -1 };
 
 		st.deliver = PLAN_DELIVER_FILE;
 		st.on_rotate = "signal:USR1";
-		st.command = "trap 'cat $VALUE >&$SAY; echo >&$SAY' USR1; "
-			     "trap 'exit 0' TERM; " SAY("up") FOREVER;
+		st.command = "serve 1 0";
 		start(&st);
-		expect(&st, "up");
+		expect(&st, "has one");
 		script(&st, failures[i]);
-		assert_int_equal(stat(st.asked, &before), 0);
-		do { /* until one more fetch has begun */
-			poll(&nothing, 1, 1);
-			assert_int_equal(stat(st.asked, &after), 0);
-		} while (after.st_size < before.st_size + 40);
+		wait_for_fetches(&st, count_fetches(&st) + 2);
+		kill(st.wrapper, SIGHUP);
+		expect(&st, "HUP one");
 		script(&st, "3 three 0 0 -");
-		expect(&st, "three");
-		kill(st.wrapper, SIGTERM);
-		assert_int_equal(wait_code(&st), 0);
-		tear_down(&st);
+		expect(&st, "USR1 three");
+		finish(&st, "TERM three", 0);
 	}
-}
-
-static void read_asked(const struct stage *st, char *to, size_t room)
-{
-	FILE *f = fopen(st->asked, "re");
-	size_t n = fread(to, 1, room - 1, f);
-
-	to[n] = '\0';
-	fclose(f);
 }
 
 /* The session that was handed back goes along with every later fetch, and is
  * given up at the end. */
 static void test_session(void **state)
 {
+	static const char last[] = "verb=0 session=1 keep=0\n";
 	struct stage st = set_up("1 one 0 0 -");
 	char asked[8192];
 
 	(void)state;
 	st.on_rotate = "restart";
 	st.poll_ms = 200;
-	st.command = "trap 'exit 0' TERM; " SAY("has $VALUE") FOREVER;
+	st.command = "serve 1 0";
 	start(&st);
 	expect(&st, "has one");
 	script(&st, "2 two 0 0 -");
+	expect(&st, "TERM one");
 	expect(&st, "has two");
 	kill(st.wrapper, SIGTERM);
+	expect(&st, "TERM two");
 	assert_int_equal(wait_code(&st), 0);
 	read_asked(&st, asked, sizeof(asked));
 	assert_int_equal(strncmp(asked, "verb=1 session=0 keep=1\n", 24), 0);
 	assert_non_null(strstr(asked, "verb=2 session=1 keep=1\n"));
-	assert_string_equal(
-	    asked + strlen(asked) - 24, "verb=0 session=1 keep=0\n");
+	assert_string_equal(asked + strlen(asked) - strlen(last), last);
 	tear_down(&st);
 }
 
@@ -633,7 +734,7 @@ static void test_once(void **state)
 	char asked[256];
 
 	(void)state;
-	st.command = SAY("has $VALUE") "exit 0";
+	st.command = "exit 0";
 	start(&st);
 	expect(&st, "has one");
 	assert_int_equal(wait_code(&st), 0);
@@ -646,19 +747,16 @@ static void test_lease_renewed(void **state)
 {
 	struct stage st = set_up("0 one 1 1 -");
 	char asked[256] = "";
-	struct pollfd nothing = { .fd = -1 };
 
 	(void)state;
-	st.command = "trap 'exit 0' TERM; " SAY("up") FOREVER;
+	st.command = "serve 1 0";
 	start(&st);
-	expect(&st, "up");
+	expect(&st, "has one");
 	while (!strstr(asked, "verb=3")) { /* a renewal */
-		poll(&nothing, 1, 5);
+		poll(NULL, 0, 5);
 		read_asked(&st, asked, sizeof(asked));
 	}
-	kill(st.wrapper, SIGTERM);
-	assert_int_equal(wait_code(&st), 0);
-	tear_down(&st);
+	finish(&st, "TERM one", 0);
 }
 
 int main(int argc, char **argv)
@@ -667,6 +765,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_exit_code),
 		cmocka_unit_test(test_killed_by_signal),
 		cmocka_unit_test(test_no_values),
+		cmocka_unit_test(test_no_delivery),
 		cmocka_unit_test(test_signals_passed_on),
 		cmocka_unit_test(test_signal_twice),
 		cmocka_unit_test(test_signal_before_the_command),
@@ -685,5 +784,7 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], COURIER_WORD))
 		return play_fetcher();
+	if (argc == 3 && !strcmp(argv[1], COMMAND_WORD))
+		return play_command(argv[2]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
