@@ -220,6 +220,29 @@ static void test_read_auth(void **state)
 	}
 }
 
+/* The shape of the store's documentation: data is null. */
+static void test_read_lease(void **state)
+{
+	static const char *const bad[] = { "", "[]", "{}",
+		"{\"lease_duration\":60}", "{\"lease_id\":\"\"}",
+		"{\"lease_id\":7,\"lease_duration\":60}" };
+	struct vault_lease lease;
+
+	(void)state;
+	assert_int_equal(
+	    vault_read_lease(&lease,
+		BODY("{\"request_id\":\"r\",\"lease_id\":\"db/creds/x/1\","
+		     "\"renewable\":true,\"lease_duration\":3600,"
+		     "\"data\":null,\"auth\":null}")),
+	    0);
+	assert_int_equal(lease.seconds, 3600);
+	assert_true(lease.renewable);
+	for (size_t i = 0; i < N_ELEMS(bad); i++)
+		if (vault_read_lease(&lease, bad[i], strlen(bad[i])) !=
+		    -EBADMSG)
+			fail_msg("taken: %s", bad[i]);
+}
+
 #define META                                                                   \
 	"\"metadata\":{\"created_time\":\"2026-11-21T07:51:38.5Z\","           \
 	"\"custom_metadata\":null,\"deletion_time\":\"\","                     \
@@ -510,6 +533,7 @@ static void test_errors_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_read_lease),
 		cmocka_unit_test(test_login),
 		cmocka_unit_test(test_login_refused),
 		cmocka_unit_test(test_requests),

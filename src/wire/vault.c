@@ -507,6 +507,18 @@ int vault_read_secret(struct vault_secret *out, const void *body, size_t n)
 	return 0;
 }
 
+int vault_read_lease(struct vault_lease *out, const void *body, size_t n)
+{
+	JSON *j = read_object(body, n);
+	struct vault_secret s = { .fields = NULL };
+
+	if (!j || lease_take(&s, j) || !*s.lease_id)
+		return -EBADMSG;
+	*out = (struct vault_lease){ .seconds = s.lease_s,
+		.renewable = s.renewable };
+	return 0;
+}
+
 const struct secret *vault_secret_field(
     const struct vault_secret *s, const char *name)
 {

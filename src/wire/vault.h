@@ -102,6 +102,13 @@ enum { VAULT_E_DELETED = 1 };
 MUST_USE int vault_read_secret(
     struct vault_secret *out, const void *body, size_t n);
 void vault_secret_clear(struct vault_secret *s);
+/** vault_read_lease() - of a lease's renewal */
+struct vault_lease {
+	long seconds;
+	bool renewable;
+};
+MUST_USE int vault_read_lease(
+    struct vault_lease *out, const void *body, size_t n);
 /** vault_secret_field() - NULL when there is none of that name; borrowed */
 const struct secret *vault_secret_field(
     const struct vault_secret *s, const char *name);
