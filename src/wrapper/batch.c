@@ -105,7 +105,8 @@ static int take_session(struct batch *b, const struct handoff_reply *r, int *fd)
 	b->session_s = r->u.session.lease_s;
 	b->session_renewable = r->u.session.renewable;
 	b->session_fresh = r->u.session.fresh;
-	return value_init(&b->session, mine, r->u.session.size, true);
+	return value_init(
+	    &b->session, mine, r->u.session.size, r->u.session.hidden);
 }
 
 static void set_fault(struct fault *f, const struct handoff_reply *r)

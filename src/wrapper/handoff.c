@@ -110,7 +110,10 @@ int handoff_write_job(
 	for (size_t i = 0; i < N_ELEMS(texts); i++)
 		put_text(&w, texts[i], HANDOFF_TEXT_MOST);
 	wr_u32(&w, job->deadline_ms);
+	wr_u8(&w, job->sandbox);
 	wr_u8(&w, job->session);
+	wr_u8(&w, job->session_hidden);
+	wr_u32(&w, job->session_size);
 	wr_u8(&w, job->renew_session);
 	wr_u8(&w, job->keep_session);
 	wr_u32(&w, (uint32_t)job->n_tasks);
@@ -164,7 +167,10 @@ int handoff_read_job(struct handoff_job *out, const void *bytes, size_t n)
 	for (size_t i = 0; i < N_ELEMS(texts); i++)
 		*texts[i] = get_text(&r, HANDOFF_TEXT_MOST);
 	job->deadline_ms = rd_u32(&r);
+	job->sandbox = get_bool(&r);
 	job->session = get_bool(&r);
+	job->session_hidden = get_bool(&r);
+	job->session_size = (uint32_t)get_index(&r, HANDOFF_TOKEN_MOST + 1);
 	job->renew_session = get_bool(&r);
 	job->keep_session = get_bool(&r);
 	job->n_tasks = get_index(&r, PLAN_SECRETS_MAX + 1);
@@ -213,6 +219,7 @@ int handoff_write_reply(
 		break;
 	case HANDOFF_SESSION:
 		wr_u32(&w, (uint32_t)reply->u.session.size);
+		wr_u8(&w, reply->u.session.hidden);
 		wr_u32(&w, reply->u.session.lease_s);
 		wr_u8(&w, reply->u.session.renewable);
 		wr_u8(&w, reply->u.session.fresh);
@@ -248,7 +255,8 @@ static void get_secret(struct rd *r, struct handoff_reply *out)
 
 static void get_session(struct rd *r, struct handoff_reply *out)
 {
-	out->u.session.size = get_index(r, HANDOFF_TEXT_MOST + 1);
+	out->u.session.size = get_index(r, HANDOFF_TOKEN_MOST + 1);
+	out->u.session.hidden = get_bool(r);
 	out->u.session.lease_s = rd_u32(r);
 	out->u.session.renewable = get_bool(r);
 	out->u.session.fresh = get_bool(r);

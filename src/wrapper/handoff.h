@@ -23,7 +23,8 @@ enum {
 	HANDOFF_VERSION = 1,
 	HANDOFF_MOST = 160 * 1024, /* a JOB with everything at its limit */
 	HANDOFF_REPLY_MOST = 2048,
-	HANDOFF_TEXT_MOST = 4096, /* file names, addresses, role, mount */
+	HANDOFF_TEXT_MOST = 4096,  /* file names, addresses, role, mount */
+	HANDOFF_TOKEN_MOST = 8192, /* bytes of a session's token */
 	HANDOFF_LEASE_MOST = 512,
 	HANDOFF_VALUE_MOST = 1024 * 1024, /* bytes of one value */
 	HANDOFF_WHOLE = PLAN_SECRETS_MAX, /* index of a fault: all of it */
@@ -54,7 +55,10 @@ struct handoff_job {
 	const char *jwt_file, *token_file, *broker_token_file;
 	const char *role, *auth_mount;
 	uint32_t deadline_ms;
-	bool session;	    /* a session's token comes along, as descriptor */
+	bool sandbox; /* isolate the process */
+	bool session; /* a session's token comes along, as descriptor */
+	bool session_hidden;
+	uint32_t session_size;
 	bool renew_session; /* renew it too */
 	bool keep_session;  /* hand one back; else give it up at the end */
 	struct handoff_task tasks[PLAN_SECRETS_MAX];
@@ -102,6 +106,7 @@ struct handoff_reply {
 		} secret;
 		struct {
 			size_t size;
+			bool hidden;
 			uint32_t lease_s; /* 0: it does not end */
 			bool renewable;
 			bool fresh; /* from a login of this job */

@@ -150,12 +150,14 @@ static void fetch_failed(
 	end(s, SUPERVISE_EXIT_REFUSED);
 }
 
-static void start_courier(struct supervise *s, const struct handoff_job *job)
+static void start_courier(struct supervise *s, struct handoff_job *job)
 {
 	struct fault f = FAULT_NONE;
 	struct courier_order order = { s->order->program, s->plan, job,
 		&s->session };
 
+	job->session_size = (uint32_t)s->session.size;
+	job->session_hidden = s->session.hidden;
 	s->courier_until_ms = s->now + job->deadline_ms + 1000;
 	if (courier_open(&s->courier, &order, &f))
 		fetch_failed(s, &f, true, 0);

@@ -20,6 +20,7 @@ static const struct handoff_job job = {
 	.auth_mount = "jwt",
 	.deadline_ms = 15000,
 	.session = true,
+	.session_size = 26,
 	.keep_session = true,
 	.tasks = {
 		{ HANDOFF_CHECK, "secret/a", "", 7, 0, 0, 2 },
@@ -38,7 +39,7 @@ static const struct handoff_reply replies[] = {
 	{ HANDOFF_SECRET, .u.secret = { 1, 12, "", 0, false, true } },
 	{ HANDOFF_SECRET, .u.secret = { PLAN_SECRETS_MAX - 1, 0, "db/creds/x/1",
 			      3600, true, false } },
-	{ HANDOFF_SESSION, .u.session = { 26, 1200, true, true } },
+	{ HANDOFF_SESSION, .u.session = { 26, true, 1200, true, true } },
 	{ HANDOFF_FAULT, .u.fault = { HANDOFF_WHOLE, HANDOFF_HOP_LOGIN, true,
 			     500, "refused", "grant" } },
 	{ HANDOFF_DONE, .u.value = { 0 } },
@@ -144,7 +145,7 @@ static const struct {
 	{ "text of length 0",
 	    B(1, HANDOFF_FAULT, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0) },
 	{ "session token past the limit",
-	    B(1, HANDOFF_SESSION, 0, 0, 0x10, 1, 0, 0, 0, 0, 0, 0) },
+	    B(1, HANDOFF_SESSION, 0, 0, 0x20, 1, 0, 0, 0, 0, 0, 0, 0) },
 };
 
 static void test_refused(void **state)

@@ -64,6 +64,7 @@ static void say_value(enum handoff_type type, size_t item, const char *text)
 		reply.u.value.hidden = hidden;
 	} else {
 		reply.u.session.size = strlen(text);
+		reply.u.session.hidden = hidden;
 	}
 	say(&reply, fd);
 	close(fd);

@@ -1,0 +1,630 @@
+/* Theory. The process has one job, one session with the bridge and one
+ * deadline.
+ *
+ *   job -> way (fetchway.h) -> token -> tasks (fetchtask.h) -> leave -> done
+ *
+ * The token is the one that came along with the job, or that of a file, or that
+ * of a login with a JWT. The tasks run beside each other, at most AT_ONCE. A
+ * token that came along and is no longer good (403) is replaced by one login,
+ * and what it could not read is read again.
+ *
+ * Leaving: a token of our own login is handed back if there is more to come
+ * (polls, leases); otherwise it is given up at the store. A token of a file is
+ * the operator's: it is neither handed back nor given up.
+ *
+ * The process is not dumpable, has no capabilities, and can read nothing but
+ * the folders of the files that the job names and what name resolution needs.
+ * What it says is said before it leaves; a value goes as soon as it is there.
+ */
+#include "wrapper/fetch.h"
+#include "base/file.h"
+#include "base/isolate.h"
+#include "net/httpc.h"
+#include "net/loop.h"
+#include "net/tunnel.h"
+#include "wire/vault.h"
+#include "wrapper/courier.h"
+#include "wrapper/fetchrole.h"
+#include "wrapper/fetchtask.h"
+#include "wrapper/fetchway.h"
+#include "wrapper/value.h"
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { AT_ONCE = 8 };
+
+/* What the words for a failed answer call the store: it was the bridge that
+ * asked it. */
+#define STORE "behind the bridge"
+
+struct fetch;
+
+struct running {
+	struct fetch *fetch;
+	struct fetchtask task;
+	struct httpc_call *call;
+	bool again; /* once more, after a login */
+};
+
+struct fetch {
+	struct loop *loop;
+	struct handoff_job job;
+	struct secret *broker_token, *token, *jwt;
+	struct fetchway *way;
+	struct http_conn *conn; /* NULL until open */
+	struct wheel_timer deadline;
+	struct httpc_call *call; /* of login, renewal, giving up */
+	enum handoff_hop hop;	 /* once open: what is under way */
+	bool ours, fresh;	 /* the token: of a login; of this job */
+	bool hand_back;		 /* it is new to the supervisor */
+	bool leased;		 /* a lease depends on the token */
+	bool over;
+	uint32_t token_s;
+	bool token_renewable;
+	struct running tasks[PLAN_SECRETS_MAX];
+	size_t next, running;
+};
+
+static void stop(struct fetch *f)
+{
+	f->over = true;
+	if (f->loop)
+		loop_stop(f->loop);
+}
+
+static void say(struct fetch *f, const struct handoff_reply *reply, int pass)
+{
+	uint8_t bytes[HANDOFF_REPLY_MOST];
+	size_t n;
+	int r = handoff_write_reply(reply, bytes, sizeof(bytes), &n);
+
+	INVARIANT(!r);
+	if (!f->over && handoff_send(COURIER_FD, bytes, n, pass))
+		stop(f); /* nobody listens any more */
+}
+
+static void finish(struct fetch *f, const struct handoff_reply *last)
+{
+	say(f, last, -1);
+	stop(f);
+}
+
+static void fail(struct fetch *f, const struct fetchway_failure *why)
+{
+	struct handoff_reply reply = { .type = HANDOFF_FAULT };
+
+	reply.u.fault.index = HANDOFF_WHOLE;
+	reply.u.fault.hop = why->hop;
+	reply.u.fault.retry = why->retry;
+	reply.u.fault.retry_ms = why->retry_ms;
+	reply.u.fault.text = why->fault->text;
+	reply.u.fault.hint = why->fault->hint;
+	finish(f, &reply);
+}
+
+static void fail_at(struct fetch *f, enum handoff_hop hop, bool retry,
+    const struct fault *fault)
+{
+	fail(f, &(struct fetchway_failure){ hop, retry, 0, fault });
+}
+
+static void fail_memory(struct fetch *f)
+{
+	struct fault fault = FAULT_NONE;
+
+	fault_set(&fault, -ENOMEM, "give it more memory, or RLIMIT_MEMLOCK",
+	    "out of memory");
+	fail_at(f, HANDOFF_HOP_HERE, true, &fault);
+}
+
+/* ---- asking ------------------------------------------------------------- */
+
+static int ask(struct fetch *f, struct vault_call *call, httpc_fn fn, void *ctx,
+    struct httpc_call **out)
+{
+	struct http_field fields[3] = { { "x-vault-request", "true" } };
+	struct httpc_request request = {
+		.method = call->method,
+		.authority = TUNNEL_BRIDGE_NAME,
+		.target = call->target,
+		.fields = fields,
+		.n_fields = 1,
+		.most = VAULT_ANSWER_MOST,
+		.ms = f->job.deadline_ms,
+	};
+
+	if (call->needs_token && f->token)
+		fields[request.n_fields++] =
+		    (struct http_field){ "x-vault-token",
+			    secret_bytes(f->token) };
+	if (call->body) {
+		fields[request.n_fields++] =
+		    (struct http_field){ "content-type", "application/json" };
+		request.body = secret_bytes(call->body);
+		request.n_body = secret_size(call->body);
+	}
+	return httpc_send(out, f->conn, &request, fn, ctx);
+}
+
+static void free_answer(struct httpc_answer *a)
+{
+	if (a->body)
+		secret_wipe(a->body, a->n_body);
+	free(a->body);
+	a->body = NULL;
+}
+
+/* A request of the session itself: login, renewal, giving up. */
+static void ask_session(
+    struct fetch *f, int built, struct vault_call *call, httpc_fn fn)
+{
+	struct fault fault = FAULT_NONE;
+	int r = built ? built : ask(f, call, fn, f, &f->call);
+
+	vault_call_clear(call);
+	if (r == -ENOMEM) {
+		fail_memory(f);
+	} else if (r) {
+		fault_set(&fault, r,
+		    "look into --role, --auth-mount and the "
+		    "token's file",
+		    "the request cannot be sent");
+		fail_at(f, HANDOFF_HOP_LOGIN, r > 0, &fault);
+	}
+}
+
+/* ---- leaving ------------------------------------------------------------ */
+
+static void done(struct fetch *f)
+{
+	finish(f, &(struct handoff_reply){ .type = HANDOFF_DONE });
+}
+
+static void on_revoked(
+    void *ctx, struct httpc_answer *answer, const struct fault *fault)
+{
+	struct fetch *f = ctx;
+
+	(void)fault; /* it ends by itself, too */
+	f->call = NULL;
+	if (answer)
+		free_answer(answer);
+	done(f);
+}
+
+static void hand_back(struct fetch *f)
+{
+	struct handoff_reply reply = { .type = HANDOFF_SESSION };
+	bool hidden = false;
+	CLEANUP(close_p) int fd = secret_seal_fd(f->token, &hidden);
+
+	if (fd < 0) {
+		fail_memory(f);
+		return;
+	}
+	reply.u.session.size = secret_size(f->token);
+	reply.u.session.hidden = hidden;
+	reply.u.session.lease_s = f->token_s;
+	reply.u.session.renewable = f->token_renewable;
+	reply.u.session.fresh = f->fresh;
+	say(f, &reply, fd);
+	done(f);
+}
+
+static void leave(struct fetch *f)
+{
+	struct vault_call call = { .body = NULL };
+
+	if (!f->ours) {
+		done(f);
+		return;
+	}
+	if (f->job.keep_session || f->leased) {
+		if (f->hand_back)
+			hand_back(f);
+		else
+			done(f);
+		return;
+	}
+	ask_session(f, vault_call_revoke_self(&call), &call, on_revoked);
+}
+
+/* ---- tasks -------------------------------------------------------------- */
+
+static void start_login(struct fetch *f);
+static void start_tasks(struct fetch *f);
+
+static int send_value(void *ctx, size_t item, const struct secret *value)
+{
+	struct handoff_reply reply = { .type = HANDOFF_VALUE };
+	bool hidden = false;
+	CLEANUP(close_p) int fd = secret_seal_fd(value, &hidden);
+
+	if (fd < 0)
+		return fd;
+	reply.u.value.item = item;
+	reply.u.value.size = secret_size(value);
+	reply.u.value.hidden = hidden;
+	say(ctx, &reply, fd);
+	return 0;
+}
+
+/* A token that came along may have ended; a login of our own may help. */
+static bool may_login(const struct fetch *f)
+{
+	return f->jwt && !f->fresh;
+}
+
+static void task_over(struct fetch *f, struct running *r)
+{
+	if (r->task.reply.type == HANDOFF_SECRET &&
+	    *r->task.reply.u.secret.lease)
+		f->leased = true;
+	say(f, &r->task.reply, -1);
+}
+
+static bool task_ask(struct running *r);
+
+static void on_task(
+    void *ctx, struct httpc_answer *answer, const struct fault *fault)
+{
+	struct running *r = ctx;
+	struct fetch *f = r->fetch;
+	bool more;
+
+	r->call = NULL;
+	r->again = answer && answer->status == 403 && may_login(f) &&
+		   fetchtask_needs_token(&r->task);
+	if (!answer) {
+		fetchtask_fail(&r->task, true, fault);
+	} else if (!r->again) {
+		struct fetchtask_answer a = { STORE, answer->status,
+			answer->content_type, answer->body, answer->n_body };
+
+		fetchtask_answer(&r->task, &a, send_value, f);
+	}
+	if (answer)
+		free_answer(answer);
+	more = !r->again && r->task.step != FETCHTASK_DONE;
+	if (more && task_ask(r))
+		return;
+	if (!more && !r->again)
+		task_over(f, r);
+	f->running--;
+	start_tasks(f);
+}
+
+/* False: it could not be asked and is over. */
+static bool task_ask(struct running *r)
+{
+	struct fetch *f = r->fetch;
+	struct vault_call call = { .body = NULL };
+	struct fault fault = FAULT_NONE;
+	int e = fetchtask_call(&r->task, &call);
+
+	if (!e) {
+		e = ask(f, &call, on_task, r, &r->call);
+		vault_call_clear(&call);
+		if (!e)
+			return true;
+		fault_set(&fault, e, NULL, "the request cannot be sent");
+		fetchtask_fail(&r->task, e > 0, &fault);
+	}
+	task_over(f, r);
+	return false;
+}
+
+static bool any_again(struct fetch *f)
+{
+	for (size_t i = 0; i < f->job.n_tasks; i++)
+		if (f->tasks[i].again)
+			return true;
+	return false;
+}
+
+static void start_next(struct fetch *f)
+{
+	struct running *r = &f->tasks[f->next++];
+
+	if (r->again)
+		fetchtask_init(&r->task, &f->job, r->task.index);
+	r->again = false;
+	if (r->task.step != FETCHTASK_DONE && task_ask(r))
+		f->running++;
+}
+
+static void start_tasks(struct fetch *f)
+{
+	f->hop = HANDOFF_HOP_PATH;
+	while (!f->over && f->running < AT_ONCE && f->next < f->job.n_tasks)
+		start_next(f);
+	if (f->over || f->running || f->next < f->job.n_tasks)
+		return;
+	if (any_again(f))
+		start_login(f);
+	else
+		leave(f);
+}
+
+/* ---- the token ---------------------------------------------------------- */
+
+static void take_auth(struct fetch *f, struct vault_auth *auth, bool fresh)
+{
+	secret_free(f->token);
+	f->token = STEAL(auth->token);
+	f->token_s = (uint32_t)auth->lease_s;
+	f->token_renewable = auth->renewable;
+	f->ours = true;
+	f->fresh = f->fresh || fresh;
+	f->hand_back = true;
+}
+
+static void fail_login(struct fetch *f, const struct httpc_answer *a)
+{
+	struct vault_failure failure = { STORE, a->status, a->content_type,
+		a->body, a->n_body };
+	struct fault fault = FAULT_NONE;
+	int code = vault_fault(&fault, &failure);
+
+	fail_at(f, HANDOFF_HOP_LOGIN, code == -EAGAIN, &fault);
+}
+
+static void on_login(
+    void *ctx, struct httpc_answer *answer, const struct fault *fault)
+{
+	struct fetch *f = ctx;
+	struct vault_auth auth = { .token = NULL };
+	struct fault odd = FAULT_NONE;
+
+	f->call = NULL;
+	if (!answer) {
+		fail_at(f, HANDOFF_HOP_LOGIN, true, fault);
+		return;
+	}
+	if (answer->status != 200) {
+		fail_login(f, answer);
+	} else if (vault_read_auth(&auth, answer->body, answer->n_body)) {
+		fault_set(&odd, -EBADMSG, "check --auth-mount",
+		    "the answer to the login has no token");
+		fail_at(f, HANDOFF_HOP_LOGIN, false, &odd);
+	} else {
+		take_auth(f, &auth, true);
+		f->next = 0; /* all that is not done */
+		start_tasks(f);
+	}
+	free_answer(answer);
+}
+
+static void start_login(struct fetch *f)
+{
+	char role[FETCHROLE_MOST + 1] = "";
+	struct vault_call call = { .body = NULL };
+	const char *named = f->job.role;
+
+	f->hop = HANDOFF_HOP_LOGIN;
+	if (!*named && !fetchrole_of(role, f->jwt))
+		named = role;
+	ask_session(f,
+	    vault_call_login(&call, f->job.auth_mount, named, f->jwt), &call,
+	    on_login);
+}
+
+/* A session that cannot be renewed still holds for now. */
+static void on_renewed(
+    void *ctx, struct httpc_answer *answer, const struct fault *fault)
+{
+	struct fetch *f = ctx;
+	struct vault_auth auth = { .token = NULL };
+
+	f->call = NULL;
+	if (!answer) {
+		fail_at(f, HANDOFF_HOP_LOGIN, true, fault);
+		return;
+	}
+	if (answer->status == 200 &&
+	    !vault_read_auth(&auth, answer->body, answer->n_body))
+		take_auth(f, &auth, false);
+	free_answer(answer);
+	start_tasks(f);
+}
+
+static void on_open(void *ctx, struct http_conn *conn)
+{
+	struct fetch *f = ctx;
+	struct vault_call call = { .body = NULL };
+
+	f->conn = conn;
+	f->hop = HANDOFF_HOP_LOGIN;
+	if (!f->token)
+		start_login(f);
+	else if (f->job.renew_session)
+		ask_session(
+		    f, vault_call_renew_self(&call, 0), &call, on_renewed);
+	else
+		start_tasks(f);
+}
+
+static void on_lost(void *ctx, const struct fetchway_failure *why)
+{
+	struct fetch *f = ctx;
+	struct fetchway_failure mine = *why;
+
+	if (f->conn)
+		mine.hop = HANDOFF_HOP_SEALED;
+	f->conn = NULL;
+	fail(f, &mine);
+}
+
+static void on_deadline(struct wheel_timer *t, uint64_t now)
+{
+	struct fetch *f = CONTAINER_OF(t, struct fetch, deadline);
+	struct fault fault = FAULT_NONE;
+
+	(void)now;
+	fault_set(&fault, -ETIMEDOUT,
+	    "see whether broker, beacon, bridge and store are up",
+	    "no answer in %u ms", f->job.deadline_ms);
+	fail_at(f, f->conn ? f->hop : fetchway_hop(f->way), true, &fault);
+}
+
+/* ---- the process -------------------------------------------------------- */
+
+static int read_secret(
+    struct secret **out, const char *path, bool private, struct fault *fault)
+{
+	int r = private ? secret_read_file(out, path, VAULT_TOKEN_MOST)
+			: secret_read_token(out, path, VAULT_TOKEN_MOST);
+
+	return r ? file_fault(fault, r, path, VAULT_TOKEN_MOST) : 0;
+}
+
+/* Kubernetes writes projected tokens for all to read, within the pod. */
+static int read_files(struct fetch *f, struct fault *fault)
+{
+	const struct handoff_job *job = &f->job;
+	int r = 0;
+
+	if (*job->broker_token_file)
+		r = read_secret(
+		    &f->broker_token, job->broker_token_file, false, fault);
+	if (!r && *job->jwt_file)
+		r = read_secret(&f->jwt, job->jwt_file, false, fault);
+	if (!r && *job->token_file)
+		r = read_secret(&f->token, job->token_file, true, fault);
+	return r;
+}
+
+/* The session's token came as a descriptor. */
+static int take_session(struct fetch *f, int fd)
+{
+	struct value value = VALUE_NONE;
+	struct value_view view;
+	int r =
+	    value_init(&value, fd, f->job.session_size, f->job.session_hidden);
+
+	if (r)
+		return r;
+	r = value_open(&view, &value);
+	if (!r) {
+		r = secret_from(&f->token, view.bytes, view.size);
+		value_close(&view);
+		f->ours = true;
+	}
+	value_deinit(&value);
+	return r;
+}
+
+enum { FILES = 5 };
+
+/* What name resolution, and trust in the system's roots, read. */
+static const char *const system_paths[] = { "/etc/resolv.conf", "/etc/hosts",
+	"/etc/nsswitch.conf", "/etc/host.conf", "/etc/ssl", "/etc/pki",
+	"/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/lib/ssl",
+	"/dev/urandom" };
+
+/* The folder of each file, as it is named and as it is, since tokens and
+ * certificates are replaced by renaming. */
+static int isolate(const struct handoff_job *job, struct fault *fault)
+{
+	const char *const files[FILES] = { job->broker_ca, job->bridge_ca,
+		job->jwt_file, job->token_file, job->broker_token_file };
+	struct isolate_path paths[N_ELEMS(system_paths) + 2 * FILES];
+	char named[FILES][HANDOFF_TEXT_MOST + 1], real[FILES][PATH_MAX];
+	struct isolate_profile profile = { .paths = paths, .use_paths = true };
+
+	for (size_t i = 0; i < N_ELEMS(system_paths); i++)
+		paths[profile.n_paths++] =
+		    (struct isolate_path){ system_paths[i], ISOLATE_READ };
+	for (size_t i = 0; i < FILES; i++) {
+		if (!*files[i] || !realpath(files[i], real[i]))
+			continue; /* reading it will say what is wrong */
+		strcpy(named[i], files[i]);
+		paths[profile.n_paths++] =
+		    (struct isolate_path){ dirname(named[i]), ISOLATE_READ };
+		paths[profile.n_paths++] =
+		    (struct isolate_path){ dirname(real[i]), ISOLATE_READ };
+	}
+	return isolate_enter(&profile, NULL, fault);
+}
+
+static int prepare(struct fetch *f, int *session, struct fault *fault)
+{
+	int mine = *session, r = 0;
+
+	if (f->job.sandbox)
+		r = isolate(&f->job, fault);
+	if (!r)
+		r = read_files(f, fault);
+	if (!r && mine >= 0) {
+		*session = -1;
+		r = take_session(f, mine);
+	}
+	if (!r)
+		r = loop_new(&f->loop);
+	for (size_t i = 0; i < f->job.n_tasks; i++) {
+		f->tasks[i].fetch = f;
+		fetchtask_init(&f->tasks[i].task, &f->job, i);
+	}
+	return r;
+}
+
+static void run(struct fetch *f, int *session)
+{
+	static const struct fetchway_events events = { on_open, on_lost };
+	struct fault fault = FAULT_NONE;
+	struct fetchway_order order = { f->job.broker, f->job.broker_ca,
+		f->job.bridge_ca, NULL };
+	int r = prepare(f, session, &fault);
+
+	order.broker_token = f->broker_token;
+	if (!r)
+		r = fetchway_open(&f->way, f->loop, &order, &events, f, &fault);
+	if (r) {
+		if (!*fault.text)
+			fault_set(&fault, r, "check memory and RLIMIT_MEMLOCK",
+			    "cannot begin: %s", strerror(r < 0 ? -r : EINVAL));
+		fail_at(f, HANDOFF_HOP_HERE, r == -ENOMEM, &fault);
+		return;
+	}
+	loop_after(f->loop, &f->deadline, f->job.deadline_ms, on_deadline);
+	loop_run(f->loop);
+}
+
+static void tear_down(struct fetch *f)
+{
+	for (size_t i = 0; i < f->job.n_tasks; i++)
+		httpc_cancel(f->tasks[i].call);
+	httpc_cancel(f->call);
+	fetchway_close(f->way);
+	if (f->loop) {
+		loop_cancel(f->loop, &f->deadline);
+		loop_free(f->loop);
+	}
+	secret_free(f->token);
+	secret_free(f->jwt);
+	secret_free(f->broker_token);
+}
+
+int fetch_process(void)
+{
+	CLEANUP(free_p) uint8_t *packet = malloc(HANDOFF_MOST);
+	CLEANUP(free_p) struct fetch *f = calloc(1, sizeof(*f));
+	CLEANUP(close_p) int session = -1;
+	ssize_t n;
+
+	if (!packet || !f)
+		return EXIT_FAILURE;
+	vault_wipe_json();
+	n = handoff_receive(COURIER_FD, packet, HANDOFF_MOST, &session);
+	if (n <= 0 || handoff_read_job(&f->job, packet, (size_t)n) ||
+	    f->job.session != (session >= 0)) {
+		fprintf(stderr, "pharos-wrapper: '" COURIER_WORD
+				"' is for the wrapper's own use\n");
+		return EXIT_FAILURE;
+	}
+	run(f, &session);
+	tear_down(f);
+	return EXIT_SUCCESS;
+}
