@@ -290,7 +290,7 @@ static void settle(struct http_conn *c)
 	}
 	if (flush(c))
 		return;
-	if (!c->out && http_over(c->machine)) {
+	if (http_over(c->machine) && (!c->out || http_broken(c->machine))) {
 		conn_over(c);
 		return;
 	}

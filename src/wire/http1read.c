@@ -474,8 +474,10 @@ static int read_head(struct http1 *h, const char *bytes, size_t n, size_t *used)
 
 bool http1_can_read(const struct http1 *h)
 {
+	if (!http1_is_server(h))
+		return true;
 	if (h->in == IN_WAIT)
-		return !http1_is_server(h);
+		return false;
 	return h->in != IN_HEAD || buf_used(&h->output) < HTTP_STREAM_BUFFER;
 }
 

@@ -704,6 +704,25 @@ static void test_output_has_a_limit(void **state)
 	recorder_free(r);
 }
 
+/* A client whose request does not go out still hears what the server says, or
+ * the two would wait for each other. */
+static void test_full_output_does_not_stop_a_client(void **state)
+{
+	static char body[2 * HTTP_STREAM_BUFFER];
+	struct recorder *r = recorder_new(pool, HTTP_CLIENT, http1_new);
+	const struct http_head put = {
+		.method = "PUT", .authority = "h", .target = "/", .length = -1
+	};
+	uint32_t id;
+
+	(void)state;
+	assert_int_equal(http_request(r->machine, &put, false, &id), 0);
+	assert_true(http_write(r->machine, id, body, sizeof(body)) > 0);
+	feed_text(r, "HTTP/1.1 413 X\r\nContent-Length: 0\r\n\r\n");
+	assert_string_equal(trace_of(r), "head 1 413 length=0 ended\n");
+	recorder_free(r);
+}
+
 static void test_unread_bytes_stop_the_feeding(void **state)
 {
 	static char body[HTTP_FEED_MAX];
@@ -1002,6 +1021,7 @@ int main(void)
 		cmocka_unit_test(test_early_answer_then_reset),
 		cmocka_unit_test(test_reset_in_the_middle),
 		cmocka_unit_test(test_output_has_a_limit),
+		cmocka_unit_test(test_full_output_does_not_stop_a_client),
 		cmocka_unit_test(test_unread_bytes_stop_the_feeding),
 		cmocka_unit_test(test_peer_goes),
 		cmocka_unit_test(test_midhead),
