@@ -260,6 +260,32 @@ int identity_load(struct identity **out, const char *cert_file,
 	return r;
 }
 
+int identity_expect(const struct identity *id, enum role role,
+    const char *info_hash, struct fault *fault)
+{
+	char seen[2 * REALM_SIZE + 1];
+	uint8_t realm[REALM_SIZE];
+
+	if (id->subject.role != role)
+		return fault_set(fault, -EINVAL,
+		    "`pharos pki issue --role` makes one of the right role.",
+		    "the certificate's role is %s, expected %s",
+		    role_text(id->subject.role), role_text(role));
+	if (!info_hash)
+		return 0;
+	if (hex_decode(realm, sizeof(realm), info_hash))
+		return fault_set(fault, -EINVAL,
+		    "`pharos pki info-hash FILE` prints it for a CA's file.",
+		    "the info hash is not 64 hexadecimal digits");
+	if (!memcmp(realm, id->realm, sizeof(realm)))
+		return 0;
+	hex_encode(seen, id->realm, sizeof(id->realm));
+	return fault_set(fault, -EINVAL,
+	    "`pharos pki info-hash FILE` prints the one of the CA's file; is "
+	    "the file the bridge's CA?",
+	    "the info hash is %s, but the CA's is %s", info_hash, seen);
+}
+
 void identity_free(struct identity *id)
 {
 	if (!id)

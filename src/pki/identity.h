@@ -23,6 +23,11 @@ MUST_USE int identity_load(struct identity **out, const char *cert_file,
 /** identity_new() - the same from memory; all three are counted up */
 MUST_USE int identity_new(struct identity **out, X509 *leaf, EVP_PKEY *key,
     X509 *ca, struct fault *fault);
+/** identity_expect() - is it what a program was told to be?
+ * @info_hash: of its realm, as typed: 64 hex digits; NULL: any
+ * Return: 0; -EINVAL with @fault saying expected and seen. */
+MUST_USE int identity_expect(const struct identity *id, enum role role,
+    const char *info_hash, struct fault *fault);
 void identity_free(struct identity *id);
 void identity_freep(struct identity **id);
 

@@ -1,6 +1,8 @@
 #include "pki/identity.h"
+#include "base/hex.h"
 #include "pki/testpki.h"
 
+#include <ctype.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <setjmp.h>
@@ -52,6 +54,46 @@ static void a_good_identity_is_loaded(void **state)
 	assert_string_equal(id->subject.name, "b");
 	assert_int_equal(realm_of(realm, ca.cert), 0);
 	assert_memory_equal(id->realm, realm, sizeof(realm));
+	identity_free(id);
+}
+
+static void what_it_was_told_to_be(void **state)
+{
+	char hash[2 * REALM_SIZE + 1], upper[sizeof(hash)],
+	    other_hash[sizeof(hash)];
+	struct {
+		const char *label;
+		enum role role;
+		const char *hash;
+		const char *says; /* NULL: good */
+	} rows[] = {
+		{ "role and realm", ROLE_BROKER, hash, NULL },
+		{ "in capitals", ROLE_BROKER, upper, NULL },
+		{ "any realm", ROLE_BROKER, NULL, NULL },
+		{ "another role", ROLE_BRIDGE, hash,
+		    "role is broker, expected bridge" },
+		{ "another realm", ROLE_BROKER, other_hash, other_hash },
+		{ "which one it is", ROLE_BROKER, other_hash, hash },
+		{ "too short", ROLE_BROKER, "00ff", "64 hexadecimal digits" },
+		{ "empty", ROLE_BROKER, "", "64 hexadecimal digits" },
+	};
+	struct identity *id = testpki_identity(&ca, ROLE_BROKER, "k", NULL);
+	uint8_t realm[REALM_SIZE];
+
+	(void)state;
+	hex_encode(hash, id->realm, sizeof(id->realm));
+	for (size_t i = 0; i < sizeof(hash); i++)
+		upper[i] = (char)toupper((unsigned char)hash[i]);
+	assert_int_equal(realm_of(realm, other.cert), 0);
+	hex_encode(other_hash, realm, sizeof(realm));
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct fault fault = FAULT_NONE;
+		int r = identity_expect(id, rows[i].role, rows[i].hash, &fault);
+
+		if (r != (rows[i].says ? -EINVAL : 0) ||
+		    (r && !strstr(fault.text, rows[i].says)))
+			fail_msg("%s: %d, %s", rows[i].label, r, fault.text);
+	}
 	identity_free(id);
 }
 
@@ -347,6 +389,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_identity_is_loaded),
+		cmocka_unit_test(what_it_was_told_to_be),
 		cmocka_unit_test(bad_files_are_named),
 		cmocka_unit_test(leaves_are_checked),
 		cmocka_unit_test(the_name_of_the_peer_is_told),
