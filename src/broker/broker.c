@@ -1,0 +1,141 @@
+#include "broker/broker.h"
+#include "base/log.h"
+#include "broker/limits.h"
+#include "net/daemon.h"
+
+/* ---- what the modules ask for */
+
+static struct http_conn *pick(void *ctx)
+{
+	return uplink_pick(((struct broker *)ctx)->uplink);
+}
+
+static bool any(void *ctx)
+{
+	return uplink_up(((struct broker *)ctx)->uplink) > 0;
+}
+
+static const char *why_none(void *ctx)
+{
+	return uplink_fault(((struct broker *)ctx)->uplink);
+}
+
+static void look(void *ctx, struct status *status)
+{
+	struct broker *b = ctx;
+
+	status->mode = config_mode_name(b->config);
+	uplink_look(b->uplink, status);
+}
+
+const char *broker_ready(void *ctx)
+{
+	struct broker *b = ctx;
+
+	return uplink_up(b->uplink) ? NULL : "no tunnel to the bridge is up";
+}
+
+/* ---- opening */
+
+static int load_client_token(struct broker *b, struct fault *fault)
+{
+	const char *file = b->config->client_token_file;
+	int r =
+	    file ? secret_read_token(&b->client_token, file, LIMIT_TOKEN_BYTES)
+		 : 0;
+
+	return r ? file_fault(fault, r, file, LIMIT_TOKEN_BYTES) : 0;
+}
+
+static int load_pods_tls(struct broker *b, struct fault *fault)
+{
+	static const char *const alpn[] = { "h2", "http/1.1", NULL };
+	struct tls_config tls = {
+		.end = TLS_SERVER,
+		.hop = "TLS with a pod",
+		.alpn = alpn,
+		.cert_file = b->config->listen_cert,
+		.key_file = b->config->listen_key,
+		.trust = TLS_TRUST_NOBODY,
+		.allow_12 = true,
+	};
+
+	return tls_context_new(&b->pods_tls, &tls, fault);
+}
+
+static int open_pods(struct broker *b, struct fault *fault)
+{
+	struct pods_config pods = {
+		.address = b->config->listen,
+		.tls = b->pods_tls,
+		.client_token = b->client_token,
+		.rules = &quota_rules,
+		.carry = b->carry,
+		.refusals = &b->refusals,
+		.look = look,
+		.ctx = b,
+	};
+
+	return pods_open(&b->pods, b->loop, &pods, fault);
+}
+
+static int open_parts(struct broker *b, struct fault *fault)
+{
+	int r;
+
+	if ((r = load_client_token(b, fault)) ||
+	    (r = load_pods_tls(b, fault)) ||
+	    (r = uplink_open(&b->uplink, b->loop, b->config, fault)) ||
+	    (r = carry_new(&b->carry, b->loop, &b->way)) ||
+	    (r = open_pods(b, fault)))
+		return r;
+	meter_init(&b->meter, b);
+	return 0;
+}
+
+int broker_open(struct broker **out, struct loop *loop,
+    const struct config *config, struct fault *fault)
+{
+	struct broker *b = calloc(1, sizeof(*b));
+	int r;
+
+	if (!b)
+		return -ENOMEM;
+	b->loop = loop;
+	b->config = config;
+	b->way = (struct way){ .pick = pick,
+		.any = any,
+		.fault = why_none,
+		.ctx = b,
+		.refusals = &b->refusals };
+	r = open_parts(b, fault);
+	if (r)
+		broker_close(b);
+	else
+		*out = b;
+	return r;
+}
+
+void broker_announce(const struct broker *b)
+{
+	const char *reverse = uplink_address(b->uplink);
+
+	if (reverse)
+		daemon_listening("tunnels", reverse);
+	daemon_listening("pods", pods_address(b->pods));
+}
+
+/* From the outside in, so that nothing calls what is no longer there; the quota
+ * goes last, since every session gives its ticket back. */
+void broker_close(struct broker *b)
+{
+	if (!b)
+		return;
+	pods_shut(b->pods);
+	carry_free(b->carry);
+	pods_close(b->pods);
+	uplink_close(b->uplink);
+	tls_context_free(b->pods_tls);
+	secret_free(b->client_token);
+	free(b);
+}

@@ -1,0 +1,36 @@
+/* broker/broker.h: the whole broker: opening and closing what it is made of.
+ *
+ *   pods (listener, quota, token) -> carry -> way -> uplink (tunnels)
+ *
+ * Each knows the one to its right.
+ */
+#pragma once
+#include "base/fault.h"
+#include "broker/config.h"
+#include "broker/meter.h"
+#include "broker/pods.h"
+#include "broker/uplink.h"
+
+struct broker {
+	struct loop *loop;
+	const struct config *config;
+	struct refusals refusals;
+	struct way way;
+	struct uplink *uplink;
+	struct carry *carry;
+	struct secret *client_token; /* NULL: none is asked for */
+	struct tls_context *pods_tls;
+	struct pods *pods;
+	struct meter meter;
+};
+
+/** broker_open() - load what @config (borrowed) names, listen, begin to dial
+ * Return: 0; -errno with @fault. */
+MUST_USE int broker_open(struct broker **out, struct loop *loop,
+    const struct config *config, struct fault *fault);
+/** broker_close() - every session is cut; NULL is fine */
+void broker_close(struct broker *b);
+/** broker_announce() - say in the log where it serves */
+void broker_announce(const struct broker *b);
+/** broker_ready() - NULL, or why the broker is of no use now; @ctx: a broker */
+const char *broker_ready(void *ctx);

@@ -1,0 +1,29 @@
+/* broker/carry.h: a pod's CONNECT, carried by a tunnel to the bridge.
+ *
+ * What runs inside is the sealed session (TLS between wrapper and bridge); the
+ * broker joins two byte streams and understands nothing of them.
+ */
+#pragma once
+#include "broker/quota.h"
+#include "broker/way.h"
+
+struct carry;
+struct loop;
+
+struct carry_counts {
+	uint64_t open, total;	    /* sessions joined, now and in all */
+	uint64_t to_bridge, to_pod; /* bytes of sessions that have ended */
+};
+
+/** carry_new() - @way is borrowed
+ * Return: 0; -ENOMEM. */
+MUST_USE int carry_new(
+    struct carry **out, struct loop *loop, const struct way *way);
+/** carry_free() - every session is cut; NULL is fine */
+void carry_free(struct carry *c);
+
+/** carry_connect() - @pod: a CONNECT stream, taken; @ticket: moved */
+void carry_connect(
+    struct carry *c, struct http_stream *pod, struct quota_ticket ticket);
+
+const struct carry_counts *carry_counts(const struct carry *c);

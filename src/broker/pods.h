@@ -1,0 +1,48 @@
+/* broker/pods.h: the listener that pods come in by: HTTPS, HTTP/2 or 1.1.
+ *
+ *   CONNECT bridge.pharos:443   a sealed session with the bridge (carry)
+ *   GET /v1/status              what the broker knows of itself
+ *
+ * Each request takes from its source's quota first, then shows the client token
+ * where one is asked for; only then is it looked at.
+ */
+#pragma once
+#include "base/secret.h"
+#include "broker/carry.h"
+#include "broker/status.h"
+#include "net/tls.h"
+
+struct pods;
+
+struct pods_config {
+	const char *address;
+	struct tls_context *tls;	   /* counted up */
+	const struct secret *client_token; /* borrowed; NULL: none needed */
+	const struct quota_rules *rules;
+	struct carry *carry;	   /* borrowed */
+	struct refusals *refusals; /* borrowed */
+	/* fill in the status page */
+	void (*look)(void *ctx, struct status *status);
+	void *ctx;
+};
+
+/** pods_open() - listen and serve
+ * Return: 0; -errno with @fault. */
+MUST_USE int pods_open(struct pods **out, struct loop *loop,
+    const struct pods_config *config, struct fault *fault);
+/** pods_shut() - stop listening, cut the connections: their streams are told
+ * pods_close() - once every session has ended; NULL is fine for both */
+void pods_shut(struct pods *p);
+void pods_close(struct pods *p);
+/** pods_serve() - one more connection, which is taken */
+void pods_serve(struct pods *p, struct leg *leg, enum http_version version);
+
+const char *pods_address(const struct pods *p);
+/** pods_tls() - the context in use, for its expiry */
+const struct tls_context *pods_tls(const struct pods *p);
+
+struct pods_gauges {
+	uint64_t connections, sources, streams;
+	uint64_t turned_away; /* connections closed at a limit, so far */
+};
+struct pods_gauges pods_gauges(const struct pods *p);

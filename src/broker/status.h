@@ -1,0 +1,41 @@
+/* broker/status.h: what GET /v1/status says, as JSON. Pure.
+ *
+ *   {"sealed":true,"mode":"beacon","pass_through":false,
+ *    "tunnels":[{"peer":"eu-1","target":"b1.example:443","age_seconds":12}],
+ *    "targets":[{"target":"b1.example:443","state":"live","last_error":""}],
+ *    "last_error":""}
+ *
+ * sealed: every byte that pods exchange with the bridge is encrypted between
+ * those two; false when pass-through is on, since the broker reads that.
+ */
+#pragma once
+#include "base/err.h"
+
+struct status_tunnel {
+	const char *peer, *target;
+	uint64_t age_s;
+};
+
+struct status_target {
+	const char *target;
+	unsigned live;	  /* tunnels over it */
+	unsigned waiting; /* on the way, or registered and waiting */
+	uint64_t rests_s; /* until the next try; 0: not resting */
+	const char *last_error;
+};
+
+enum { STATUS_TUNNELS_MOST = 64, STATUS_TARGETS_MOST = 16 };
+
+struct status {
+	const char *mode;
+	bool pass_through;
+	struct status_tunnel tunnels[STATUS_TUNNELS_MOST];
+	size_t n_tunnels;
+	struct status_target targets[STATUS_TARGETS_MOST];
+	size_t n_targets;
+	const char *last_error; /* "" when all is well */
+};
+
+/** status_print() - @out: on the heap, NUL-terminated; the caller frees it
+ * Return: 0; -ENOMEM. */
+MUST_USE int status_print(const struct status *status, char **out);

@@ -1,0 +1,408 @@
+/* broker/test-carry.c: sessions of a pod with the bridge, and how each end and
+ * each failure between shows at the other. */
+#include "broker/test-bench.h"
+#include "broker/limits.h"
+
+#define EACH_SHAPE(shape)                                                      \
+	for (const struct shape *shape = shapes;                               \
+	     shape < shapes + N_ELEMS(shapes); shape++)
+
+static void nothing_is_left(struct bench *b)
+{
+	TURN_UNTIL(b, !pods_gauges(b->pods).streams);
+	assert_int_equal(carry_counts(b->carry)->open, 0);
+}
+
+static void both_directions_are_carried(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		static const char text[] = "sealed for the bridge alone";
+		struct visit v = { .sends = text, .n_sends = sizeof(text) };
+		struct bench b;
+
+		bench_init(&b, shape);
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, v.ended || v.failed);
+		assert_int_equal(v.status, 200);
+		assert_false(v.failed);
+		assert_int_equal(v.n_body, sizeof(text));
+		assert_memory_equal(v.body, text, sizeof(text));
+		assert_string_equal(b.saw, "CONNECT bridge.pharos:443 -\n");
+		visit_end(&v);
+		nothing_is_left(&b);
+		assert_int_equal(carry_counts(b.carry)->total, 1);
+		assert_int_equal(
+		    carry_counts(b.carry)->to_bridge, sizeof(text));
+		assert_int_equal(carry_counts(b.carry)->to_pod, sizeof(text));
+		bench_deinit(&b);
+	}
+}
+
+/* A pod that does not read holds back its own session, at a bounded cost. */
+static void a_pod_that_does_not_read_is_waited_for(void **state)
+{
+	enum { MUCH = 4 * 1024 * 1024 };
+	char *much = calloc(1, MUCH);
+
+	(void)state;
+	assert_non_null(much);
+	EACH_SHAPE(shape)
+	{
+		struct visit v = {
+			.sends = much, .n_sends = MUCH, .deaf = true
+		};
+		struct bench b;
+
+		if (shape->chop)
+			continue;
+		bench_init(&b, shape);
+		visit_connect(&b, &v);
+		turn(&b, 20000);
+		assert_int_equal(v.status, 200);
+		assert_true(v.sent < MUCH / 2);
+		v.deaf = false;
+		leg_want(http_stream_leg(v.stream), LEG_READ | LEG_WRITE);
+		TURN_UNTIL(&b, v.ended);
+		assert_int_equal(v.sent, MUCH);
+		visit_end(&v);
+		nothing_is_left(&b);
+		assert_int_equal(carry_counts(b.carry)->to_pod, MUCH);
+		bench_deinit(&b);
+	}
+	free(much);
+}
+
+static const struct {
+	const char *label;
+	int status;
+	const char *type, *body, *retry;
+	int want;
+	const char *words, *want_retry;
+} answers[] = {
+	{ "a reason", 403, "application/json",
+	    "{\"errors\":[\"no such realm\"]}", NULL, 403,
+	    "the bridge refused with 403: no such realm", "" },
+	{ "with a time to come back", 503, "application/json",
+	    "{\"errors\":[\"draining\"]}", "7", 503,
+	    "the bridge refused with 503: draining", "7" },
+	{ "a time that is none", 503, NULL, "{}", "soon", 503,
+	    "the bridge refused with 503: no reason given", "" },
+	{ "a time far too long", 429, NULL, "{}", "99999999999", 429,
+	    "the bridge refused with 429", "3600" },
+	{ "credentials are not asked of pods: 401", 401, NULL, "{}", NULL, 502,
+	    "the bridge refused with 401", "" },
+	{ "nor 407", 407, NULL, "{}", NULL, 502, "refused with 407", "" },
+	{ "a redirect", 302, NULL, "{}", NULL, 502, "refused with 302", "" },
+	{ "no body", 404, NULL, "", NULL, 404, "no reason given", "" },
+	{ "HTML", 502, "text/html", "<html>bad gateway</html>", NULL, 502,
+	    "no reason given", "" },
+};
+
+static void a_refusal_of_the_bridge_is_passed_on(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(answers); i++) {
+		struct http_field retry = { "retry-after", answers[i].retry };
+		struct visit v = { .holds = true };
+		struct bench b;
+
+		bench_init(&b, &shapes[i % N_ELEMS(shapes)]);
+		b.bridge_way = BRIDGE_ANSWER;
+		b.answer = (struct http_answer){ .status = answers[i].status,
+			.content_type = answers[i].type,
+			.fields = &retry,
+			.n_fields = answers[i].retry ? 1 : 0,
+			.body = answers[i].body,
+			.n = strlen(answers[i].body) };
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, v.ended || v.failed);
+		if (v.status != answers[i].want ||
+		    strcmp(v.retry, answers[i].want_retry) != 0)
+			fail_msg("%s: %d, retry \"%s\"", answers[i].label,
+			    v.status, v.retry);
+		ASSERT_BODY_HAS(&v, answers[i].words);
+		assert_int_equal(b.refusals.counts[REFUSAL_BRIDGE], 1);
+		visit_end(&v);
+		nothing_is_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void reasons_without_end_are_not_awaited(void **state)
+{
+	static const struct http_head no = { .status = 403, .length = -1 };
+
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .holds = true };
+		struct bench b;
+
+		bench_init(&b, shape);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, b.held);
+		assert_int_equal(http_stream_respond(b.held, &no, false), 0);
+		pass(&b, LIMIT_WORDS_MS - 100);
+		assert_int_equal(v.status, 0);
+		pass(&b, 200);
+		TURN_UNTIL(&b, v.ended);
+		assert_int_equal(v.status, 403);
+		ASSERT_BODY_HAS(&v, "no reason given");
+		TURN_UNTIL(&b, b.bridge_resets == 1);
+		visit_end(&v);
+		nothing_is_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void no_answer_in_time_is_504(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .holds = true };
+		struct bench b;
+
+		bench_init(&b, shape);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, b.held);
+		pass(&b, LIMIT_ANSWER_MS - 1000);
+		assert_int_equal(v.status, 0);
+		pass(&b, 1000);
+		TURN_UNTIL(&b, v.ended);
+		assert_int_equal(v.status, 504);
+		assert_string_equal(v.retry, "1");
+		TURN_UNTIL(&b, b.bridge_resets == 1);
+		visit_end(&v);
+		nothing_is_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void a_tunnel_that_goes_before_the_answer_is_503(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .holds = true };
+		struct bench b;
+
+		bench_init(&b, shape);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, b.held);
+		bench_tunnel_cut(&b);
+		TURN_UNTIL(&b, v.ended);
+		assert_int_equal(v.status, 503);
+		assert_string_equal(v.retry, "1");
+		ASSERT_BODY_HAS(&v, "the tunnel");
+		assert_int_equal(b.refusals.counts[REFUSAL_CUT], 1);
+		visit_end(&v);
+		nothing_is_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void a_bridge_that_resets_before_the_answer_is_503(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .holds = true };
+		struct bench b;
+
+		bench_init(&b, shape);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, b.held);
+		http_stream_abandon(STEAL(b.held));
+		TURN_UNTIL(&b, v.ended);
+		assert_int_equal(v.status, 503);
+		visit_end(&v);
+		nothing_is_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void a_tunnel_that_goes_resets_its_sessions(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .sends = "x", .n_sends = 1, .holds = true };
+		struct bench b;
+
+		bench_init(&b, shape);
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, v.n_body == 1);
+		bench_tunnel_cut(&b);
+		TURN_UNTIL(&b, v.failed);
+		assert_false(v.ended);
+		visit_end(&v);
+		nothing_is_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void a_pod_that_goes_while_asking_resets_the_bridges_stream(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .holds = true };
+		struct bench b;
+
+		bench_init(&b, shape);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, b.held);
+		visit_end(&v);
+		if (b.pod)
+			http_conn_cut(STEAL(b.pod));
+		TURN_UNTIL(&b, b.bridge_resets == 1);
+		nothing_is_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void a_pod_that_goes_resets_the_session(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .sends = "x", .n_sends = 1, .holds = true };
+		struct bench b;
+
+		bench_init(&b, shape);
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, v.n_body == 1);
+		visit_end(&v);
+		if (b.pod)
+			http_conn_cut(STEAL(b.pod));
+		TURN_UNTIL(&b, b.bridge_resets == 1);
+		nothing_is_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void a_quiet_session_is_kept_and_a_half_closed_one_cut(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		static const struct http_head good = { .status = 200,
+			.length = -1 };
+		struct visit v = { .holds = true };
+		struct bench b;
+
+		if (shape->chop)
+			continue;
+		bench_init(&b, shape);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, b.held);
+		assert_int_equal(http_stream_respond(b.held, &good, false), 0);
+		pass(&b, 24 * 3600 * 1000);
+		assert_int_equal(v.status, 200);
+		assert_int_equal(carry_counts(b.carry)->open, 1);
+		leg_finish(http_stream_leg(b.held));
+		TURN_UNTIL(&b, v.ended);
+		pass(&b, LIMIT_HALF_CLOSED_MS - 1000);
+		assert_int_equal(carry_counts(b.carry)->open, 1);
+		pass(&b, 2000);
+		nothing_is_left(&b);
+		visit_end(&v);
+		bench_deinit(&b);
+	}
+}
+
+static void without_a_tunnel_the_pod_is_told_why(void **state)
+{
+	static const struct {
+		const char *label, *fault, *words;
+		bool full;
+		enum refusal_kind kind;
+	} rows[] = {
+		{ "a fault", "beacon b1:443: connection refused",
+		    "no tunnel to the bridge: beacon b1:443: connection "
+		    "refused",
+		    false, REFUSAL_NO_TUNNEL },
+		{ "not yet", "", "no tunnel to the bridge: it has not come",
+		    false, REFUSAL_NO_TUNNEL },
+		{ "all full", "", "every tunnel to the bridge is full", true,
+		    REFUSAL_BUSY },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct visit v = { .holds = true };
+		struct bench b;
+
+		bench_init(&b, &shapes[i]);
+		b.fault = rows[i].fault;
+		b.full = rows[i].full;
+		if (!b.full)
+			bench_tunnel_cut(&b);
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, v.ended);
+		assert_int_equal(v.status, 503);
+		assert_string_equal(v.retry, "5");
+		ASSERT_BODY_HAS(&v, rows[i].words);
+		assert_int_equal(b.refusals.counts[rows[i].kind], 1);
+		assert_int_equal(b.bridge_requests, 0);
+		visit_end(&v);
+		nothing_is_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+/* bench_deinit() ends the broker first, with the session as it is. */
+static void a_broker_may_end_in_every_state(void **state)
+{
+	static const struct http_head no = { .status = 403, .length = -1 };
+
+	(void)state;
+	for (int stage = 0; stage < 3; stage++) {
+		struct visit v = { .holds = true };
+		struct bench b;
+
+		bench_init(&b, &shapes[2]);
+		b.bridge_way = stage == 2 ? BRIDGE_ECHO : BRIDGE_HOLD;
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, b.bridge_requests == 1);
+		if (stage == 1)
+			assert_int_equal(
+			    http_stream_respond(b.held, &no, false), 0);
+		turn(&b, 50);
+		assert_int_equal(pods_gauges(b.pods).streams, 1);
+		visit_end(&v);
+		bench_deinit(&b);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_directions_are_carried),
+		cmocka_unit_test(a_pod_that_does_not_read_is_waited_for),
+		cmocka_unit_test(a_refusal_of_the_bridge_is_passed_on),
+		cmocka_unit_test(reasons_without_end_are_not_awaited),
+		cmocka_unit_test(no_answer_in_time_is_504),
+		cmocka_unit_test(a_tunnel_that_goes_before_the_answer_is_503),
+		cmocka_unit_test(a_bridge_that_resets_before_the_answer_is_503),
+		cmocka_unit_test(a_tunnel_that_goes_resets_its_sessions),
+		cmocka_unit_test(
+		    a_pod_that_goes_while_asking_resets_the_bridges_stream),
+		cmocka_unit_test(a_pod_that_goes_resets_the_session),
+		cmocka_unit_test(
+		    a_quiet_session_is_kept_and_a_half_closed_one_cut),
+		cmocka_unit_test(without_a_tunnel_the_pod_is_told_why),
+		cmocka_unit_test(a_broker_may_end_in_every_state),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,109 @@
+#include "broker/config.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#define FILES                                                                  \
+	"--tls-cert", "a", "--tls-key", "b", "--tls-ca", "c", "--listen-cert", \
+	    "d", "--listen-key", "e"
+#define BEACON "--beacon-address", "b1:443,b2:443", "--beacon-info-hash", "00"
+
+enum { WORDS_MOST = 32 };
+
+static int load(struct config *c, const char *const *words, struct fault *fault)
+{
+	char *argv[WORDS_MOST] = { "pharos-broker" };
+	int argc = 1, r;
+
+	for (; words[argc - 1]; argc++)
+		argv[argc] = (char *)(uintptr_t)words[argc - 1];
+	r = option_load(&config_options, argc, argv, c, NULL, fault);
+	return r ? r : config_check(c, fault);
+}
+
+static const struct {
+	const char *label;
+	const char *words[WORDS_MOST];
+	const char *says; /* NULL: it is good */
+} rows[] = {
+	{ "the seed's line", { FILES, BEACON }, NULL },
+	{ "reverse",
+	    { FILES, "--mode", "reverse", "--reverse-listen", ":8443" }, NULL },
+	{ "reverse, with the hash to check",
+	    { FILES, "--mode", "reverse", "--reverse-listen", ":8443",
+		"--beacon-info-hash", "00" },
+	    NULL },
+	{ "no beacon", { FILES, "--beacon-info-hash", "00" },
+	    "--beacon-address is missing" },
+	{ "no hash", { FILES, "--beacon-address", "b:443" },
+	    "--beacon-info-hash is missing" },
+	{ "too many beacons",
+	    { FILES, "--beacon-info-hash", "00", "--beacon-address",
+		"a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9,a:10,a:11,a:12,a:13,a:14,"
+		"a:15,a:16,a:17" },
+	    "17 beacons, at most 16" },
+	{ "a listener for bridges that are not awaited",
+	    { FILES, BEACON, "--reverse-listen", ":8443" },
+	    "--reverse-listen does not go with --mode beacon" },
+	{ "reverse without an address", { FILES, "--mode", "reverse" },
+	    "--reverse-listen is missing" },
+	{ "beacons that are not dialled",
+	    { FILES, BEACON, "--mode", "reverse", "--reverse-listen", ":1" },
+	    "--beacon-address does not go with --mode reverse" },
+	{ "a CA that is not used",
+	    { FILES, "--mode", "reverse", "--reverse-listen", ":1",
+		"--beacon-ca", "x" },
+	    "--beacon-ca does not go with --mode reverse" },
+	{ "a pin that is not used",
+	    { FILES, "--mode", "reverse", "--reverse-listen", ":1",
+		"--beacon-pin", "x" },
+	    "--beacon-pin does not go with --mode reverse" },
+	{ "direct is not the broker's", { FILES, "--mode", "direct" },
+	    "--mode" },
+	{ "no listener's key",
+	    { BEACON, "--tls-cert", "a", "--tls-key", "b", "--tls-ca", "c",
+		"--listen-cert", "d" },
+	    "--listen-key" },
+};
+
+static void options_that_belong_together(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct config c = { .mode = CONFIG_BEACON };
+		struct fault fault = FAULT_NONE;
+		int r = load(&c, rows[i].words, &fault);
+		bool good =
+		    rows[i].says ? r && strstr(fault.text, rows[i].says) : !r;
+
+		if (!good)
+			fail_msg("%s: %d, %s", rows[i].label, r, fault.text);
+		option_clear(&config_options, &c);
+	}
+}
+
+static void defaults(void **state)
+{
+	static const char *const words[] = { FILES, BEACON, NULL };
+	struct config c = { .mode = CONFIG_REVERSE };
+
+	(void)state;
+	assert_int_equal(load(&c, words, NULL), 0);
+	assert_string_equal(config_mode_name(&c), "beacon");
+	assert_string_equal(c.listen, ":8199");
+	assert_string_equal(c.health_addr, "127.0.0.1:9444");
+	assert_null(c.client_token_file);
+	assert_int_equal(c.beacon_address.n_items, 2);
+	option_clear(&config_options, &c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_that_belong_together),
+		cmocka_unit_test(defaults),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,72 @@
+#include "broker/status.h"
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static const struct {
+	const char *label;
+	struct status status;
+	const char *want;
+} rows[] = {
+	{ "nothing yet", { .mode = "beacon", .last_error = "" },
+	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
+	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\"}" },
+	{ "pass-through is not sealed",
+	    { .mode = "reverse", .pass_through = true, .last_error = "" },
+	    "{\"sealed\":false,\"mode\":\"reverse\",\"pass_through\":true,"
+	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\"}" },
+	{ "two tunnels",
+	    { .mode = "beacon",
+		.tunnels = { { "eu-1", "b1:443", 12 },
+		    { "eu-1", "b2:443", 0 } },
+		.n_tunnels = 2,
+		.last_error = "" },
+	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
+	    "\"tunnels\":[{\"peer\":\"eu-1\",\"target\":\"b1:443\","
+	    "\"age_seconds\":12},{\"peer\":\"eu-1\",\"target\":\"b2:443\","
+	    "\"age_seconds\":0}],\"targets\":[],\"last_error\":\"\"}" },
+	{ "a target in each state",
+	    { .mode = "beacon",
+		.targets = { { "a:1", 1, 1, 0, "" }, { "b:2", 0, 1, 0, "" },
+		    { "c:3", 0, 0, 30, "refused" }, { "d:4", 0, 0, 0, "" } },
+		.n_targets = 4,
+		.last_error = "c:3: refused" },
+	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
+	    "\"tunnels\":[],\"targets\":["
+	    "{\"target\":\"a:1\",\"state\":\"live\",\"last_error\":\"\"},"
+	    "{\"target\":\"b:2\",\"state\":\"waiting\",\"last_error\":\"\"},"
+	    "{\"target\":\"c:3\",\"state\":\"resting\","
+	    "\"last_error\":\"refused\",\"retry_in_seconds\":30},"
+	    "{\"target\":\"d:4\",\"state\":\"idle\",\"last_error\":\"\"}],"
+	    "\"last_error\":\"c:3: refused\"}" },
+	{ "quotes and broken UTF-8",
+	    { .mode = "beacon",
+		.targets = { { "a:1", 0, 0, 1, "half a letter: \xc3" } },
+		.n_targets = 1,
+		.last_error = "said \"no\"" },
+	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
+	    "\"tunnels\":[],\"targets\":[{\"target\":\"a:1\","
+	    "\"state\":\"resting\",\"last_error\":\"(not text)\","
+	    "\"retry_in_seconds\":1}],"
+	    "\"last_error\":\"said \\\"no\\\"\"}" },
+};
+
+static void what_is_said(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		CLEANUP(free_p) char *text = NULL;
+
+		assert_int_equal(status_print(&rows[i].status, &text), 0);
+		if (strcmp(text, rows[i].want) != 0)
+			fail_msg("%s: %s", rows[i].label, text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(what_is_said) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,61 @@
+#include "broker/way.h"
+#include <stdio.h>
+
+enum { TEXT_MOST = 512 };
+
+void way_refuse(
+    const struct way *way, struct http_stream *pod, enum refusal_kind kind)
+{
+	refusal_send(way->refusals, pod, &(struct refusal){ .kind = kind });
+}
+
+static void refuse_without_tunnel(
+    const struct way *way, struct http_stream *pod)
+{
+	struct refusal r = { .kind = REFUSAL_NO_TUNNEL };
+	const char *fault = way->fault(way->ctx);
+	char text[TEXT_MOST];
+
+	if (*fault) {
+		(void)snprintf(
+		    text, sizeof(text), "no tunnel to the bridge: %s", fault);
+		r.text = text;
+	}
+	refusal_send(way->refusals, pod, &r);
+}
+
+static enum refusal_kind kind_of(int code)
+{
+	switch (code) {
+	case HTTP_E_BUSY:
+		return REFUSAL_BUSY;
+	case HTTP_E_OVER:
+		return REFUSAL_CUT;
+	default:
+		return REFUSAL_MEMORY;
+	}
+}
+
+struct http_stream *way_open(const struct way *way, struct http_stream *pod,
+    const struct way_request *request)
+{
+	struct http_conn *conn = way->pick(way->ctx);
+	struct http_stream *bridge;
+	int r;
+
+	if (!conn && way->any(way->ctx)) {
+		way_refuse(way, pod, REFUSAL_BUSY);
+		return NULL;
+	}
+	if (!conn) {
+		refuse_without_tunnel(way, pod);
+		return NULL;
+	}
+	r = http_conn_request(conn, request->head, request->ended, request->fn,
+	    request->ctx, &bridge);
+	if (r) {
+		way_refuse(way, pod, kind_of(r));
+		return NULL;
+	}
+	return bridge;
+}
