@@ -1,5 +1,7 @@
 #include "net/test-tls-support.h"
 
+#include "net/tcp.h"
+
 #include <malloc.h>
 
 /* What a session that is open tells, and that it holds nothing while idle. */
@@ -151,6 +153,66 @@ static void a_close_delivers_what_was_written(void **state)
 	pair_free(&p);
 }
 
+/* The pair over loopback TCP, whose legs know less than those in memory. */
+static void pair_open_tcp(
+    struct pair *p, struct tls_config server, struct tls_config client)
+{
+	struct leg *leg[2];
+	int fd[2];
+
+	test_tcp_pair(fd);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(fcntl(fd[i], F_SETFL, O_NONBLOCK), 0);
+		assert_int_equal(tcp_leg_open(&leg[i], loop, fd[i], false), 0);
+	}
+	p->server_context = context_of(server);
+	p->client_context = context_of(client);
+	p->wire = leg[0];
+	assert_int_equal(
+	    tls_leg_open(&leg[0], leg[0], p->server_context, NULL), 0);
+	assert_int_equal(
+	    tls_leg_open(&leg[1], leg[1], p->client_context, SERVER_NAME), 0);
+	end_start(&p->server, leg[0]);
+	end_start(&p->client, leg[1]);
+}
+
+static void it_runs_on_tcp(void **state)
+{
+	struct pair p = { .server.to_send = 20000000,
+		.client.to_send = 10000000 };
+
+	(void)state;
+	pair_open_tcp(&p, server_config(), client_config());
+	TEST_UNTIL(loop, p.server.ended && p.client.ended);
+	assert_int_equal(p.server.got, 10000000);
+	assert_int_equal(p.client.got, 20000000);
+	assert_false(p.server.gone || p.client.gone);
+	assert_int_equal(pool_lent(loop_pool(loop)), 0);
+	pair_free(&p);
+}
+
+/* The client is writing when the server refuses it and closes: the alert is not
+ * lost to a reset, and the client says why. */
+static void a_refusal_crosses_tcp(void **state)
+{
+	struct tls_config server = server_config(), client = client_config();
+	struct pair p = { .client.to_send = 20000000,
+		.server.keeps_open = true };
+
+	(void)state;
+	server.trust = TLS_TRUST_CA;
+	server.ca = ca.cert;
+	client.identity = stranger_id;
+	pair_open_tcp(&p, server, client);
+	TEST_UNTIL(loop, p.server.gone);
+	leg_close(STEAL(p.server.leg));
+	TEST_UNTIL(loop, p.client.gone);
+	assert_int_equal(tls_leg_failure(p.client.leg), TLS_FAILURE_TRUST);
+	assert_non_null(strstr(
+	    leg_fault(p.client.leg)->text, "the peer refused our certificate"));
+	pair_free(&p);
+}
+
 /* Bytes that OpenSSL holds, counted by standing in for its allocator. */
 static size_t held;
 
@@ -234,6 +296,8 @@ int main(void)
 		cmocka_unit_test(bytes_arrive_as_they_were_sent),
 		cmocka_unit_test(each_direction_ends_on_its_own),
 		cmocka_unit_test(a_close_delivers_what_was_written),
+		cmocka_unit_test(it_runs_on_tcp),
+		cmocka_unit_test(a_refusal_crosses_tcp),
 		cmocka_unit_test(an_idle_session_holds_no_buffer),
 	};
 
