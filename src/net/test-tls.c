@@ -66,7 +66,7 @@ static const struct {
 	{ "a record", 16384, 16384, WIDE, 0, 0 },
 	{ "a record and a byte", 16385, 16385, WIDE, 0, 0 },
 	{ "a block", 65536, 65536, WIDE, 0, 0 },
-	{ "a lot, both ways", 3000000, 2000000, WIDE, 0, 0 },
+	{ "a lot, both ways", 1000000, 700000, WIDE, 0, 0 },
 	{ "one byte a read", 40000, 10, WIDE, 0, 1 },
 	{ "a pipe of one byte", 1000, 1000, 1, 0, 0 },
 	{ "a narrow pipe", 100000, 100000, 7, 0, 0 },
@@ -80,7 +80,7 @@ static void bytes_arrive_as_they_were_sent(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(transfers); i++)
-		for (uint32_t seed = 1; seed <= 3; seed++) {
+		for (uint32_t seed = transfers[i].chop ? 3 : 1; seed; seed--) {
 			struct pair p = {
 				.client.to_send = transfers[i].up,
 				.server.to_send = transfers[i].down,
@@ -178,14 +178,14 @@ static void pair_open_tcp(
 
 static void it_runs_on_tcp(void **state)
 {
-	struct pair p = { .server.to_send = 20000000,
-		.client.to_send = 10000000 };
+	struct pair p = { .server.to_send = 4000000,
+		.client.to_send = 2000000 };
 
 	(void)state;
 	pair_open_tcp(&p, server_config(), client_config());
 	TEST_UNTIL(loop, p.server.ended && p.client.ended);
-	assert_int_equal(p.server.got, 10000000);
-	assert_int_equal(p.client.got, 20000000);
+	assert_int_equal(p.server.got, 2000000);
+	assert_int_equal(p.client.got, 4000000);
 	assert_false(p.server.gone || p.client.gone);
 	assert_int_equal(pool_lent(loop_pool(loop)), 0);
 	pair_free(&p);
@@ -196,7 +196,7 @@ static void it_runs_on_tcp(void **state)
 static void a_refusal_crosses_tcp(void **state)
 {
 	struct tls_config server = server_config(), client = client_config();
-	struct pair p = { .client.to_send = 20000000,
+	struct pair p = { .client.to_send = 4000000,
 		.server.keeps_open = true };
 
 	(void)state;
