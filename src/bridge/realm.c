@@ -1,0 +1,145 @@
+/* bridge/realm.c */
+#include "bridge/realm.h"
+
+/* A bridge keeps this many legs waiting at each beacon; two of them also take a
+ * peer that cannot prove itself yet. In reverse mode, tunnels to each broker.
+ */
+enum { SPARES = 4, BARE_SPARES = 2, REVERSE_TUNNELS = 2 };
+
+static void on_connect(
+    void *ctx, struct http_stream *s, const struct http_head *head)
+{
+	sealed_accept(((struct realm *)ctx)->sealed, s, head);
+}
+
+static void on_request(
+    void *ctx, struct http_stream *s, const struct http_head *head)
+{
+	proxy_handle(((struct realm *)ctx)->proxy, s, head);
+}
+
+static const struct httpd_route outside_routes[] = {
+	{ "CONNECT", NULL, on_connect },
+	{ NULL, "/*", on_request },
+};
+
+static const struct httpd_route inside_routes[] = {
+	{ NULL, "/*", on_request },
+};
+
+static int open_store(struct realm *r, struct loop *loop,
+    const struct config *config, struct fault *fault)
+{
+	struct store_config store = {
+		.address = config->vault_addr,
+		.ca_file = config->vault_ca,
+		.pin_hex = config->vault_pin,
+		.name_space = config->vault_namespace,
+	};
+	int err = policy_init(&r->policy,
+	    (const char *const *)config->allow_path.items,
+	    config->allow_path.n_items, config->auth_mount, fault);
+
+	if (!err)
+		err = store_open(&r->store, loop, &store, fault);
+	if (!err)
+		err = proxy_new(&r->proxy, &r->policy, r->store);
+	return err;
+}
+
+static int open_handlers(struct realm *r, struct loop *loop)
+{
+	struct httpd_config outside = {
+		.routes = outside_routes,
+		.n_routes = N_ELEMS(outside_routes),
+		.ctx = r,
+	};
+	struct httpd_config inside = {
+		.routes = inside_routes,
+		.n_routes = N_ELEMS(inside_routes),
+		.ctx = r,
+	};
+	int err = httpd_new(&r->outside, loop, &outside);
+
+	return err ? err : httpd_new(&r->inside, loop, &inside);
+}
+
+static void choose_route(
+    struct route_config *route, const struct config *config)
+{
+	bool reverse = config->mode == CONFIG_REVERSE;
+	const struct option_list *targets =
+	    reverse ? &config->broker_address : &config->beacon_address;
+
+	*route = (struct route_config){
+		.kind = reverse ? ROUTE_DIAL : ROUTE_BEACON,
+		.keep = ROUTE_EVERY,
+		.count = reverse ? REVERSE_TUNNELS : SPARES,
+		.targets = (const char *const *)targets->items,
+		.n_targets = targets->n_items,
+		.beacon = { .role = FRAME_LISTEN },
+		.bare_spares = reverse ? 0 : BARE_SPARES,
+	};
+}
+
+static int open_uplink(struct realm *r, struct loop *loop,
+    const struct config *config, struct fault *fault)
+{
+	struct uplink_config uplink = {
+		.cert_file = config->tls_cert,
+		.key_file = config->tls_key,
+		.ca_file = config->tls_ca,
+		.info_hash = config->beacon_info_hash,
+		.role = ROLE_BRIDGE,
+		.peer_role = ROLE_BROKER,
+		.end = TLS_SERVER,
+		.handlers = r->outside,
+		.beacon_ca = config->beacon_ca,
+		.beacon_pin = config->beacon_pin,
+	};
+
+	choose_route(&uplink.route, config);
+	return uplink_open(&r->uplink, loop, &uplink, fault);
+}
+
+int realm_open(struct realm **out, struct loop *loop,
+    const struct config *config, struct fault *fault)
+{
+	struct realm *r = calloc(1, sizeof(*r));
+	int err = r ? open_store(r, loop, config, fault) : -ENOMEM;
+
+	if (!err)
+		err = open_handlers(r, loop);
+	if (!err)
+		err = open_uplink(r, loop, config, fault);
+	if (!err)
+		err = sealed_new(
+		    &r->sealed, uplink_identity(r->uplink), r->inside, fault);
+	if (err)
+		realm_close(r);
+	else
+		*out = r;
+	return err;
+}
+
+void realm_close(struct realm *r)
+{
+	if (!r)
+		return;
+	sealed_free(r->sealed);
+	proxy_free(r->proxy);
+	httpd_free(r->inside);
+	uplink_close(r->uplink);
+	httpd_free(r->outside);
+	store_close(r->store);
+	free(r);
+}
+
+const char *realm_ready(void *ctx)
+{
+	const struct realm *r = ctx;
+
+	if (uplink_up(r->uplink) || uplink_waiting(r->uplink))
+		return NULL;
+	return "no tunnel is up and no leg waits at a beacon";
+}

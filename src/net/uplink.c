@@ -1,0 +1,248 @@
+/* net/uplink.c */
+#include "net/uplink.h"
+#include "base/log.h"
+#include "net/loop.h"
+
+#include <stdio.h>
+#include <sys/queue.h>
+
+enum { TARGET_TEXT = 264 };
+
+/* A tunnel that is up, for status and log. */
+struct line {
+	TAILQ_ENTRY(line) of_uplink;
+	const struct tunnel *tunnel;
+	char target[TARGET_TEXT];
+	uint64_t since;
+};
+
+TAILQ_HEAD(lines, line);
+
+struct uplink {
+	struct loop *loop;
+	struct identity *identity;
+	struct tunnel_trust trust;
+	struct tls_context *tunnel_tls;
+	struct tls_context *outer_tls; /* ROUTE_BEACON */
+	struct tunnel_set *set;
+	struct lines lines;
+	const char *works; /* what a target that works is called in the log */
+};
+
+/* ---- what the set tells */
+
+static void on_up(void *ctx, struct tunnel *t, const char *target)
+{
+	struct uplink *u = ctx;
+	struct line *line = calloc(1, sizeof(*line));
+
+	log_info("tunnel up", LOG_STR("peer", tunnel_peer(t)),
+	    LOG_STR("target", target), LOG_UINT("up", tunnel_set_up(u->set)));
+	if (!line)
+		return; /* it works all the same, but no status shows it */
+	line->tunnel = t;
+	line->since = loop_now(u->loop);
+	(void)snprintf(line->target, sizeof(line->target), "%s", target);
+	TAILQ_INSERT_TAIL(&u->lines, line, of_uplink);
+}
+
+static void line_free(struct uplink *u, struct line *line)
+{
+	TAILQ_REMOVE(&u->lines, line, of_uplink);
+	free(line);
+}
+
+static void on_gone(
+    void *ctx, struct tunnel *t, const char *target, const struct fault *fault)
+{
+	struct uplink *u = ctx;
+	struct line *line;
+
+	log_warn("tunnel gone", LOG_STR("peer", tunnel_peer(t)),
+	    LOG_STR("target", target),
+	    LOG_STR("fault", fault->code ? fault->text : "closed by the peer"),
+	    LOG_UINT("up", tunnel_set_up(u->set)));
+	TAILQ_FOREACH (line, &u->lines, of_uplink) {
+		if (line->tunnel != t)
+			continue;
+		line_free(u, line);
+		return;
+	}
+}
+
+static void on_told(void *ctx, const char *target, const struct fault *fault)
+{
+	struct uplink *u = ctx;
+
+	if (fault)
+		log_warn("target failed", LOG_STR("target", target),
+		    LOG_STR("fault", fault->text),
+		    LOG_STR("hint", fault->hint));
+	else
+		log_info(u->works, LOG_STR("target", target));
+}
+
+static const struct tunnel_set_events events = {
+	.up = on_up,
+	.gone = on_gone,
+	.told = on_told,
+};
+
+/* ---- opening */
+
+static int load_identity(
+    struct uplink *u, const struct uplink_config *config, struct fault *fault)
+{
+	int r = identity_load(&u->identity, config->cert_file, config->key_file,
+	    config->ca_file, fault);
+
+	if (r)
+		return r;
+	r = identity_expect(
+	    u->identity, config->role, config->info_hash, fault);
+	if (r)
+		return fault_wrap(fault, "certificate %s with CA %s",
+		    config->cert_file, config->ca_file);
+	u->trust = (struct tunnel_trust){
+		.identity = u->identity,
+		.end = config->end,
+		.peer_role = config->peer_role,
+	};
+	return tunnel_context(&u->tunnel_tls, &u->trust, fault);
+}
+
+static int prepare_beacon(struct uplink *u, const struct uplink_config *config,
+    struct beaconc_config *beacon, struct fault *fault)
+{
+	const struct beaconc_trust trust = {
+		.ca_file = config->beacon_ca,
+		.pin_hex = config->beacon_pin,
+	};
+	int r = beaconc_outer_context(&u->outer_tls, &trust, fault);
+
+	if (r)
+		return r;
+	beacon->outer = u->outer_tls;
+	beacon->identity = u->identity;
+	beacon->name = u->identity->subject.name;
+	beacon->require_proven = true;
+	memcpy(beacon->hash, u->identity->realm, FRAME_HASH);
+	if (beacon->role == FRAME_LISTEN)
+		u->works = "waiting at beacon";
+	return 0;
+}
+
+static int open_set(
+    struct uplink *u, const struct uplink_config *config, struct fault *fault)
+{
+	struct tunnel_set_config set = {
+		.route = config->route,
+		.context = u->tunnel_tls,
+		.handlers = config->handlers,
+	};
+	int r = 0;
+
+	if (config->route.kind == ROUTE_BEACON)
+		r = prepare_beacon(u, config, &set.route.beacon, fault);
+	if (r)
+		return r;
+	return tunnel_set_open(&u->set, u->loop, &set, &events, u, fault);
+}
+
+int uplink_open(struct uplink **out, struct loop *loop,
+    const struct uplink_config *config, struct fault *fault)
+{
+	struct uplink *u = calloc(1, sizeof(*u));
+	int r;
+
+	if (!u)
+		return -ENOMEM;
+	u->loop = loop;
+	u->works = "target works";
+	TAILQ_INIT(&u->lines);
+	r = load_identity(u, config, fault);
+	if (!r)
+		r = open_set(u, config, fault);
+	if (r)
+		uplink_close(u);
+	else
+		*out = u;
+	return r;
+}
+
+void uplink_close(struct uplink *u)
+{
+	if (!u)
+		return;
+	tunnel_set_close(u->set);
+	while (!TAILQ_EMPTY(&u->lines))
+		line_free(u, TAILQ_FIRST(&u->lines));
+	tls_context_free(u->tunnel_tls);
+	tls_context_free(u->outer_tls);
+	identity_free(u->identity);
+	free(u);
+}
+
+/* ---- use */
+
+struct http_conn *uplink_pick(struct uplink *u)
+{
+	return tunnel_set_pick(u->set);
+}
+
+size_t uplink_up(const struct uplink *u)
+{
+	return tunnel_set_up(u->set);
+}
+
+const char *uplink_last_fault(const struct uplink *u)
+{
+	return tunnel_set_last_fault(u->set);
+}
+
+size_t uplink_waiting(const struct uplink *u)
+{
+	const struct route *route = uplink_route(u);
+	size_t waiting = 0;
+
+	for (unsigned i = 0; i < route_targets(route); i++) {
+		struct route_state state;
+
+		route_look(route, i, &state);
+		waiting += state.waiting;
+	}
+	return waiting;
+}
+
+size_t uplink_lines(
+    const struct uplink *u, struct uplink_line *lines, size_t most)
+{
+	const struct line *line;
+	size_t n = 0;
+
+	TAILQ_FOREACH (line, &u->lines, of_uplink) {
+		if (n == most)
+			break;
+		lines[n++] = (struct uplink_line){
+			.peer = tunnel_peer(line->tunnel),
+			.target = line->target,
+			.age_ms = loop_now(u->loop) - line->since,
+		};
+	}
+	return n;
+}
+
+struct route *uplink_route(const struct uplink *u)
+{
+	return tunnel_set_route(u->set);
+}
+
+const struct identity *uplink_identity(const struct uplink *u)
+{
+	return u->identity;
+}
+
+int64_t uplink_expiry(const struct uplink *u)
+{
+	return tls_context_expiry(u->tunnel_tls);
+}
