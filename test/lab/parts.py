@@ -129,7 +129,7 @@ class Lab:
             *self.tunnel_words("bridge"), *words, side="store")
         return bridge
 
-    def start_broker(self, beacon_port, *words):
+    def start_broker(self, beacon_port, *words, **more):
         broker = self.start(
             "pharos-broker", "--beacon-address",
             f"{self.network.address('cluster')}:{beacon_port}",
@@ -137,7 +137,7 @@ class Lab:
             "--beacon-info-hash", self.info_hash,
             "--listen", "127.0.0.1:0", "--health-addr", "127.0.0.1:0",
             *self.server_words("listen", "listen"),
-            *self.tunnel_words("broker"), *words, side="cluster")
+            *self.tunnel_words("broker"), *words, side="cluster", **more)
         broker.port = self.port_of(broker, "pods")
         return broker
 

@@ -74,6 +74,11 @@ class Process:
                     self._fail(f"did not say /{pattern}/ in {seconds} s")
                 self._news.wait(left)
 
+    def wait_for_news(self, seconds):
+        """Wait until it says anything, at most so long."""
+        with self._news:
+            self._news.wait(seconds)
+
     def _fail(self, what):
         tail = "\n".join(f"    {line}" for _, line in self.lines[-25:]
                          if line is not None)
