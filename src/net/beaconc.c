@@ -58,7 +58,8 @@ struct beaconc {
 	struct wheel_timer timer;
 	uint64_t patience_ms; /* in WAITING */
 	bool told_waiting;
-	bool *cancelled; /* set by beaconc_cancel() while `waiting` runs */
+	bool telling;	/* `waiting` runs: */
+	bool cancelled; /* beaconc_cancel() takes effect after it */
 	uint32_t position;
 	uint8_t in[FRAME_BUFFER], out[FRAME_BUFFER];
 	size_t n_in, n_out, sent;
@@ -208,17 +209,17 @@ static void on_silence(struct wheel_timer *t, uint64_t now)
 /* Return: false when the owner has cancelled the visit from its call. */
 static bool tell_waiting(struct beaconc *b, uint32_t position)
 {
-	bool cancelled = false;
-
 	if (b->told_waiting && b->position == position)
 		return true;
 	b->told_waiting = true;
 	b->position = position;
-	b->cancelled = &cancelled;
+	b->telling = true;
 	b->events->waiting(b->ctx, position);
-	if (!cancelled)
-		b->cancelled = NULL;
-	return !cancelled;
+	b->telling = false;
+	if (!b->cancelled)
+		return true;
+	beaconc_cancel(b);
+	return false;
 }
 
 /* Return: as on_frame(). */
@@ -511,8 +512,10 @@ void beaconc_cancel(struct beaconc *b)
 {
 	if (!b)
 		return;
-	if (b->cancelled)
-		*b->cancelled = true;
+	if (b->telling) {
+		b->cancelled = true;
+		return;
+	}
 	leg_reset(STEAL(b->leg));
 	beaconc_free(b);
 }

@@ -60,7 +60,7 @@ MUST_USE int http_conn_open(struct http_conn **out, struct leg *leg,
 void http_conn_close(struct http_conn *c, unsigned ms);
 void http_conn_cut(struct http_conn *c);
 size_t http_conn_streams(const struct http_conn *c);
-/** http_conn_takes() - (client) would http_conn_request() begin a stream now? */
+/** http_conn_takes() - (client) would http_conn_request() begin one now? */
 bool http_conn_takes(const struct http_conn *c);
 /** http_conn_leg() - the leg below, borrowed (for tls_leg_peer() and the like)
  */

@@ -50,7 +50,8 @@ struct route {
 	unsigned accepted; /* ROUTE_ACCEPT: legs that live */
 	struct wheel_timer timer;
 	struct loop_task task;
-	bool *closed; /* set by route_close() while the owner is called */
+	bool telling; /* the owner is called: */
+	bool closed;  /* route_close() takes effect after it */
 };
 
 static void on_task(struct loop_task *task);
@@ -72,15 +73,15 @@ static void attempt_free(struct attempt *a)
 /* Tell the owner of @target. Return: false when it has closed the route. */
 static bool tell(struct route *r, unsigned target, const struct fault *fault)
 {
-	bool closed = false;
-
 	(void)snprintf(r->target[target].last_fault, FAULT_TEXT_MAX, "%s",
 	    fault ? fault->text : "");
-	r->closed = &closed;
+	r->telling = true;
 	r->events->target(r->ctx, target, fault);
-	if (!closed)
-		r->closed = NULL;
-	return !closed;
+	r->telling = false;
+	if (!r->closed)
+		return true;
+	route_close(r);
+	return false;
 }
 
 /* Return: as tell(). */
@@ -341,8 +342,10 @@ void route_close(struct route *r)
 {
 	if (!r)
 		return;
-	if (r->closed)
-		*r->closed = true;
+	if (r->telling) {
+		r->closed = true;
+		return;
+	}
 	while (r->attempts) {
 		beaconc_cancel(r->attempts->visit);
 		dial_cancel(r->attempts->dial);

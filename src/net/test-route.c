@@ -542,8 +542,7 @@ static void a_beacon_that_dies_is_one_failure_and_is_probed_by_one(void **state)
 	assert_int_equal(got.works, 2);
 }
 
-static void closing_drops_what_is_on_its_way_and_not_what_was_handed_out(
-    void **state)
+static void closing_drops_what_is_on_its_way_and_no_more(void **state)
 {
 	struct route_config config = beacon_config(ROUTE_EVERY, 3);
 
@@ -661,8 +660,7 @@ int main(void)
 		TEST(a_stranger_makes_a_bridge_register_slowly),
 		TEST(what_a_beacon_asks_for_is_waited_for),
 		TEST(a_beacon_that_dies_is_one_failure_and_is_probed_by_one),
-		TEST(
-		    closing_drops_what_is_on_its_way_and_not_what_was_handed_out),
+		TEST(closing_drops_what_is_on_its_way_and_no_more),
 		TEST(the_route_may_be_closed_from_any_of_its_calls),
 		TEST(accepting_hands_out_what_comes),
 		TEST(bad_targets_are_refused),
