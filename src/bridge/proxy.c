@@ -70,7 +70,7 @@ static enum shape shape_of(const struct store_answer *a)
 {
 	JSON *j = json_read_object(a->body, a->n, JSON_ALLOW_NUL);
 
-	if (a->status < 200 || a->status / 100 == 3)
+	if (a->status < 200 || a->status / 100 == 3 || a->status > 599)
 		return SHAPE_FOREIGN;
 	if (!a->n) /* 204, or the answer to a HEAD */
 		return SHAPE_PASS;
