@@ -173,7 +173,6 @@ static const struct refusal *refusal_of(int status)
 
 static void on_refusal(void *ctx, char *body, size_t n, int error)
 {
-	CLEANUP(free_p) char *mine = body;
 	struct fetchway *w = ctx;
 	const struct refusal *r = refusal_of(w->refused_status);
 	char words[FAULT_TEXT_MAX / 2] = "";
@@ -182,6 +181,7 @@ static void on_refusal(void *ctx, char *body, size_t n, int error)
 	w->refusal = NULL;
 	if (!error)
 		(void)vault_errors(words, sizeof(words), body, n);
+	free(body);
 	fault_set(&f, -EACCES, r->hint, "%s answers %d%s%s", w->order->broker,
 	    w->refused_status, *words ? ": " : "", words);
 	lose(w, r->retry || w->refused_status >= 500, &f);
