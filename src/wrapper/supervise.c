@@ -227,7 +227,7 @@ static void start_command(struct supervise *s)
 		return;
 	}
 	move(s, RUNNING, 0);
-	log_info("command started", LOG_INT("pid", s->command),
+	log_debug("command started", LOG_INT("pid", s->command),
 	    LOG_STR("command", s->order->argv[0]));
 }
 
