@@ -43,8 +43,8 @@ int main(int argc, char **argv)
 	if (!r)
 		r = config_check(&config, &fault) ? OPTION_E_BAD : 0;
 	if (!r) {
-		log_setup("broker", config.common.log_format,
-		    config.common.log_level);
+		log_setup("broker", (enum log_format)config.common.log_format,
+		    (enum log_level)config.common.log_level);
 		r = loop_new(&loop);
 	}
 	if (!r)
