@@ -3,13 +3,16 @@
 #include "net/beaconc.h"
 #include "base/buf.h"
 #include "net/shake.h"
+#include "net/tcp.h"
 #include "net/test-network.h"
 #include "net/test-support.h"
 #include "pki/prove.h"
 #include "pki/testpki.h"
 #include "wire/proof.h"
 
-enum { START = 1000, PING_S = 25 };
+#include <netinet/tcp.h>
+
+enum { START = 1000, PING_S = 25, PING_SIZE = 11, FLOOD_MOST = 1000000 };
 
 #define TARGET "beacon.example:443"
 
@@ -402,6 +405,95 @@ static void each_ping_has_its_pong_before_the_pair(void **state)
 	assert_int_equal(leg_read(beacon.leg, (char[4]){ 0 }, 4), 4);
 }
 
+/* Send PINGs, numbered, without reading a PONG, until nothing more is taken.
+ * Return: bytes that were taken. */
+static size_t flood(void)
+{
+	size_t sent = 0;
+	int stuck = 0;
+
+	while (stuck < 3) {
+		struct frame f = { .type = FRAME_TYPE_PING };
+		uint32_t number = (uint32_t)(sent / PING_SIZE);
+		uint8_t bytes[PING_SIZE];
+		size_t n;
+		ssize_t put;
+
+		memcpy(f.u.ping.opaque, &number, sizeof(number));
+		assert_int_equal(frame_write(&f, bytes, sizeof(bytes), &n), 0);
+		assert_int_equal(n, PING_SIZE);
+		put = leg_write(beacon.leg, bytes + sent % PING_SIZE,
+		    PING_SIZE - sent % PING_SIZE);
+		sent += put > 0 ? (size_t)put : 0;
+		stuck = put > 0 ? 0 : stuck + 1;
+		if (put < 0)
+			turns();
+		assert_true(sent < FLOOD_MOST); /* it stops reading */
+	}
+	return sent;
+}
+
+static void nothing_is_read_while_a_pong_cannot_be_written(void **state)
+{
+	size_t sent;
+	struct frame f;
+
+	(void)state;
+	network.capacity = 4096;
+	greet();
+	send_wait(0);
+	sent = flood();
+	for (uint32_t i = 0; i < sent / PING_SIZE; i++) {
+		uint32_t number;
+
+		assert_true(beacon_reads(&f));
+		assert_int_equal(f.type, FRAME_TYPE_PONG);
+		memcpy(&number, f.u.ping.opaque, sizeof(number));
+		assert_int_equal(number, i);
+	}
+	assert_int_equal(got.failed, 0);
+}
+
+static int near_fd;
+
+static void connect_by_tcp(void *ctx, struct leg **near, struct leg **far)
+{
+	int fd[2];
+
+	(void)ctx;
+	test_tcp_pair(fd);
+	near_fd = fd[0];
+	assert_int_equal(tcp_leg_open(near, loop, fd[0], false), 0);
+	assert_int_equal(tcp_leg_open(far, loop, fd[1], false), 0);
+}
+
+static int user_timeout(void)
+{
+	int ms = -1;
+	socklen_t size = sizeof(ms);
+
+	assert_int_equal(
+	    getsockopt(near_fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &size), 0);
+	return ms;
+}
+
+static void dead_networks_are_found_while_waiting_and_not_after(void **state)
+{
+	(void)state;
+	network.connect = connect_by_tcp;
+	assert_int_equal(
+	    beaconc_open(&visit, loop, &config, &events, NULL, NULL), 0);
+	while (!beacon.leg)
+		loop_turn(loop);
+	while (!beacon_reads(&beacon.hello))
+		loop_turn(loop);
+	assert_int_equal(user_timeout(), 30000);
+	send_paired();
+	while (!got.paired)
+		loop_turn(loop);
+	assert_int_equal(user_timeout(), 0);
+}
+
 static void waiting_is_told_when_the_position_changes(void **state)
 {
 	(void)state;
@@ -675,6 +767,8 @@ int main(void)
 		TEST(hello_says_what_was_configured),
 		TEST(the_proof_holds_for_this_session),
 		TEST(each_ping_has_its_pong_before_the_pair),
+		TEST(nothing_is_read_while_a_pong_cannot_be_written),
+		TEST(dead_networks_are_found_while_waiting_and_not_after),
 		TEST(waiting_is_told_when_the_position_changes),
 		TEST(pings_keep_a_visit_alive_and_silence_ends_it),
 		TEST(refusals_name_the_hop_the_code_and_the_remedy),

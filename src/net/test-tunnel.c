@@ -396,6 +396,8 @@ static void a_cut_is_silent_here_and_told_there(void **state)
 	assert_int_equal(end[0].gones, 0);
 	assert_int_equal(end[1].gones, 1);
 	assert_true(end[1].was_up);
+	assert_memory_equal(end[1].fault.text, "tunnel: ", 8);
+	assert_null(strstr(end[1].fault.text + 8, "tunnel: "));
 	assert_int_equal(answer.calls, 1);
 	http_stream_abandon(held);
 }

@@ -23,6 +23,8 @@
 #include "net/loop.h"
 #include "net/shake.h"
 
+#define TUNNEL_HOP "tunnel" /* begins every fault of a tunnel */
+
 enum { SHAKE_MS = 10000, HEAR_MS = 10000, PING_MS = 15000 };
 
 enum tunnel_state { SHAKING, HEARING, UP, STATES };
@@ -66,7 +68,7 @@ int tunnel_context(struct tls_context **out, const struct tunnel_trust *trust,
 	static const char *const alpn[] = { TUNNEL_ALPN, NULL };
 	struct tls_config config = {
 		.end = trust->end,
-		.hop = "tunnel",
+		.hop = TUNNEL_HOP,
 		.alpn = alpn,
 		.identity = trust->identity,
 		.trust = TLS_TRUST_CA,
@@ -119,7 +121,9 @@ static void on_gone(void *ctx, const struct fault *fault)
 		tunnel_closed(t);
 		return;
 	}
-	fault_wrap(&own, "tunnel");
+	if (strncmp(own.text, TUNNEL_HOP ": ", sizeof(TUNNEL_HOP ": ") - 1))
+		fault_wrap(
+		    &own, "%s", TUNNEL_HOP); /* TLS has said it already */
 	tunnel_end(t, &own);
 }
 
