@@ -1,18 +1,10 @@
 /* net/pump.c
  *
- * Two flows, one a direction, each with its own end. A flow moves bytes until
- * the source has none, the sink takes none, or its share of this turn is used
- * up:
- *
- *   FILL   no block: take one from the pool, read into it
- *   DRAIN  a block with bytes: write from it; the source is not read
- *   ENDED  the source has ended and the last byte is written: the sink has been
- *          told (leg_finish)
- *
- * A block is held only in DRAIN, so an idle pair holds none, and a pair whose
- * two sinks are stuck holds two. The interest in each leg follows from the two
- * flows that touch it: reading while its own flow fills, writing while the
- * other one drains. There is no queue and hence nothing to bound but the block.
+ * Two flows (net/flow.h), one a direction, each with its own end. The interest
+ * in each leg follows from the two flows that touch it: reading while its own
+ * flow fills, writing while the other one drains. There is no queue and hence
+ * nothing to bound but the block of each flow: an idle pair holds none, and a
+ * pair whose two sinks are stuck holds two.
  *
  * A failure of either leg, told by LEG_GONE or met in a read or write, ends the
  * whole at once: the other leg is reset, whatever is in flight is dropped. Two
@@ -22,20 +14,8 @@
  * time of the last byte when it fires, so a byte costs no timer work.
  */
 #include "net/pump.h"
-#include "base/buf.h"
+#include "net/flow.h"
 #include "net/loop.h"
-
-/* How many blocks a flow moves in one turn. */
-enum { PUMP_SHARE = 4 };
-
-enum flow_state { FLOW_FILL, FLOW_DRAIN, FLOW_ENDED };
-
-struct flow {
-	enum flow_state state;
-	struct leg *from, *to;
-	struct pool_block *block; /* in FLOW_DRAIN only */
-	uint64_t bytes;
-};
 
 struct pump {
 	struct loop *loop;
@@ -48,28 +28,11 @@ struct pump {
 	void *ctx;
 };
 
-/* What a step of a flow came to. */
-enum outcome { MOVED, STUCK, FROM_FAILED, TO_FAILED, NO_MEMORY };
-
-static void flow_move(struct pump *p, struct flow *f, enum flow_state to)
-{
-	static const unsigned allowed[] = {
-		[FLOW_FILL] = 1u << FLOW_DRAIN | 1u << FLOW_ENDED,
-		[FLOW_DRAIN] = 1u << FLOW_FILL,
-		[FLOW_ENDED] = 0,
-	};
-
-	INVARIANT(allowed[f->state] & 1u << to);
-	f->state = to;
-	if (to != FLOW_DRAIN)
-		pool_give(loop_pool(p->loop), STEAL(f->block));
-}
-
 static void pump_free(struct pump *p)
 {
 	loop_cancel(p->loop, &p->timer);
 	for (int i = 0; i < 2; i++)
-		pool_give(loop_pool(p->loop), p->flow[i].block);
+		flow_deinit(&p->flow[i]);
 	free(p);
 }
 
@@ -96,75 +59,12 @@ static void pump_fail(struct pump *p, int who)
 	pump_end(p, &(struct pump_result){ .reset = true, .failed = who });
 }
 
-static enum outcome flow_fill(struct pump *p, struct flow *f)
-{
-	struct pool *pool = loop_pool(p->loop);
-	struct pool_block *block = pool_take(pool);
-	ssize_t n;
-
-	if (!block)
-		return NO_MEMORY;
-	n = leg_read(f->from, block->data, pool_block_size(pool));
-	if (n > 0) {
-		block->start = 0;
-		block->end = (uint32_t)n;
-		f->block = block;
-		flow_move(p, f, FLOW_DRAIN);
-		return MOVED;
-	}
-	pool_give(pool, block);
-	if (n == -EAGAIN)
-		return STUCK;
-	if (n < 0)
-		return FROM_FAILED;
-	leg_finish(f->to);
-	flow_move(p, f, FLOW_ENDED);
-	return MOVED;
-}
-
-static enum outcome flow_drain(struct pump *p, struct flow *f)
-{
-	struct pool_block *block = f->block;
-	ssize_t n = leg_write(
-	    f->to, block->data + block->start, block->end - block->start);
-
-	if (n == -EAGAIN || n == 0)
-		return STUCK;
-	if (n < 0)
-		return TO_FAILED;
-	block->start += (uint32_t)n;
-	f->bytes += (uint64_t)n;
-	p->last_active = loop_now(p->loop);
-	if (block->start == block->end)
-		flow_move(p, f, FLOW_FILL);
-	return MOVED;
-}
-
-static enum outcome flow_run(struct pump *p, struct flow *f)
-{
-	enum outcome outcome = MOVED;
-	int share = PUMP_SHARE;
-
-	while (outcome == MOVED && f->state != FLOW_ENDED) {
-		if (f->state == FLOW_DRAIN)
-			outcome = flow_drain(p, f);
-		else if (share--)
-			outcome = flow_fill(p, f);
-		else
-			break;
-	}
-	return outcome;
-}
-
 static void pump_want(struct pump *p)
 {
 	for (int i = 0; i < 2; i++) {
-		unsigned wanted = 0;
+		unsigned wanted = flow_wants_read(&p->flow[i]) |
+				  flow_wants_write(&p->flow[1 - i]);
 
-		if (p->flow[i].state == FLOW_FILL)
-			wanted |= LEG_READ;
-		if (p->flow[1 - i].state == FLOW_DRAIN)
-			wanted |= LEG_WRITE;
 		leg_want(p->leg[i], wanted);
 	}
 }
@@ -192,8 +92,7 @@ static void pump_half_closed(struct pump *p)
 /* What follows from where the two flows have come to. */
 static void pump_settle(struct pump *p)
 {
-	int ended =
-	    (p->flow[0].state == FLOW_ENDED) + (p->flow[1].state == FLOW_ENDED);
+	int ended = flow_ended(&p->flow[0]) + flow_ended(&p->flow[1]);
 
 	if (ended == 2) {
 		pump_end(p, &(struct pump_result){ .failed = -1 });
@@ -207,18 +106,24 @@ static void pump_settle(struct pump *p)
 /* Return: false when that was the end of the pump. */
 static bool pump_run(struct pump *p, int i)
 {
-	switch (flow_run(p, &p->flow[i])) {
-	case FROM_FAILED:
+	struct flow *f = &p->flow[i];
+	uint64_t before = f->bytes;
+	enum flow_outcome outcome = flow_run(f);
+
+	if (f->bytes != before)
+		p->last_active = loop_now(p->loop);
+	switch (outcome) {
+	case FLOW_FROM_FAILED:
 		pump_fail(p, i);
 		return false;
-	case TO_FAILED:
+	case FLOW_TO_FAILED:
 		pump_fail(p, 1 - i);
 		return false;
-	case NO_MEMORY:
+	case FLOW_NO_MEMORY:
 		pump_fail(p, -1);
 		return false;
-	case MOVED:
-	case STUCK:
+	case FLOW_MOVED:
+	case FLOW_STUCK:
 		break;
 	}
 	return true;
@@ -253,8 +158,8 @@ int pump_start(struct pump **out, struct leg *a, struct leg *b,
 	p->loop = leg_loop(a);
 	p->leg[0] = a;
 	p->leg[1] = b;
-	p->flow[0] = (struct flow){ .from = a, .to = b };
-	p->flow[1] = (struct flow){ .from = b, .to = a };
+	flow_init(&p->flow[0], a, b);
+	flow_init(&p->flow[1], b, a);
 	p->half_closed_ms = half_closed_ms;
 	p->last_active = loop_now(p->loop);
 	p->fn = fn;
