@@ -92,6 +92,9 @@ MUST_USE int http_stream_respond(
 struct leg *http_stream_leg(struct http_stream *s);
 /** http_stream_abandon() - give a stream up: leg_reset() on its leg */
 void http_stream_abandon(struct http_stream *s);
+/** http_stream_drained() - the peer has ended its direction and all of it was
+ * read: in the `request` event, the request has no body */
+bool http_stream_drained(const struct http_stream *s);
 /** http_stream_conn() - the connection it belongs to; NULL once that is gone */
 struct http_conn *http_stream_conn(struct http_stream *s);
 

@@ -291,6 +291,11 @@ void http_stream_abandon(struct http_stream *s)
 	leg_reset(&s->leg);
 }
 
+bool http_stream_drained(const struct http_stream *s)
+{
+	return s->in_ended && !buf_used(&s->in);
+}
+
 struct http_conn *http_stream_conn(struct http_stream *s)
 {
 	return s->conn;
