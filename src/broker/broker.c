@@ -24,6 +24,7 @@ static void look(void *ctx, struct status *status)
 {
 	struct broker *b = ctx;
 
+	status->pass_through = b->config->pass_through;
 	status->mode = config_mode_name(b->config);
 	uplink_look(b->uplink, status);
 }
@@ -71,6 +72,7 @@ static int open_pods(struct broker *b, struct fault *fault)
 		.client_token = b->client_token,
 		.rules = &quota_rules,
 		.carry = b->carry,
+		.forward = b->forward,
 		.refusals = &b->refusals,
 		.look = look,
 		.ctx = b,
@@ -87,6 +89,8 @@ static int open_parts(struct broker *b, struct fault *fault)
 	    (r = load_pods_tls(b, fault)) ||
 	    (r = uplink_open(&b->uplink, b->loop, b->config, fault)) ||
 	    (r = carry_new(&b->carry, b->loop, &b->way)) ||
+	    (b->config->pass_through &&
+		(r = forward_new(&b->forward, b->loop, &b->way))) ||
 	    (r = open_pods(b, fault)))
 		return r;
 	meter_init(&b->meter, b);
@@ -120,6 +124,9 @@ void broker_announce(const struct broker *b)
 {
 	const char *reverse = uplink_address(b->uplink);
 
+	if (b->config->pass_through)
+		log_warn("pass-through is on: the broker sees what store "
+			 "clients read through it");
 	if (reverse)
 		daemon_listening("tunnels", reverse);
 	daemon_listening("pods", pods_address(b->pods));
@@ -133,6 +140,7 @@ void broker_close(struct broker *b)
 		return;
 	pods_shut(b->pods);
 	carry_free(b->carry);
+	forward_free(b->forward);
 	pods_close(b->pods);
 	uplink_close(b->uplink);
 	tls_context_free(b->pods_tls);

@@ -1,6 +1,6 @@
 /* broker/broker.h: the whole broker: opening and closing what it is made of.
  *
- *   pods (listener, quota, token) -> carry -> way -> uplink (tunnels)
+ *   pods (listener, quota, token) -> carry, forward -> way -> uplink (tunnels)
  *
  * Each knows the one to its right.
  */
@@ -18,6 +18,7 @@ struct broker {
 	struct way way;
 	struct uplink *uplink;
 	struct carry *carry;
+	struct forward *forward;     /* NULL: no pass-through */
 	struct secret *client_token; /* NULL: none is asked for */
 	struct tls_context *pods_tls;
 	struct pods *pods;

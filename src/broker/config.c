@@ -29,11 +29,20 @@ static const struct option_row rows[] = {
 	{ .name = "client-token-file",
 	    .metavar = "FILE",
 	    .help = "pods must show the token in it",
-	    .detail = "In Proxy-Authorization: Bearer for CONNECT, "
-		      "Without it every pod that reaches the "
-		      "listener is served.",
+	    .detail = "In Proxy-Authorization: Bearer for CONNECT; for "
+		      "pass-through in X-Pharos-Token, or in Authorization: "
+		      "Bearer, which then does not reach the store. Without "
+		      "it every pod that reaches the listener is served.",
 	    .type = OPTION_TEXT,
 	    AT(client_token_file) },
+	{ .name = "pass-through",
+	    .help = "serve store clients too; sees what they read",
+	    .detail = "Requests below /v1/ go to the bridge as they are. The "
+		      "broker, and whoever takes it, can read them and their "
+		      "answers.",
+	    .initial = "false",
+	    .type = OPTION_BOOL,
+	    AT(pass_through) },
 	{ .name = "mode",
 	    .metavar = "beacon|reverse",
 	    .help = "how broker and bridge meet",

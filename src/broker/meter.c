@@ -46,6 +46,28 @@ static void add_carry(struct meter *m, const struct carry_counts *c)
 		add_row(m, &rows[i]);
 }
 
+/* The same rows, be pass-through on or off. */
+static void add_forward(struct meter *m, const struct forward *f)
+{
+	static const struct forward_counts none = { .total = 0 };
+	const struct forward_counts *c = f ? forward_counts(f) : &none;
+	const struct metric_row rows[] = {
+		{ NAME("requests"), NULL, "pass-through requests now",
+		    METRIC_GAUGE, &c->open },
+		{ NAME("requests_total"), NULL,
+		    "pass-through requests sent to the bridge", METRIC_COUNTER,
+		    &c->total },
+		{ NAME("request_bytes_total"), "to=\"bridge\"",
+		    "bytes of the bodies of pass-through", METRIC_COUNTER,
+		    &c->to_bridge },
+		{ NAME("request_bytes_total"), "to=\"pod\"", NULL,
+		    METRIC_COUNTER, &c->to_pod },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		add_row(m, &rows[i]);
+}
+
 static uint64_t read_tunnels(void *ctx)
 {
 	return uplink_up(((struct broker *)ctx)->uplink);
@@ -126,6 +148,7 @@ void meter_init(struct meter *m, struct broker *b)
 	m->table.rows = m->rows;
 	add_gauges(m, b);
 	add_carry(m, carry_counts(b->carry));
+	add_forward(m, b->forward);
 	add_refusals(m, &b->refusals);
 	metric_add(&m->registry, &m->table);
 	metric_add(&m->registry, http_metrics());

@@ -6,7 +6,7 @@
 
 struct broker;
 
-enum { METER_LABELS = 32, METER_ROWS = 32 };
+enum { METER_LABELS = 32, METER_ROWS = 40 };
 
 struct meter {
 	struct metric_registry registry;

@@ -98,17 +98,36 @@ static void on_connect(
 	quota_leave(&ticket);
 }
 
+/* The client token in a request of pass-through: Authorization may be the
+ * store's, so a field of our own goes first. */
+static const char *request_token(const struct http_head *head, bool *hide)
+{
+	const char *own = http_head_get(head, "x-pharos-token");
+
+	*hide = !own;
+	return own ? own : bearer_token(http_head_get(head, "authorization"));
+}
+
 static void on_store(
     void *ctx, struct http_stream *s, const struct http_head *head)
 {
 	struct pods *p = ctx;
-	struct quota_ticket ticket;
+	struct forward_request request = { .head = head };
+	const char *shown = request_token(head, &request.hide_authorization);
 
-	(void)head;
-	if (!admit(p, s, &ticket))
+	if (!p->config.client_token)
+		request.hide_authorization = false;
+	if (!admit(p, s, &request.ticket))
 		return;
-	refuse(p, s, REFUSAL_PASS_THROUGH);
-	quota_leave(&ticket);
+	if (!shows_token(p, shown))
+		refuse(p, s, REFUSAL_TOKEN);
+	else if (!p->config.forward)
+		refuse(p, s, REFUSAL_PASS_THROUGH);
+	else {
+		forward_send(p->config.forward, s, &request);
+		return;
+	}
+	quota_leave(&request.ticket);
 }
 
 static void on_status(

@@ -2,6 +2,8 @@
  *
  *   CONNECT bridge.pharos:443   a sealed session with the bridge (carry)
  *   GET /v1/status              what the broker knows of itself
+ *   /v1/…                       pass-through to the store (forward), if it is
+ * on
  *
  * Each request takes from its source's quota first, then shows the client token
  * where one is asked for; only then is it looked at.
@@ -9,6 +11,7 @@
 #pragma once
 #include "base/secret.h"
 #include "broker/carry.h"
+#include "broker/forward.h"
 #include "broker/status.h"
 #include "net/tls.h"
 
@@ -20,6 +23,7 @@ struct pods_config {
 	const struct secret *client_token; /* borrowed; NULL: none needed */
 	const struct quota_rules *rules;
 	struct carry *carry;	   /* borrowed */
+	struct forward *forward;   /* borrowed; NULL: no pass-through */
 	struct refusals *refusals; /* borrowed */
 	/* fill in the status page */
 	void (*look)(void *ctx, struct status *status);

@@ -57,6 +57,7 @@ struct bench {
 	struct refusals refusals;
 	struct way way;
 	struct carry *carry;
+	struct forward *forward;
 	struct pods *pods;
 	struct secret *token;
 	/* pod */
@@ -68,6 +69,10 @@ static inline void turn(struct bench *b, int times)
 	for (int i = 0; i < times; i++)
 		loop_turn(b->loop);
 }
+
+#define EACH_SHAPE(shape)                                                      \
+	for (const struct shape *shape = shapes;                               \
+	     shape < shapes + N_ELEMS(shapes); shape++)
 
 #define TURN_UNTIL(b, condition)                                               \
 	do {                                                                   \
@@ -277,6 +282,7 @@ struct visit {
 	bool failed;		    /* no head will come, or the body broke */
 	bool ended;
 	char retry[24], challenge[64], type[64];
+	bool cookie;
 	char body[TEXT_MOST];
 	size_t n_body;
 	const char *sends; /* body, or bytes of the session */
@@ -344,6 +350,7 @@ static inline void visit_on_response(void *ctx, struct http_stream *s,
 	}
 	v->status = head->status;
 	visit_keep(v->retry, sizeof(v->retry), head, "retry-after");
+	v->cookie = http_head_get(head, "set-cookie") != NULL;
 	visit_keep(v->type, sizeof(v->type), head, "content-type");
 	visit_keep(v->challenge, sizeof(v->challenge), head,
 	    head->status == 407 ? "proxy-authenticate" : "www-authenticate");
@@ -375,6 +382,23 @@ static inline void visit_connect(struct bench *b, struct visit *v)
 	visit_begin(b, v, &head);
 }
 
+/** visit_send() - a request for the store */
+static inline void visit_send(struct bench *b, struct visit *v,
+    const char *method, const char *target, const struct http_field *fields,
+    size_t n_fields)
+{
+	struct http_head head = {
+		.method = method,
+		.authority = "broker:8199",
+		.target = target,
+		.length = (int64_t)v->n_sends,
+		.fields = fields,
+		.n_fields = n_fields,
+	};
+
+	visit_begin(b, v, &head);
+}
+
 /** visit_end() - the pod gives it up, as a process that dies */
 static inline void visit_end(struct visit *v)
 {
@@ -390,6 +414,15 @@ static inline void visit_end(struct visit *v)
 	} while (0)
 
 /* ---- its life */
+
+/** bench_nothing_left() - all that pods took has been given back */
+static inline void bench_nothing_left(struct bench *b)
+{
+	TURN_UNTIL(b, !pods_gauges(b->pods).streams);
+	assert_int_equal(carry_counts(b->carry)->open, 0);
+	if (b->forward)
+		assert_int_equal(forward_counts(b->forward)->open, 0);
+}
 
 static inline void bench_pod(struct bench *b)
 {
@@ -409,6 +442,7 @@ static inline void bench_pods(
 	struct pods_config pods = {
 		.rules = rules,
 		.carry = b->carry,
+		.forward = b->forward,
 		.refusals = &b->refusals,
 		.look = bench_look,
 		.ctx = b,
@@ -422,10 +456,16 @@ static inline void bench_pods(
 	bench_pod(b);
 }
 
-static inline void bench_init_with(struct bench *b, const struct shape *shape,
-    const struct quota_rules *rules, const char *token)
+struct order {
+	const struct shape *shape;
+	const struct quota_rules *rules; /* NULL: those of limits.h */
+	const char *token;		 /* NULL: none is asked for */
+	bool pass_through;
+};
+
+static inline void bench_init_as(struct bench *b, const struct order *order)
 {
-	*b = (struct bench){ .shape = shape, .fault = "" };
+	*b = (struct bench){ .shape = order->shape, .fault = "" };
 	assert_int_equal(loop_new(&b->loop), 0);
 	loop_fake_clock(b->loop, 1000);
 	assert_int_equal(httpd_new(&b->bridge, b->loop,
@@ -440,18 +480,21 @@ static inline void bench_init_with(struct bench *b, const struct shape *shape,
 		.ctx = b,
 		.refusals = &b->refusals };
 	assert_int_equal(carry_new(&b->carry, b->loop, &b->way), 0);
-	bench_pods(b, rules, token);
+	if (order->pass_through)
+		assert_int_equal(forward_new(&b->forward, b->loop, &b->way), 0);
+	bench_pods(b, order->rules ? order->rules : &quota_rules, order->token);
 }
 
 static inline void bench_init(struct bench *b, const struct shape *shape)
 {
-	bench_init_with(b, shape, &quota_rules, NULL);
+	bench_init_as(b, &(struct order){ .shape = shape });
 }
 
 static inline void bench_deinit(struct bench *b)
 {
 	pods_shut(b->pods);
 	carry_free(b->carry);
+	forward_free(b->forward);
 	pods_close(b->pods);
 	secret_free(b->token);
 	if (b->pod)

@@ -3,16 +3,6 @@
 #include "broker/test-bench.h"
 #include "broker/limits.h"
 
-#define EACH_SHAPE(shape)                                                      \
-	for (const struct shape *shape = shapes;                               \
-	     shape < shapes + N_ELEMS(shapes); shape++)
-
-static void nothing_is_left(struct bench *b)
-{
-	TURN_UNTIL(b, !pods_gauges(b->pods).streams);
-	assert_int_equal(carry_counts(b->carry)->open, 0);
-}
-
 static void both_directions_are_carried(void **state)
 {
 	(void)state;
@@ -31,7 +21,7 @@ static void both_directions_are_carried(void **state)
 		assert_memory_equal(v.body, text, sizeof(text));
 		assert_string_equal(b.saw, "CONNECT bridge.pharos:443 -\n");
 		visit_end(&v);
-		nothing_is_left(&b);
+		bench_nothing_left(&b);
 		assert_int_equal(carry_counts(b.carry)->total, 1);
 		assert_int_equal(
 		    carry_counts(b.carry)->to_bridge, sizeof(text));
@@ -67,7 +57,7 @@ static void a_pod_that_does_not_read_is_waited_for(void **state)
 		TURN_UNTIL(&b, v.ended);
 		assert_int_equal(v.sent, MUCH);
 		visit_end(&v);
-		nothing_is_left(&b);
+		bench_nothing_left(&b);
 		assert_int_equal(carry_counts(b.carry)->to_pod, MUCH);
 		bench_deinit(&b);
 	}
@@ -125,7 +115,7 @@ static void a_refusal_of_the_bridge_is_passed_on(void **state)
 		ASSERT_BODY_HAS(&v, answers[i].words);
 		assert_int_equal(b.refusals.counts[REFUSAL_BRIDGE], 1);
 		visit_end(&v);
-		nothing_is_left(&b);
+		bench_nothing_left(&b);
 		bench_deinit(&b);
 	}
 }
@@ -153,7 +143,7 @@ static void reasons_without_end_are_not_awaited(void **state)
 		ASSERT_BODY_HAS(&v, "no reason given");
 		TURN_UNTIL(&b, b.bridge_resets == 1);
 		visit_end(&v);
-		nothing_is_left(&b);
+		bench_nothing_left(&b);
 		bench_deinit(&b);
 	}
 }
@@ -178,7 +168,7 @@ static void no_answer_in_time_is_504(void **state)
 		assert_string_equal(v.retry, "1");
 		TURN_UNTIL(&b, b.bridge_resets == 1);
 		visit_end(&v);
-		nothing_is_left(&b);
+		bench_nothing_left(&b);
 		bench_deinit(&b);
 	}
 }
@@ -202,7 +192,7 @@ static void a_tunnel_that_goes_before_the_answer_is_503(void **state)
 		ASSERT_BODY_HAS(&v, "the tunnel");
 		assert_int_equal(b.refusals.counts[REFUSAL_CUT], 1);
 		visit_end(&v);
-		nothing_is_left(&b);
+		bench_nothing_left(&b);
 		bench_deinit(&b);
 	}
 }
@@ -223,7 +213,7 @@ static void a_bridge_that_resets_before_the_answer_is_503(void **state)
 		TURN_UNTIL(&b, v.ended);
 		assert_int_equal(v.status, 503);
 		visit_end(&v);
-		nothing_is_left(&b);
+		bench_nothing_left(&b);
 		bench_deinit(&b);
 	}
 }
@@ -243,7 +233,7 @@ static void a_tunnel_that_goes_resets_its_sessions(void **state)
 		TURN_UNTIL(&b, v.failed);
 		assert_false(v.ended);
 		visit_end(&v);
-		nothing_is_left(&b);
+		bench_nothing_left(&b);
 		bench_deinit(&b);
 	}
 }
@@ -264,7 +254,7 @@ static void a_pod_that_goes_while_asking_resets_the_bridges_stream(void **state)
 		if (b.pod)
 			http_conn_cut(STEAL(b.pod));
 		TURN_UNTIL(&b, b.bridge_resets == 1);
-		nothing_is_left(&b);
+		bench_nothing_left(&b);
 		bench_deinit(&b);
 	}
 }
@@ -284,7 +274,7 @@ static void a_pod_that_goes_resets_the_session(void **state)
 		if (b.pod)
 			http_conn_cut(STEAL(b.pod));
 		TURN_UNTIL(&b, b.bridge_resets == 1);
-		nothing_is_left(&b);
+		bench_nothing_left(&b);
 		bench_deinit(&b);
 	}
 }
@@ -314,7 +304,7 @@ static void a_quiet_session_is_kept_and_a_half_closed_one_cut(void **state)
 		pass(&b, LIMIT_HALF_CLOSED_MS - 1000);
 		assert_int_equal(carry_counts(b.carry)->open, 1);
 		pass(&b, 2000);
-		nothing_is_left(&b);
+		bench_nothing_left(&b);
 		visit_end(&v);
 		bench_deinit(&b);
 	}
@@ -355,7 +345,7 @@ static void without_a_tunnel_the_pod_is_told_why(void **state)
 		assert_int_equal(b.refusals.counts[rows[i].kind], 1);
 		assert_int_equal(b.bridge_requests, 0);
 		visit_end(&v);
-		nothing_is_left(&b);
+		bench_nothing_left(&b);
 		bench_deinit(&b);
 	}
 }
