@@ -20,14 +20,14 @@ _Noreturn static void give_up(int report, enum step step, int error)
 }
 
 /* tcsetpgrp() from the background would stop us but for the blocked signal. */
-static void take_terminal(void)
+void child_give_terminal(pid_t group)
 {
 	sigset_t block, old;
 
 	sigemptyset(&block);
 	sigaddset(&block, SIGTTOU);
 	sigprocmask(SIG_BLOCK, &block, &old);
-	(void)tcsetpgrp(STDIN_FILENO, getpid());
+	(void)tcsetpgrp(STDIN_FILENO, group);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
@@ -37,7 +37,7 @@ _Noreturn static void become(const struct child_order *order, int report)
 
 	(void)setpgid(0, 0);
 	if (order->terminal)
-		take_terminal();
+		child_give_terminal(getpid());
 	if (order->prepare) {
 		char **environment = NULL;
 

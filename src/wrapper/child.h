@@ -31,6 +31,10 @@ enum {
 MUST_USE int child_start(
     pid_t *pid, const struct child_order *order, struct fault *fault);
 
+/** child_give_terminal() - make @group the terminal's foreground; from the
+ * background too */
+void child_give_terminal(pid_t group);
+
 /** child_exit_code() - what the wrapper ends with, of a status of waitpid(2):
  * the command's own code, or 128 + the signal that ended it */
 int child_exit_code(int status);

@@ -180,12 +180,15 @@ static uint64_t backoff(unsigned failures, uint32_t random)
 	return most / 10 + random % (most - most / 10 + 1);
 }
 
-/* A lease that could not be looked after is tried again with back-off. */
+/* A lease that could not be looked after is tried again with back-off. What was
+ * not there may come back under the same version (a KV secret that was deleted
+ * with its metadata starts at 1 again), so its version is forgotten. */
 static void note_failed(
     struct schedule *s, size_t i, uint64_t now, uint32_t random)
 {
 	struct schedule_secret *secret = &s->secrets[i];
 
+	secret->version = 0;
 	if (*secret->lease && secret->due_ms <= now)
 		secret->due_ms =
 		    now + jittered(SCHEDULE_BACKOFF_MOST_MS, random);

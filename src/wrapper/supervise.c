@@ -432,9 +432,9 @@ static void stop_with_command(struct supervise *s)
 {
 	if (!s->terminal || getpid() == 1)
 		return;
-	(void)tcsetpgrp(STDIN_FILENO, getpgrp());
+	child_give_terminal(getpgrp());
 	kill(getpid(), SIGSTOP);
-	(void)tcsetpgrp(STDIN_FILENO, s->command);
+	child_give_terminal(s->command);
 	kill(-s->command, SIGCONT);
 }
 
@@ -444,7 +444,7 @@ static void command_ended(struct supervise *s, int status)
 
 	s->command = 0;
 	if (s->state != STOPPING || s->told_to_end) {
-		log_info(
+		log_debug(
 		    "command ended", LOG_INT("code", child_exit_code(status)));
 		end(s, child_exit_code(status));
 		return;

@@ -3,6 +3,7 @@ import base64
 import json
 import pathlib
 import subprocess
+import tempfile
 import time
 
 from .process import LabError
@@ -23,11 +24,14 @@ class Store:
         command = prefix + [
             "curl", "-sS", "--max-time", "10", "--cacert", str(self.ca),
             "-X", method, "-H", "@-", "-w", "\n%{http_code}"]
-        if body is not None:
-            command += ["--data-binary", json.dumps(body)]
-        done = subprocess.run(
-            command + [self.base + path], text=True, capture_output=True,
-            input=f"X-Vault-Token: {token or self.token}\n", check=False)
+        with tempfile.NamedTemporaryFile("w") as sent:  # it may be large
+            if body is not None:
+                json.dump(body, sent)
+                sent.flush()
+                command += ["--data-binary", f"@{sent.name}"]
+            done = subprocess.run(
+                command + [self.base + path], text=True, capture_output=True,
+                input=f"X-Vault-Token: {token or self.token}\n", check=False)
         if done.returncode:
             raise LabError(f"curl {method} {path}: {done.stderr.strip()}")
         text, _, status = done.stdout.rpartition("\n")
