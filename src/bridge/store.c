@@ -15,6 +15,7 @@
  */
 #include "bridge/store.h"
 #include "base/hex.h"
+#include "net/address.h"
 #include "net/loop.h"
 #include <curl/curl.h>
 #include <openssl/evp.h>
@@ -57,17 +58,14 @@ struct store {
 
 /* ---- configuration ------------------------------------------------------ */
 
-static bool is_loopback(const char *host)
-{
-	return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) ||
-	       !strcmp(host, "[::1]");
-}
-
 static int bad_address(const char *address, struct fault *fault)
 {
+	const char *at = strrchr(address, '@'); /* no password in a message */
+
 	return fault_set(fault, -EINVAL,
 	    "expected is https://HOST:PORT, without path and user",
-	    "--vault-addr %s: cannot be the address of a store", address);
+	    "--vault-addr %s: cannot be the address of a store",
+	    at ? at + 1 : address);
 }
 
 /* https://host[:port], or http:// on loopback; nothing behind but a slash. */
@@ -90,7 +88,7 @@ static int check_address(const char *address, struct fault *fault)
 			r = bad_address(address, fault);
 	if (!r && strcmp(path, "/") && *path)
 		r = bad_address(address, fault);
-	if (!r && !strcmp(scheme, "http") && !is_loopback(host))
+	if (!r && !strcmp(scheme, "http") && !address_is_loopback(host))
 		r = fault_set(fault, -EINVAL,
 		    "tokens would cross the network in the clear; use https://",
 		    "--vault-addr %s: plain HTTP is for loopback only",
@@ -422,8 +420,9 @@ static int headers_set(struct store_call *c, const struct vault_call *call,
 		r = header_add(c, "X-Vault-Token", secret_bytes(token));
 	if (!r && name_space)
 		r = header_add(c, "X-Vault-Namespace", name_space);
-	if (!r && call->body)
-		r = header_add(c, "Content-Type", "application/json");
+	if (!r) /* empty: none, where libcurl would put one of its own */
+		r = header_add(
+		    c, "Content-Type", call->body ? "application/json" : "");
 	if (!r) /* no "100-continue" round trip */
 		r = header_add(c, "Expect", "");
 	return r;
@@ -476,7 +475,6 @@ static int behaviour_set(struct store_call *c, const char *url)
 	SET(CURLOPT_PATH_AS_IS, 1L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	SET(CURLOPT_PIPEWAIT, 1L);
 	SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_NOSIGNAL, 1L);

@@ -195,8 +195,7 @@ static int check_plain(const struct serve_config *config, struct fault *fault)
 		return fault_set(fault, -EINVAL,
 		    "give --tls-cert and --tls-key together",
 		    "certificate and key belong together");
-	if (!r && (!strcmp(a.host, "::1") || !strcmp(a.host, "localhost") ||
-		      !strncmp(a.host, "127.", 4)))
+	if (!r && address_is_loopback(a.host))
 		return 0;
 	return fault_set(fault, -EINVAL,
 	    "give --tls-cert and --tls-key, or listen on 127.0.0.1",

@@ -160,3 +160,22 @@ void address_source_of(struct address_source *out, const char *text)
 	else if (inet_pton(AF_INET6, a.host, &v6) == 1)
 		source_of_v6(out, &v6);
 }
+
+bool address_is_loopback(const char *host)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+	char bare[ADDRESS_HOST_MOST + 1];
+	size_t n = strlen(host);
+
+	if (*host == '[' && n > 2 && n - 2 < sizeof(bare)) {
+		memcpy(bare, host + 1, n - 2);
+		bare[n - 2] = '\0';
+		host = bare;
+	}
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	if (inet_pton(AF_INET6, host, &v6) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&v6);
+	return !strcmp(host, "localhost");
+}

@@ -17,6 +17,9 @@ enum { ADDRESS_E_HOST = 1, ADDRESS_E_PORT };
  * Return: 0; ADDRESS_E_HOST: not a name or address; ADDRESS_E_PORT: missing or
  * above 65535. */
 MUST_USE int address_parse(struct address *out, const char *text);
+/** address_is_loopback() - is @host (brackets may stand around it) "localhost"
+ * or an address of the machine itself? Other names are not looked up: false. */
+bool address_is_loopback(const char *host);
 /** address_text() - a socket address as "1.2.3.4:5" or "[::1]:5"; a v4-mapped
  * one as the IPv4 one; "unix" or "unknown" for other families */
 enum { ADDRESS_TEXT_MOST = 64 };

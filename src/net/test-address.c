@@ -154,6 +154,34 @@ static void a_source_is_the_same_from_text_and_from_socket(void **state)
 	}
 }
 
+static void loopback_is_told_from_what_only_begins_alike(void **state)
+{
+	static const struct {
+		const char *host;
+		bool want;
+	} row[] = {
+		{ "127.0.0.1", true },
+		{ "127.255.0.9", true },
+		{ "::1", true },
+		{ "[::1]", true },
+		{ "localhost", true },
+		{ "", false },
+		{ "0.0.0.0", false },
+		{ "::", false },
+		{ "10.0.0.1", false },
+		{ "127.0.0.1.example", false },
+		{ "127.example", false },
+		{ "localhost.example", false },
+		{ "[::1].example", false },
+		{ "1270.0.0.1", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(row); i++)
+		if (address_is_loopback(row[i].host) != row[i].want)
+			fail_msg("%s", row[i].host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +191,7 @@ int main(void)
 		    sources_are_the_same_when_limits_must_not_tell_them_apart),
 		cmocka_unit_test(
 		    a_source_is_the_same_from_text_and_from_socket),
+		cmocka_unit_test(loopback_is_told_from_what_only_begins_alike),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
