@@ -111,7 +111,7 @@ static struct httpd *serve(struct httpd_config config, struct tls_context *tls)
 
 static uint16_t port_of(const char *address)
 {
-	return (uint16_t)atoi(strrchr(address, ':') + 1);
+	return (uint16_t)strtol(strrchr(address, ':') + 1, NULL, 10);
 }
 
 /* ---- a client that is a bare socket */
@@ -160,7 +160,7 @@ static int status_of(
 	*last = '\0';
 	assert_true(talk(fd, request, said, NULL) > 0);
 	close(fd);
-	return atoi(said + 9);
+	return (int)strtol(said + 9, NULL, 10);
 }
 
 static void test_routes(void **state)

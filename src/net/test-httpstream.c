@@ -89,7 +89,7 @@ static void test_slow_stream_stalls_itself_only(void **state)
 	BENCH_UNTIL(&b, b.requests == 2);
 	end_start(&slow, answer(&b, 0));
 	end_start(&quick, answer(&b, 1));
-	BENCH_UNTIL(&b, reader.got > 4 * 1024 * 1024);
+	BENCH_UNTIL(&b, reader.got > 4u << 20);
 	assert_true(slow.sent <= HTTP_STREAM_WINDOW + HTTP_STREAM_BUFFER);
 	leg_reset(unread);
 	leg_reset(reader.leg);

@@ -212,7 +212,7 @@ static int response_whole(struct h2 *h, struct h2_stream *s, bool ended)
 {
 	HTTP_REFUSAL(bad_status, 0, "a bad status");
 	struct http_field fields[HTTP_FIELDS_MAX];
-	struct http_head head = { .status = atoi(h->status),
+	struct http_head head = { .status = (int)strtol(h->status, NULL, 10),
 		.fields = fields,
 		.n_fields = h->gather.n_fields };
 	struct http_framing framing;

@@ -185,7 +185,7 @@ static bool is_port(const char *text)
 {
 	size_t n = strspn(text, "0123456789");
 
-	return n >= 1 && n <= 5 && !text[n] && atoi(text) <= 65535;
+	return n >= 1 && n <= 5 && !text[n] && strtol(text, NULL, 10) <= 65535;
 }
 
 /* RFC 3986, 3.2.2; what stands between the brackets is not looked at closely:

@@ -67,7 +67,7 @@ static void play(const struct row *row, enum http_end end, size_t step)
 				row->label, step, http_reason(r->machine));
 	if (end == HTTP_SERVER && row->status &&
 	    (strncmp(answer, "HTTP/1.1 ", 9) != 0 ||
-		atoi(answer + 9) != row->status))
+		strtol(answer + 9, NULL, 10) != row->status))
 		failures++, print_error("%s (by %zu): answered <%s>\n",
 				row->label, step, answer);
 	if (row->status)
@@ -401,7 +401,7 @@ static void refused_big(const char *label, const char *in, size_t n, int status,
 			at += most;
 		}
 		recorder_pull(r, answer, sizeof(answer), 0);
-		if (atoi(answer + 9) != status || *r->text)
+		if (strtol(answer + 9, NULL, 10) != status || *r->text)
 			fail_msg("%s (by %zu): %.40s, <%s>", label, steps[k],
 			    answer, r->text);
 		recorder_free(r);
