@@ -358,6 +358,8 @@ def test_cap_is_back_pressure(fleet, beacon):
     """1,000 pairs; more wait for a slot and get it, first those whose source
     has fewest."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 4096:
+        pytest.skip(f"2,000 connections need more than {hard} descriptors")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     pairs = []
     for number in range(1000):
