@@ -5,7 +5,6 @@
 #include "beacon/limits.h"
 #include "beacon/pair.h"
 #include "beacon/session.h"
-#include "net/health.h"
 #include "net/listen.h"
 #include "net/tls.h"
 #include <sys/random.h>
@@ -134,31 +133,13 @@ static int open_core(struct beacon *b, struct fault *fault)
 	return 0;
 }
 
-static const char *is_ready(void *ctx)
+const char *beacon_ready(void *ctx)
 {
 	const struct beacon *b = ctx;
 
 	if (tls_context_expiry(b->tls) <= loop_wall(b->loop))
 		return "the certificate has expired";
 	return NULL;
-}
-
-static int open_health(
-    struct beacon *b, const char *address, struct fault *fault)
-{
-	const struct health_config health = {
-		.address = address,
-		.metrics = &b->meter.registry,
-		.ready = is_ready,
-		.ctx = b,
-	};
-	int r;
-
-	r = health_open(&b->health, b->loop, &health, fault);
-	if (!r)
-		log_info("listening", LOG_STR("what", "health"),
-		    LOG_STR("address", health_address(b->health)));
-	return r;
 }
 
 /* Every leg is a descriptor; the usual soft limit of 1,024 is far too low. */
@@ -200,18 +181,14 @@ int beacon_new(struct beacon **out, struct loop *loop,
 int beacon_open(
     struct beacon *b, const struct config *config, struct fault *fault)
 {
-	int r;
-
 	raise_descriptors();
-	r = gate_open(b, config->addr, fault);
-	return r ? r : open_health(b, config->health_addr, fault);
+	return gate_open(b, config->addr, fault);
 }
 
 void beacon_free(struct beacon *b)
 {
 	if (!b)
 		return;
-	health_close(b->health);
 	if (b->listener)
 		listen_close(b->listener);
 	b->running = true; /* nobody is left to hear of anything */

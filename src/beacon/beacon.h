@@ -16,7 +16,6 @@
 #include <sys/queue.h>
 
 struct allow;
-struct health;
 struct listener;
 struct pair;
 struct session;
@@ -32,7 +31,6 @@ struct beacon {
 	struct limiter *limiter;
 	struct switchboard *board;
 	struct listener *listener;
-	struct health *health;
 	struct meter meter;
 	struct sessions sessions;
 	struct pairs pairs;
@@ -46,10 +44,12 @@ struct beacon {
  * Return: 0; -errno with @fault. */
 MUST_USE int beacon_new(struct beacon **out, struct loop *loop,
     const struct config *config, struct fault *fault);
-/** beacon_open() - listen for clients, serve health pages
+/** beacon_open() - listen for clients
  * Return: 0; -errno with @fault. */
 MUST_USE int beacon_open(
     struct beacon *b, const struct config *config, struct fault *fault);
+/** beacon_ready() - NULL, or why the beacon is of no use now; @ctx: a beacon */
+const char *beacon_ready(void *ctx);
 /** beacon_free() - every connection is closed, pairs are reset */
 void beacon_free(struct beacon *b);
 void beacon_freep(struct beacon **b);

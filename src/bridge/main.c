@@ -1,13 +1,12 @@
 /* pharos-bridge: serves wrappers and brokers from the store beside it. See
  * pharos-bridge(8). */
-#include "base/log.h"
 #include "bridge/meter.h"
 #include "net/daemon.h"
 #include "net/loop.h"
 
-static int run(
-    struct loop *loop, const struct config *config, struct fault *fault)
+static int run(struct loop *loop, const void *from, struct fault *fault)
 {
+	const struct config *config = from;
 	static const struct isolate_profile profile = { 0 };
 	struct realm *realm = NULL;
 	struct meter meter;
@@ -33,27 +32,23 @@ static int run(
 	return r;
 }
 
+static int check(const void *config, struct fault *fault)
+{
+	return config_check(config, fault);
+}
+
 int main(int argc, char **argv)
 {
-	CLEANUP(loop_freep) struct loop *loop = NULL;
 	struct config config = { .mode = CONFIG_BEACON };
-	struct fault fault = FAULT_NONE;
-	int r = option_load(&config_options, argc, argv, &config, NULL, &fault);
+	const struct daemon_program program = {
+		.options = &config_options,
+		.log_name = "bridge",
+		.config = &config,
+		.common = &config.common,
+		.check = check,
+		.run = run,
+	};
 
 	vault_wipe_json();
-	if (!r)
-		r = config_check(&config, &fault) ? OPTION_E_BAD : 0;
-	if (!r) {
-		log_setup("bridge", config.common.log_format,
-		    config.common.log_level);
-		r = loop_new(&loop);
-	}
-	if (!r)
-		r = run(loop, &config, &fault);
-	if (fault.code)
-		fault_print(config_options.program, &fault);
-	option_clear(&config_options, &config);
-	if (r == OPTION_E_DONE)
-		return EXIT_SUCCESS;
-	return r == OPTION_E_BAD ? 2 : r ? EXIT_FAILURE : EXIT_SUCCESS;
+	return daemon_main(&program, argc, argv);
 }

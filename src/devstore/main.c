@@ -115,18 +115,14 @@ static int serve(struct loop *loop, struct engine *engine,
 	return r;
 }
 
-static int run(const struct config *c, struct fault *fault)
+static int run(struct loop *loop, const void *from, struct fault *fault)
 {
+	const struct config *c = from;
 	struct engine *engine = NULL;
-	struct loop *loop = NULL;
 	int r = make_engine(&engine, c, fault);
 
 	if (!r)
-		r = loop_new(&loop);
-	if (!r)
 		r = serve(loop, engine, c, fault);
-	if (loop)
-		loop_free(loop);
 	engine_free(engine);
 	return r;
 }
@@ -134,21 +130,14 @@ static int run(const struct config *c, struct fault *fault)
 int main(int argc, char **argv)
 {
 	struct config c = { .listen = NULL };
-	struct fault fault = FAULT_NONE;
-	int r;
+	const struct daemon_program program = {
+		.options = &table,
+		.log_name = "devstore",
+		.config = &c,
+		.common = &c.common,
+		.run = run,
+	};
 
 	vault_wipe_json();
-	r = option_load(&table, argc, argv, &c, NULL, &fault);
-	if (!r) {
-		log_setup("devstore", (enum log_format)c.common.log_format,
-		    (enum log_level)c.common.log_level);
-		r = run(&c, &fault);
-	}
-	option_clear(&table, &c);
-	if (!r || r == OPTION_E_DONE)
-		return 0;
-	if (!fault.code)
-		fault_set(&fault, r, NULL, "%s", strerror(r < 0 ? -r : EINVAL));
-	fault_print(table.program, &fault);
-	return r == OPTION_E_BAD ? 2 : 1;
+	return daemon_main(&program, argc, argv);
 }

@@ -108,3 +108,44 @@ void daemon_listening(const char *what, const char *address)
 	log_info(
 	    "listening", LOG_STR("what", what), LOG_STR("address", address));
 }
+
+static int load(
+    const struct daemon_program *p, int argc, char **argv, struct fault *fault)
+{
+	int r = option_load(p->options, argc, argv, p->config, NULL, fault);
+
+	if (!r && p->check && p->check(p->config, fault))
+		r = OPTION_E_BAD;
+	return r;
+}
+
+static int run(const struct daemon_program *p, struct fault *fault)
+{
+	CLEANUP(loop_freep) struct loop *loop = NULL;
+	int r = loop_new(&loop);
+
+	if (r)
+		return fault_set(fault, r, NULL, "no event loop");
+	r = p->run(loop, p->config, fault);
+	if (r && !fault->code)
+		fault_set(fault, r, NULL, "%s", strerror(r < 0 ? -r : EINVAL));
+	return r;
+}
+
+int daemon_main(const struct daemon_program *p, int argc, char **argv)
+{
+	struct fault fault = FAULT_NONE;
+	int r = load(p, argc, argv, &fault);
+
+	if (!r) {
+		log_setup(p->log_name, (enum log_format)p->common->log_format,
+		    (enum log_level)p->common->log_level);
+		r = run(p, &fault);
+	}
+	if (fault.code)
+		fault_print(p->options->program, &fault);
+	option_clear(p->options, p->config);
+	if (!r || r == OPTION_E_DONE)
+		return EXIT_SUCCESS;
+	return r == OPTION_E_BAD ? 2 : EXIT_FAILURE;
+}

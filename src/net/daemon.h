@@ -1,11 +1,26 @@
-/* net/daemon.h: what every daemon does alike once it has loaded its keys and
- * bound its sockets: health pages, isolation, and running until it is told to
- * stop.
+/* net/daemon.h: what every daemon does alike: reading its options, health
+ * pages, isolation, running until it is told to stop, exit status.
  */
 #pragma once
 #include "base/isolate.h"
 #include "base/option.h"
 #include "net/health.h"
+
+/* A program, for daemon_main(). */
+struct daemon_program {
+	const struct option_table *options;
+	const char *log_name;		    /* "beacon" */
+	void *config;			    /* the options' struct, zeroed */
+	const struct option_common *common; /* in it */
+	/* what the table cannot say; -EINVAL with @fault; or NULL */
+	int (*check)(const void *config, struct fault *fault);
+	/* the program: open, daemon_open(), daemon_run(), close */
+	int (*run)(struct loop *loop, const void *config, struct fault *fault);
+};
+/** daemon_main() - all of main()
+ * Return: the exit status: 0; 1: it failed, and standard error says why; 2: the
+ * options are wrong. */
+int daemon_main(const struct daemon_program *program, int argc, char **argv);
 
 struct daemon;
 
