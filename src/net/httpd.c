@@ -3,6 +3,7 @@
  * accept on, so that a slow handshake counts like a slow request. */
 #include "net/httpd.h"
 #include "base/table.h"
+#include "base/wr.h"
 #include "net/address.h"
 #include "net/listen.h"
 #include "net/loop.h"
@@ -276,6 +277,33 @@ static bool has_method(const struct httpd_route *r, const char *method)
 	return !strcmp(r->method, "GET") && !strcmp(method, "HEAD");
 }
 
+/* RFC 9110, 15.5.6: what would have been served is named. */
+static void refuse_method(
+    const struct httpd *h, struct http_stream *s, const struct http_head *head)
+{
+	static const char body[] =
+	    "{\"errors\":[\"this method is not served here\"]}";
+	char methods[256];
+	const struct http_field allow = { "allow", methods };
+	struct wr w = wr_over(methods, sizeof(methods) - 1);
+
+	for (size_t i = 0; i < h->config.n_routes; i++) {
+		const struct httpd_route *r = &h->config.routes[i];
+
+		if (!has_path(r, head))
+			continue;
+		wr_text(&w, w.used ? ", " : "");
+		wr_text(&w, r->method);
+	}
+	methods[w.used] = '\0';
+	http_stream_answer(s, &(struct http_answer){ .status = 405,
+				  .content_type = "application/json",
+				  .fields = &allow,
+				  .n_fields = 1,
+				  .body = body,
+				  .n = sizeof(body) - 1 });
+}
+
 void httpd_dispatch(
     struct httpd *h, struct http_stream *s, const struct http_head *head)
 {
@@ -292,8 +320,10 @@ void httpd_dispatch(
 			return;
 		}
 	}
-	if (path_known || !head->target)
-		http_stream_refuse(s, 405, "this method is not served here");
+	if (path_known)
+		refuse_method(h, s, head);
+	else if (!head->target)
+		http_stream_refuse(s, 405, "tunnels are not served here");
 	else
 		http_stream_refuse(s, 404, "nothing is served at this path");
 }

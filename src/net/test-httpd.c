@@ -199,6 +199,22 @@ static void test_routes(void **state)
 	httpd_free(h);
 }
 
+static void test_allow_names_the_methods(void **state)
+{
+	struct httpd *h = serve((struct httpd_config){ 0 }, NULL);
+	char said[4096];
+	int fd = knock(h);
+
+	(void)state;
+	assert_true(talk(fd,
+			"PUT /exact HTTP/1.1\r\nHost: h\r\n"
+			"Content-Length: 0\r\n\r\n",
+			said, "errors") > 0);
+	assert_non_null(strstr(said, "\r\nallow: GET\r\n"));
+	close(fd);
+	httpd_free(h);
+}
+
 /* ---- limits */
 
 static void test_connections_max(void **state)
@@ -484,6 +500,7 @@ int main(void)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, tls_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_routes),
+		TEST(test_allow_names_the_methods),
 		TEST(test_connections_max),
 		TEST(test_source_max),
 		TEST(test_deadlines_of_a_guest),
