@@ -530,7 +530,7 @@ static int isolate(const struct handoff_job *job, struct fault *fault)
 {
 	const char *const files[FILES] = { job->broker_ca, job->bridge_ca,
 		job->jwt_file, job->token_file, job->broker_token_file };
-	struct isolate_path paths[N_ELEMS(system_paths) + 2 * FILES];
+	struct isolate_path paths[N_ELEMS(system_paths) + 2UL * FILES];
 	char named[FILES][HANDOFF_TEXT_MOST + 1], real[FILES][PATH_MAX];
 	struct isolate_profile profile = { .paths = paths, .use_paths = true };
 
@@ -540,7 +540,7 @@ static int isolate(const struct handoff_job *job, struct fault *fault)
 	for (size_t i = 0; i < FILES; i++) {
 		if (!*files[i] || !realpath(files[i], real[i]))
 			continue; /* reading it will say what is wrong */
-		strcpy(named[i], files[i]);
+		memcpy(named[i], files[i], strlen(files[i]) + 1);
 		paths[profile.n_paths++] =
 		    (struct isolate_path){ dirname(named[i]), ISOLATE_READ };
 		paths[profile.n_paths++] =

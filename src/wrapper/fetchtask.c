@@ -226,7 +226,7 @@ static void take_secret(struct fetchtask *t, const struct vault_secret *secret,
 	send_fields(t, secret, send, ctx);
 	if (t->reply.type != HANDOFF_SECRET)
 		return;
-	strcpy(t->lease, secret->lease_id); /* VAULT_LEASE_ID_MOST */
+	handoff_copy_lease(t->lease, secret->lease_id);
 	t->reply.u.secret.lease_s = (uint32_t)secret->lease_s;
 	t->reply.u.secret.renewable = secret->renewable;
 }
@@ -267,7 +267,7 @@ static void on_lease(struct fetchtask *t, const struct fetchtask_answer *a)
 		return;
 	}
 	finish(t, true, task_of(t)->version);
-	strcpy(t->lease, task_of(t)->lease);
+	handoff_copy_lease(t->lease, task_of(t)->lease);
 	t->reply.u.secret.lease_s = (uint32_t)lease.seconds;
 	t->reply.u.secret.renewable = lease.renewable;
 }

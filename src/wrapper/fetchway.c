@@ -152,8 +152,7 @@ static const struct refusal {
 	const char *hint;
 } refusals[] = {
 	{ 401, false, "give the broker's token with --broker-token-file" },
-	{ 403, false,
-	    "check --broker; what listens there is no broker, or an older one" },
+	{ 403, false, "check --broker: what listens there is no broker" },
 	{ 407, false, "give the broker's token with --broker-token-file" },
 	{ 429, true, "too many requests from here; it is tried again" },
 	{ 502, true, "see the broker's log for its tunnel" },

@@ -20,6 +20,14 @@ const char *handoff_hop_name(enum handoff_hop hop)
 	return hop < HANDOFF_HOP_COUNT ? hop_names[hop] : "unknown hop";
 }
 
+void handoff_copy_lease(char to[HANDOFF_LEASE_MOST + 1], const char *lease)
+{
+	size_t n = strnlen(lease, HANDOFF_LEASE_MOST);
+
+	memcpy(to, lease, n);
+	to[n] = '\0';
+}
+
 /* A text: its length counts the NUL, so a reader borrows it as it stands. */
 static void put_text(struct wr *w, const char *text, size_t most)
 {

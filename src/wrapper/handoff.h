@@ -121,6 +121,9 @@ struct handoff_reply {
 	} u;
 };
 
+/** handoff_copy_lease() - a lease's id, cut to HANDOFF_LEASE_MOST */
+void handoff_copy_lease(char to[HANDOFF_LEASE_MOST + 1], const char *lease);
+
 enum { HANDOFF_E_FORMAT = 1 };
 
 /** handoff_write_job(), handoff_write_reply() - into @to of @room bytes

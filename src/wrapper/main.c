@@ -26,6 +26,8 @@ struct config {
 #define LIST(n, v) .name = (n), .metavar = (v), .type = OPTION_LIST
 #define FLAG(n)	   .name = (n), .type = OPTION_BOOL, .initial = "false"
 
+enum { MS_AN_HOUR = 3600 * 1000, MS_A_DAY = 24 * MS_AN_HOUR };
+
 static const struct option_row rows[] = {
 	{ TEXT("broker", "URL"), .help = "https://host:port of the broker",
 	    .flags = OPTION_REQUIRED, AT(broker) },
@@ -70,12 +72,11 @@ static const struct option_row rows[] = {
 	    .initial = "none", AT(on_rotate) },
 	{ TIME("poll"), .help = "between looks for new versions",
 	    .detail = "With a jitter of a tenth. 0 is never.", .initial = "30s",
-	    .least = 0, .most = 24 * 3600 * 1000L, AT(poll_ms) },
+	    .least = 0, .most = MS_A_DAY, AT(poll_ms) },
 	{ TIME("deadline"), .help = "for the first values, then give up",
-	    .initial = "60s", .least = 100, .most = 24 * 3600 * 1000L,
-	    AT(deadline_ms) },
+	    .initial = "60s", .least = 100, .most = MS_A_DAY, AT(deadline_ms) },
 	{ TIME("grace"), .help = "to end in, at a restart; then killed",
-	    .initial = "10s", .least = 0, .most = 3600 * 1000L, AT(grace_ms) },
+	    .initial = "10s", .least = 0, .most = MS_AN_HOUR, AT(grace_ms) },
 	{ FLAG("protection-report"), .help = "log what is protected, and not",
 	    AT(report) },
 	OPTION_ROWS_COMMON(struct config, common),

@@ -123,7 +123,7 @@ static void note_fresh(
 	struct schedule_secret *secret = &s->secrets[i];
 
 	secret->version = seen->version;
-	strcpy(secret->lease, seen->lease);
+	handoff_copy_lease(secret->lease, seen->lease);
 	secret->renewable = seen->renewable;
 	secret->lease_ms = (uint64_t)seen->lease_s * 1000;
 	secret->until_ms = now + secret->lease_ms;

@@ -129,6 +129,15 @@ static void test_env_nul(void **state)
 	tear_down(&st);
 }
 
+/* N of "/proc/self/fd/N" */
+static int fd_of(const char *path)
+{
+	static const char start[] = "/proc/self/fd/";
+
+	assert_int_equal(strncmp(path, start, strlen(start)), 0);
+	return (int)strtol(path + strlen(start), NULL, 10);
+}
+
 static void test_fd(void **state)
 {
 	struct stage st = set_up(PLAN_DELIVER_FD);
@@ -140,7 +149,7 @@ static void test_fd(void **state)
 	assert_int_equal(deliver_environment(deliver_of(&st), &list), 0);
 	path = find(list, "PASSWORD");
 	assert_non_null(path);
-	assert_int_equal(sscanf(path, "/proc/self/fd/%d", &fd), 1);
+	fd = fd_of(path);
 	assert_file(path, "hunter2\nand more");
 	assert_file(path, "hunter2\nand more");	 /* any number of times */
 	assert_int_equal(fcntl(fd, F_GETFD), 0); /* stays open over exec */
@@ -149,9 +158,7 @@ static void test_fd(void **state)
 	assert_ptr_equal(
 	    mmap(NULL, 1, PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
 	close(fd);
-	assert_int_equal(
-	    sscanf(find(list, "USER"), "/proc/self/fd/%d", &fd), 1);
-	close(fd);
+	close(fd_of(find(list, "USER")));
 	free_environment(list, st.plan);
 	tear_down(&st);
 }

@@ -112,8 +112,9 @@ static const struct {
 	{ "a field is missing", HANDOFF_READ, "secret/a",
 	    { { "/v1/sys/internal/ui/mounts/secret/a", 200, MOUNT_KV2 },
 		{ "/v1/secret/data/a", 200,
-		    "{\"data\":{\"data\":{\"user\":\"amy\",\"pass\":\"hunter2\"}"
-		    ",\"metadata\":{\"version\":4,\"created_time\":\"\"}}}" } },
+		    "{\"data\":{\"data\":{\"user\":\"amy\",\"pass\":"
+		    "\"hunter2\"},\"metadata\":{\"version\":4,"
+		    "\"created_time\":\"\"}}}" } },
 	    "0=amy;", .fault = "no field 'port' in it, only: user, pass",
 	    .hint = "--map" },
 	{ "too many requests", HANDOFF_READ, "secret/a",

@@ -7,7 +7,13 @@
 #include <sys/mman.h>
 #include <cmocka.h>
 
-enum { START = 1000, POLL = 30000, DEADLINE = 60000, HALF = 3000 };
+enum {
+	START = 1000,
+	POLL = 30000,
+	DEADLINE = 60000,
+	HALF = 3000,
+	AN_HOUR = 3600000,
+};
 
 struct stage {
 	struct plan *plan;
@@ -206,7 +212,7 @@ static void test_lease(void **state)
 	uint64_t now = START;
 
 	(void)state;
-	st->s.poll_ms = 3600 * 1000;
+	st->s.poll_ms = AN_HOUR;
 	kv_is(st, BATCH_FRESH, 1);
 	lease_is(st, BATCH_FRESH, 90, true);
 	done(st, now);
@@ -257,7 +263,7 @@ static void test_session(void **state)
 	uint64_t now = START;
 
 	(void)state;
-	st->s.poll_ms = 3600 * 1000;
+	st->s.poll_ms = AN_HOUR;
 	kv_is(st, BATCH_FRESH, 1);
 	lease_is(st, BATCH_FRESH, 3600, true);
 	session_is(st, 90, true, true);
