@@ -271,13 +271,24 @@ void route_order(uint8_t order[ROUTE_TARGETS_MAX],
 	}
 }
 
+/* Two tunnels to one place are no more than one, when it goes. */
+static int check_target(
+    const struct route *r, const char *target, struct fault *fault)
+{
+	if (r->kind == ROUTE_ACCEPT)
+		return 0; /* listen_open() looks at it */
+	for (size_t i = 0; i < r->n_targets; i++)
+		if (!strcmp(r->target[i].text, target))
+			return fault_set(fault, -EINVAL, "Name it once.",
+			    "%s: this address is given twice", target);
+	return dial_check(target, fault);
+}
+
 static int copy_targets(
     struct route *r, const struct route_config *config, struct fault *fault)
 {
 	for (size_t i = 0; i < config->n_targets; i++) {
-		int error = config->kind == ROUTE_ACCEPT
-				? 0 /* listen_open() looks at it */
-				: dial_check(config->targets[i], fault);
+		int error = check_target(r, config->targets[i], fault);
 
 		if (error)
 			return error;

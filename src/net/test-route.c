@@ -621,6 +621,7 @@ static void bad_targets_are_refused(void **state)
 		{ ROUTE_BEACON, ":443", 1 },
 		{ ROUTE_ACCEPT, "x", 1 },
 		{ ROUTE_DIAL, "x:1", 0 },
+		{ ROUTE_DIAL, "x:1", 2 },
 		{ ROUTE_DIAL, "x:1", ROUTE_TARGETS_MAX + 1 },
 	};
 
