@@ -66,14 +66,17 @@ enum shape {
 	SHAPE_FOREIGN, /* not how a store answers */
 };
 
-static enum shape shape_of(const struct store_answer *a)
+static enum shape shape_of(
+    const struct transit *t, const struct store_answer *a)
 {
 	JSON *j = json_read_object(a->body, a->n, JSON_ALLOW_NUL);
+	bool silent =
+	    a->status == 204 || !strcmp(t->verdict.call.method, "HEAD");
 
 	if (a->status < 200 || a->status / 100 == 3 || a->status > 599)
 		return SHAPE_FOREIGN;
-	if (!a->n) /* 204, or the answer to a HEAD */
-		return SHAPE_PASS;
+	if (!a->n)
+		return silent ? SHAPE_PASS : SHAPE_FOREIGN;
 	if (!j)
 		return SHAPE_FOREIGN;
 	return json_object_get(j, "errors") ? SHAPE_REFUSAL : SHAPE_PASS;
@@ -146,7 +149,7 @@ static void on_answer(
 		refuse(t, fault->code == -ETIMEDOUT ? 504 : 502, fault->text);
 		return;
 	}
-	shape = shape_of(a);
+	shape = shape_of(t, a);
 	if (shape == SHAPE_PASS)
 		answer_pass(t, a);
 	else

@@ -244,6 +244,8 @@ static const struct {
 	    "which is not how the store answers" },
 	{ "JSON that is no object", 200, "application/json", "[1]", 502,
 	    "which is not how the store answers" },
+	{ "nothing", 200, "application/json", "", 502, "200 empty answer" },
+	{ "nothing as a failure", 500, NULL, "", 503, "without a word" },
 	{ "cut JSON", 200, "application/json", "{\"data\":", 502,
 	    "which is not how the store answers" },
 	{ "a status of its own", 599, "application/json",

@@ -55,6 +55,7 @@ static int load_pods_tls(struct broker *b, struct fault *fault)
 		.end = TLS_SERVER,
 		.hop = "TLS with a pod",
 		.alpn = alpn,
+		.alpn_optional = true,
 		.cert_file = b->config->listen_cert,
 		.key_file = b->config->listen_key,
 		.trust = TLS_TRUST_NOBODY,

@@ -664,6 +664,8 @@ static const struct meaning {
 	int status;
 	const char *name, *hint;
 } meaning[] = {
+	{ 200, "empty answer",
+	    "is there another server or a proxy at this address?" },
 	{ 400, "bad request",
 	    "the store's own words say which part it did not take; at a login: "
 	    "audience, issuer, role and expiry of the JWT" },
