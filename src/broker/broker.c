@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "broker/limits.h"
 #include "net/daemon.h"
+#include "net/loop.h"
 
 /* ---- what the modules ask for */
 
@@ -17,7 +18,7 @@ static bool any(void *ctx)
 
 static const char *why_none(void *ctx)
 {
-	return uplink_fault(((struct broker *)ctx)->uplink);
+	return uplink_last_fault(((struct broker *)ctx)->uplink);
 }
 
 static void look(void *ctx, struct status *status)
@@ -26,7 +27,7 @@ static void look(void *ctx, struct status *status)
 
 	status->pass_through = b->config->pass_through;
 	status->mode = config_mode_name(b->config);
-	uplink_look(b->uplink, status);
+	join_look(b->uplink, loop_now(b->loop), status);
 }
 
 const char *broker_ready(void *ctx)
@@ -88,7 +89,7 @@ static int open_parts(struct broker *b, struct fault *fault)
 
 	if ((r = load_client_token(b, fault)) ||
 	    (r = load_pods_tls(b, fault)) ||
-	    (r = uplink_open(&b->uplink, b->loop, b->config, fault)) ||
+	    (r = join_open(&b->uplink, b->loop, b->config, fault)) ||
 	    (r = carry_new(&b->carry, b->loop, &b->way)) ||
 	    (b->config->pass_through &&
 		(r = forward_new(&b->forward, b->loop, &b->way))) ||
@@ -123,7 +124,7 @@ int broker_open(struct broker **out, struct loop *loop,
 
 void broker_announce(const struct broker *b)
 {
-	const char *reverse = uplink_address(b->uplink);
+	const char *reverse = route_address(uplink_route(b->uplink));
 
 	if (b->config->pass_through)
 		log_warn("pass-through is on: the broker sees what store "

@@ -9,7 +9,7 @@
 #include "broker/config.h"
 #include "broker/meter.h"
 #include "broker/pods.h"
-#include "broker/uplink.h"
+#include "broker/join.h"
 
 struct broker {
 	struct loop *loop;
