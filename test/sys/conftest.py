@@ -1,6 +1,7 @@
 """What the system tests share: a laboratory per test, on loopback, and one
 running secret delivery per module that asks for it."""
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -8,6 +9,15 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from lab import parts  # noqa: E402
+
+
+# For what looks at a program's file or memory: under a sanitizer it is linked
+# otherwise, keeps what it has freed, and has terabytes of address space.
+not_sanitized = pytest.mark.skipif(
+    "__asan_init" in subprocess.run(
+        ["nm", parts.program("pharos")], text=True, check=False,
+        capture_output=True).stdout,
+    reason="a sanitizer changes the program's file and memory")
 
 
 @pytest.fixture

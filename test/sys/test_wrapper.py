@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from conftest import not_sanitized
 from lab import parts
 from lab.process import memory_holds
 
@@ -50,13 +51,7 @@ def symbols():
         r"^([0-9a-f]{16}) \S (\S+)$", done.stdout, re.M)}
 
 
-sanitized = pytest.mark.skipif(
-    "__asan_init" in subprocess.run(["nm", WRAPPER], text=True, check=False,
-                                    capture_output=True).stdout,
-    reason="the sanitizer's runtime is a shared library")
-
-
-@sanitized
+@not_sanitized
 def test_it_is_static():
     done = subprocess.run(["ldd", WRAPPER], text=True, capture_output=True,
                           check=False)
@@ -78,7 +73,7 @@ def children(pid):
         f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-@sanitized
+@not_sanitized
 def test_only_the_fetching_process_loads_tls(lab, files, silent):
     """OpenSSL's own marks of having begun: set in the child, never in the
     process that stays."""
@@ -96,7 +91,7 @@ def test_only_the_fetching_process_loads_tls(lab, files, silent):
     connection.close()
 
 
-@sanitized
+@not_sanitized
 def test_the_process_that_stays_is_small(lab, files, silent):
     wrapper = lab.start("pharos-wrapper", *words(
         files, silent.getsockname()[1]), "--", "/bin/true")
@@ -108,6 +103,7 @@ def test_the_process_that_stays_is_small(lab, files, silent):
     connection.close()
 
 
+@not_sanitized
 def test_what_it_was_given_in_the_environment_is_wiped(lab, files, silent):
     wrapper = lab.start(
         "pharos-wrapper", *words(files, silent.getsockname()[1], broker=None),
@@ -133,6 +129,19 @@ def test_it_cannot_be_traced_or_dumped(lab, files, silent):
         # core limit of 0 holds for all that it starts
         limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
         assert re.search(r"Max core file size\s+0 ", limits)
+    wrapper.end()
+    connection.close()
+
+
+def test_the_fetching_process_has_given_up_its_rights(lab, files, silent):
+    wrapper = lab.start("pharos-wrapper", *words(
+        files, silent.getsockname()[1]), "--", "/bin/true")
+    connection, _ = silent.accept()
+    fetcher, = children(wrapper.pid)
+    status = pathlib.Path(f"/proc/{fetcher}/status").read_text()
+    assert re.search(r"^NoNewPrivs:\s+1$", status, re.M)
+    assert re.search(r"^CapEff:\s+0+$", status, re.M)
+    assert pathlib.Path(f"/proc/{fetcher}/environ").read_bytes() == b""
     wrapper.end()
     connection.close()
 
