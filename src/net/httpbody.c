@@ -210,8 +210,11 @@ void http_collect_cancel(struct http_collect *c)
 
 /* ---- whole answers */
 
+/* Nobody owns an answer, so what is on its way when the loop goes is ended by
+ * the loop. */
 struct answer {
 	struct loop *loop;
+	struct loop_lingerer lingerer;
 	struct leg *leg;
 	struct wheel_timer timer;
 	struct http_upload upload;
@@ -220,8 +223,15 @@ struct answer {
 static void answer_free(struct answer *a)
 {
 	loop_cancel(a->loop, &a->timer);
+	loop_unlinger(&a->lingerer);
 	http_upload_deinit(&a->upload);
 	free(a);
+}
+
+static void answer_cut(struct answer *a)
+{
+	leg_reset(a->leg);
+	answer_free(a);
 }
 
 static void answer_on_leg(void *ctx, struct leg *leg, unsigned events)
@@ -241,11 +251,13 @@ static void answer_on_leg(void *ctx, struct leg *leg, unsigned events)
 
 static void answer_late(struct wheel_timer *t, uint64_t now)
 {
-	struct answer *a = CONTAINER_OF(t, struct answer, timer);
-
 	(void)now;
-	leg_reset(a->leg);
-	answer_free(a);
+	answer_cut(CONTAINER_OF(t, struct answer, timer));
+}
+
+static void answer_on_loop_end(struct loop_lingerer *one)
+{
+	answer_cut(CONTAINER_OF(one, struct answer, lingerer));
 }
 
 static int respond_whole(struct http_stream *s, const struct http_answer *a)
@@ -301,6 +313,7 @@ void http_stream_answer(struct http_stream *s, const struct http_answer *from)
 		return;
 	}
 	loop_after(a->loop, &a->timer, HTTP_ANSWER_MS, answer_late);
+	loop_linger(a->loop, &a->lingerer, answer_on_loop_end);
 	leg_handle(leg, answer_on_leg, a);
 	leg_want(leg, LEG_WRITE);
 }

@@ -185,6 +185,21 @@ static const struct shape shapes[] = {
 	{ "2 chopped", HTTP_2, 700, 13 },
 };
 
+/* The server, and the client's half of its leg. */
+static void bench_open_server(struct bench *b, size_t capacity)
+{
+	assert_int_equal(loop_new(&b->loop), 0);
+	loop_fake_clock(b->loop, 1000);
+	assert_int_equal(
+	    httpd_new(&b->httpd, b->loop,
+		&(struct httpd_config){
+		    .routes = routes, .n_routes = N_ELEMS(routes), .ctx = b }),
+	    0);
+	assert_int_equal(
+	    memleg_pair(&b->client_leg, &b->server_leg, b->loop, capacity), 0);
+	httpd_serve(b->httpd, b->server_leg, b->shape->version);
+}
+
 static void bench_init(struct bench *b, const struct shape *shape)
 {
 	struct http_conn_config config = {
@@ -195,18 +210,8 @@ static void bench_init(struct bench *b, const struct shape *shape)
 	};
 
 	*b = (struct bench){ .shape = shape };
-	assert_int_equal(loop_new(&b->loop), 0);
-	loop_fake_clock(b->loop, 1000);
-	assert_int_equal(
-	    httpd_new(&b->httpd, b->loop,
-		&(struct httpd_config){
-		    .routes = routes, .n_routes = N_ELEMS(routes), .ctx = b }),
-	    0);
-	assert_int_equal(memleg_pair(&b->client_leg, &b->server_leg, b->loop,
-			     shape->capacity),
-	    0);
+	bench_open_server(b, shape->capacity);
 	memleg_chop(b->client_leg, shape->chop, 7);
-	httpd_serve(b->httpd, b->server_leg, shape->version);
 	assert_int_equal(http_conn_open(&b->client, b->client_leg, &config), 0);
 }
 
@@ -519,11 +524,35 @@ static void test_http_2(void **state)
 	run_cases(HTTP_2);
 }
 
+/* A process ends while a peer still has not read its answer. */
+static void test_an_answer_that_nobody_reads_ends_with_the_loop(void **state)
+{
+	static const char ask[] = "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n";
+	static const char much[1000000] = { 'x' };
+	struct bench b = { .shape = &shapes[0] };
+
+	(void)state;
+	bench_open_server(&b, 700);
+	assert_int_equal(
+	    leg_write(b.client_leg, ask, strlen(ask)), strlen(ask));
+	turn_until(&b, &b.requests, 1);
+	http_stream_answer(STEAL(b.held),
+	    &(struct http_answer){
+		.status = 200, .body = much, .n = sizeof(much) });
+	turn(&b, 50);
+	httpd_free(b.httpd);
+	leg_close(b.client_leg);
+	assert_int_equal(pool_lent(loop_pool(b.loop)), 0);
+	loop_free(b.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_http_1),
 		cmocka_unit_test(test_http_2),
+		cmocka_unit_test(
+		    test_an_answer_that_nobody_reads_ends_with_the_loop),
 	};
 
 	return cmocka_run_group_tests_name("net/http", tests, NULL, NULL);
