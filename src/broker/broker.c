@@ -46,7 +46,11 @@ static int load_client_token(struct broker *b, struct fault *fault)
 	    file ? secret_read_token(&b->client_token, file, LIMIT_TOKEN_BYTES)
 		 : 0;
 
-	return r ? file_fault(fault, r, file, LIMIT_TOKEN_BYTES) : 0;
+	if (!r)
+		return 0;
+	file_fault(fault, r, file, LIMIT_TOKEN_BYTES);
+	fault_wrap(fault, "--client-token-file");
+	return r < 0 ? r : -EINVAL;
 }
 
 static int load_pods_tls(struct broker *b, struct fault *fault)

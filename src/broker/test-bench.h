@@ -382,10 +382,10 @@ static inline void visit_connect(struct bench *b, struct visit *v)
 	visit_begin(b, v, &head);
 }
 
-/** visit_send() - a request for the store */
+/** visit_send() - a request for the store
+ * @fields: up to one without a name; or NULL */
 static inline void visit_send(struct bench *b, struct visit *v,
-    const char *method, const char *target, const struct http_field *fields,
-    size_t n_fields)
+    const char *method, const char *target, const struct http_field *fields)
 {
 	struct http_head head = {
 		.method = method,
@@ -393,9 +393,10 @@ static inline void visit_send(struct bench *b, struct visit *v,
 		.target = target,
 		.length = (int64_t)v->n_sends,
 		.fields = fields,
-		.n_fields = n_fields,
 	};
 
+	while (fields && fields[head.n_fields].name)
+		head.n_fields++;
 	visit_begin(b, v, &head);
 }
 

@@ -239,7 +239,7 @@ static void requests_too_fast_are_told_to_slow_down(void **state)
 	for (size_t i = 0; i < N_ELEMS(wanted); i++) {
 		struct visit v = { .sends = NULL };
 
-		visit_send(&b, &v, "GET", "/v1/status", NULL, 0);
+		visit_send(&b, &v, "GET", "/v1/status", NULL);
 		TURN_UNTIL(&b, v.ended);
 		assert_int_equal(v.status, wanted[i]);
 		assert_string_equal(v.retry, i == 2 ? "3" : "");
