@@ -3,7 +3,11 @@ import pathlib
 import signal
 import time
 
-from .process import Process
+from .process import LabError, Process
+
+
+class NotPermitted(Exception):
+    """This user may not capture packets here."""
 
 
 class Capture:
@@ -13,7 +17,10 @@ class Capture:
         self.process = Process(
             "tcpdump", ["tcpdump", "-i", device, "-U", "--immediate-mode", "-s", "0", "-n", "-Z",
                         "root", "-w", self.file, "tcp"], namespace=namespace)
-        self.process.wait_for(r"listening on")
+        try:
+            self.process.wait_for(r"listening on")
+        except LabError as error:
+            raise NotPermitted(str(error)) from error
 
     def stop(self, last):
         """End the capture once it holds the bytes `last`, and read it whole.

@@ -113,6 +113,15 @@ class Process:
         self._reader.join(5)
 
 
+def may_read_memory(pid):
+    """Our programs are undumpable: their memory is root's to read."""
+    try:
+        with open(f"/proc/{pid}/mem", "rb"):
+            return True
+    except PermissionError:
+        return False
+
+
 def memory_of(pid):
     """Every readable byte of a process, as chunks (needs CAP_SYS_PTRACE)."""
     maps = pathlib.Path(f"/proc/{pid}/maps").read_text()
