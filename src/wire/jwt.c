@@ -60,6 +60,7 @@ struct jwt_keys {
 	size_t n;
 };
 
+/* signature of libjose */
 static void say_nothing(void *misc, const char *file, int line, uint64_t err,
     const char *fmt, va_list args)
 {
