@@ -8,10 +8,8 @@
 #include "net/listen.h"
 #include "net/tls.h"
 #include <sys/random.h>
-#include <sys/resource.h>
 
 enum { TOUCH_EACH_MS = 100 };
-enum { DESCRIPTORS = LIMIT_WAITING + 2 * LIMIT_PAIRS + LIMIT_UNFINISHED + 64 };
 
 /* ---- what the switchboard decides ---- */
 
@@ -142,21 +140,6 @@ const char *beacon_ready(void *ctx)
 	return NULL;
 }
 
-/* Every leg is a descriptor; the usual soft limit of 1,024 is far too low. */
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_max < DESCRIPTORS)
-		log_warn("few descriptors", LOG_UINT("allowed", limit.rlim_max),
-		    LOG_UINT("wanted", DESCRIPTORS),
-		    LOG_STR("hint", "raise LimitNOFILE or ulimit -n"));
-}
-
 int beacon_new(struct beacon **out, struct loop *loop,
     const struct config *config, struct fault *fault)
 {
@@ -181,7 +164,6 @@ int beacon_new(struct beacon **out, struct loop *loop,
 int beacon_open(
     struct beacon *b, const struct config *config, struct fault *fault)
 {
-	raise_descriptors();
 	return gate_open(b, config->addr, fault);
 }
 

@@ -34,4 +34,8 @@ enum {
 	LIMIT_RETRY_PEER_MS = 1000, /* hint with noPeer, up to twice as long */
 	LIMIT_RETRY_BUSY_MS = 5000, /* hint with a limit, up to twice as long */
 	LIMIT_USER_TIMEOUT_MS = 30000, /* TCP_USER_TIMEOUT before pairing */
+
+	/* that all of these need together */
+	LIMIT_DESCRIPTORS =
+	    LIMIT_WAITING + 2 * LIMIT_PAIRS + LIMIT_UNFINISHED + 64,
 };

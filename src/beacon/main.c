@@ -1,6 +1,7 @@
 /* pharos-beacon: joins two clients that both dialled out, by info hash. See
  * pharos-beacon(8) and doc/wire/beacon.md. */
 #include "beacon/beacon.h"
+#include "beacon/limits.h"
 #include "net/daemon.h"
 
 static int run(struct loop *loop, const void *from, struct fault *fault)
@@ -14,6 +15,7 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.health_address = config->health_addr,
 		.ready = beacon_ready,
 		.profile = &profile,
+		.descriptors = LIMIT_DESCRIPTORS,
 	};
 	int r = beacon_new(&beacon, loop, config, fault);
 

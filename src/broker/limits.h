@@ -16,6 +16,9 @@ enum {
 	 * clients are told 429 instead of waiting for a stream to end */
 	LIMIT_STREAMS_CONNECTION = 32,
 
+	/* that these connections need, with tunnels, health pages and files */
+	LIMIT_DESCRIPTORS = LIMIT_CONNECTIONS + 256,
+
 	LIMIT_TOKEN_BYTES = 8192, /* of --client-token-file */
 };
 

@@ -1,6 +1,7 @@
 /* pharos-broker: lets pods reach the bridge over tunnels that it dials. See
  * pharos-broker(8). */
 #include "broker/broker.h"
+#include "broker/limits.h"
 #include "net/daemon.h"
 #include "net/loop.h"
 
@@ -15,6 +16,7 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.health_address = config->health_addr,
 		.ready = broker_ready,
 		.profile = &profile,
+		.descriptors = LIMIT_DESCRIPTORS,
 	};
 	int r = broker_open(&broker, loop, config, fault);
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "net/loop.h"
 #include <signal.h>
+#include <sys/resource.h>
 
 struct daemon {
 	struct loop *loop;
@@ -66,6 +67,21 @@ static int signals_start(struct daemon *d)
 	return r ? r : loop_signal(d->loop, SIGINT, on_signal, d);
 }
 
+/* The usual soft limit of 1,024 is far too low for who serves thousands. */
+static void raise_descriptors(size_t wanted)
+{
+	struct rlimit limit;
+
+	if (!wanted || getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max < wanted)
+		log_warn("few descriptors", LOG_UINT("allowed", limit.rlim_max),
+		    LOG_UINT("wanted", wanted),
+		    LOG_STR("hint", "raise LimitNOFILE or ulimit -n"));
+}
+
 int daemon_open(struct daemon **out, struct loop *loop,
     const struct daemon_config *config, struct fault *fault)
 {
@@ -76,6 +92,7 @@ int daemon_open(struct daemon **out, struct loop *loop,
 		return -ENOMEM;
 	d->loop = loop;
 	signal(SIGPIPE, SIG_IGN);
+	raise_descriptors(config->descriptors);
 	r = health_start(d, config, fault);
 	if (!r)
 		r = signals_start(d);

@@ -33,6 +33,8 @@ struct daemon_config {
 	const struct httpd_route *routes; /* more health pages, or NULL */
 	size_t n_routes;
 	const struct isolate_profile *profile;
+	size_t descriptors; /* wanted: the soft limit is raised to the hard one,
+			       with a warning if that is less; 0: left alone */
 };
 
 /** daemon_open() - serve the health pages and give up what @config->profile

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from lab import parts
+from lab.process import Process
 
 LIMIT_STREAMS = 8
 
@@ -439,6 +440,22 @@ def test_ends_with_an_answer_that_nobody_reads(sets):
     assert broker.end() == 0
     for pod in pods:
         pod.close()
+
+
+@pytest.mark.parametrize("hard, warned", [(512, True), (8192, False)])
+def test_descriptors_are_raised(sets, hard, warned):
+    broker = Process("pharos-broker", [
+        "prlimit", f"--nofile=256:{hard}", parts.program("pharos-broker"),
+        *broker_words(sets)])
+    try:
+        broker.wait_for("listening .*what=pods")
+        assert ("few descriptors" in broker.text()) is warned
+        limits = open(f"/proc/{broker.pid}/limits", encoding="ascii").read()
+        files, = [line for line in limits.splitlines()
+                  if line.startswith("Max open files")]
+        assert files.split()[3:5] == [str(hard), str(hard)]
+    finally:
+        assert broker.end() == 0
 
 
 def test_has_no_privileges(sets, alone):
