@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import Delivery
+from conftest import Delivery, not_sanitized
 from lab import parts
 from lab.process import memory_holds
 from lab.proxy import FaultProxy
@@ -287,6 +287,7 @@ def test_cut_at_any_byte_then_recovered(tmp_path, cut_after):
             assert "first-value" in read_app(delivery).stdout
 
 
+@not_sanitized
 def test_memory_of_the_broker(stocked):
     """CONNECT leaves nothing of the secret in the broker; the search is known
     to work by what pass-through leaves in it."""
