@@ -119,9 +119,9 @@ void engine_answer_clear(struct engine_answer *a)
 static int wished_status(const struct ask *a, int otherwise)
 {
 	const char *text = vault_path_query(a->path, "activecode");
-	int status = text ? atoi(text) : otherwise;
+	long status = text ? strtol(text, NULL, 10) : otherwise;
 
-	return status >= 200 && status < 600 ? status : otherwise;
+	return status >= 200 && status < 600 ? (int)status : otherwise;
 }
 
 static int handle_health(struct engine *e, struct ask *a, size_t from)
@@ -314,8 +314,9 @@ static bool is_allowed(struct engine *e, const struct ask *a, bool sudo)
 		return true;
 	INVARIANT(!vault_path_join(
 	    a->path, 0, a->path->n_segments, path, VAULT_PATH_MOST));
+	n = strlen(path);
 	if (slash)
-		strcat(path, "/");
+		memcpy(path + n, "/", 2);
 	n = policies_of(e->policies, a->token, acl);
 	return (acl_allows(acl, n, path, a->kind == ASK_LIST) & need) == need;
 }

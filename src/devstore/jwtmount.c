@@ -31,7 +31,7 @@ int jwtmount_new(
 	if (!m)
 		return -ENOMEM;
 	INVARIANT(strlen(path) <= JWTMOUNT_PATH_MOST);
-	strcpy(m->path, path);
+	snprintf(m->path, sizeof(m->path), "%s", path);
 	m->tokens = tokens;
 	*out = m;
 	return 0;

@@ -99,10 +99,9 @@ static struct kv_secret *insert(struct kv *k, const char *path, int64_t now_ms)
 		return NULL;
 	snprintf(s->path, sizeof(s->path), "%s", path);
 	s->created_ms = s->updated_ms = now_ms;
-	memmove(&k->secrets[at + 1], &k->secrets[at],
-	    (k->n - at) * sizeof(k->secrets[0]));
+	for (size_t i = k->n++; i > at; i--)
+		k->secrets[i] = k->secrets[i - 1];
 	k->secrets[at] = s;
-	k->n++;
 	return s;
 }
 
@@ -504,8 +503,8 @@ static void metadata_delete(struct kv *k, struct ask *a, const char *path)
 	if (at < k->n && !strcmp(k->secrets[at]->path, path)) {
 		secret_drop(k->secrets[at]);
 		k->n--;
-		memmove(&k->secrets[at], &k->secrets[at + 1],
-		    (k->n - at) * sizeof(k->secrets[0]));
+		for (size_t i = at; i < k->n; i++)
+			k->secrets[i] = k->secrets[i + 1];
 	}
 	reply_done(a->reply);
 }

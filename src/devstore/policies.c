@@ -198,7 +198,7 @@ static int put(struct policies *p, struct ask *a, const char *name, bool old)
 		reply_full(a->reply, "policies");
 	else
 		r = acl_parse(&acl, text, why);
-	if (a->reply->errors)
+	if (a->reply->errors || !text)
 		return 0;
 	if (r == -EINVAL) {
 		reply_fail(a->reply, 400, "failed to parse policy: %s", why);
