@@ -1,8 +1,5 @@
-/* Two buckets a source, each one number: the time at which it would be full
- * again. A token is there while that time lies less than `burst` steps ahead;
- * taking one moves it a step further. So nothing has to be filled as time goes
- * by, and what was refused takes no token: a source that knocks too often still
- * gets in as often as it may.
+/* Two buckets a source (base/bucket.h): one for coming in, one for being told
+ * that it may not.
  *
  * Sources without a connection stand in a list, by when their last one went;
  * when the table is full the first of them is forgotten. Sources with
@@ -38,9 +35,10 @@ struct limiter {
 };
 
 const struct limiter_rules limiter_rules = {
-	.burst = LIMIT_RATE_BURST,
-	.polite_burst = LIMIT_RATE_POLITE - LIMIT_RATE_BURST,
-	.step_ms = 60000 / LIMIT_RATE_PER_MINUTE,
+	.rate = { .burst = LIMIT_RATE_BURST,
+	    .step_ms = 60000 / LIMIT_RATE_PER_MINUTE },
+	.polite = { .burst = LIMIT_RATE_POLITE - LIMIT_RATE_BURST,
+	    .step_ms = 60000 / LIMIT_RATE_PER_MINUTE },
 	.sources = LIMIT_RATE_SOURCES,
 	.unfinished = LIMIT_UNFINISHED,
 	.unfinished_source = LIMIT_UNFINISHED_SOURCE,
@@ -127,32 +125,16 @@ static struct limiter_source *source_get(
 		 : source_new(l, address);
 }
 
-/* How long until there is a token; 0: one was taken. */
-static uint32_t take_token(
-    uint64_t *full_at, uint32_t burst, uint32_t step_ms, uint64_t now_ms)
-{
-	uint64_t most = now_ms + (uint64_t)burst * step_ms;
-
-	if (*full_at < now_ms)
-		*full_at = now_ms;
-	if (*full_at + step_ms > most)
-		return (uint32_t)(*full_at + step_ms - most);
-	*full_at += step_ms;
-	return 0;
-}
-
 static struct limiter_answer judge(
     const struct limiter *l, struct limiter_source *s, uint64_t now_ms)
 {
 	const struct limiter_rules *rules = &l->rules;
 	struct limiter_answer answer = { .verdict = LIMITER_WELCOME };
 
-	answer.retry_ms =
-	    take_token(&s->full_at[0], rules->burst, rules->step_ms, now_ms);
+	answer.retry_ms = bucket_take(&s->full_at[0], &rules->rate, now_ms);
 	if (!answer.retry_ms)
 		return answer;
-	answer.verdict = take_token(&s->full_at[1], rules->polite_burst,
-			     rules->step_ms, now_ms)
+	answer.verdict = bucket_take(&s->full_at[1], &rules->polite, now_ms)
 			     ? LIMITER_SHUT
 			     : LIMITER_POLITE;
 	return answer;

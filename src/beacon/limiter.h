@@ -2,13 +2,14 @@
  * new connections a minute, and connections that have not yet said HELLO. Pure:
  * sources and a time in, verdicts out.
  *
- * A source may open `burst` connections at once and one more every `step_ms`.
+ * A source may open `rate.burst` connections at once and one more every
+ * `rate.step_ms`.
  * As many again are taken in only to be told so (POLITE); beyond that the door
  * is shut without a word. The owner embeds a struct limiter_guest in what it
  * keeps for a connection.
  */
 #pragma once
-#include "base/err.h"
+#include "base/bucket.h"
 #include "net/address.h"
 #include <sys/queue.h>
 
@@ -16,8 +17,7 @@ struct limiter;
 struct limiter_source;
 
 struct limiter_rules {
-	uint32_t burst, polite_burst;
-	uint32_t step_ms;
+	struct bucket_rule rate, polite;
 	size_t sources;
 	size_t unfinished, unfinished_source;
 };

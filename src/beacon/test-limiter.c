@@ -14,9 +14,8 @@ struct fixture {
 };
 
 static const struct limiter_rules tiny = {
-	.burst = 3,
-	.polite_burst = 2,
-	.step_ms = 1000,
+	.rate = { .burst = 3, .step_ms = 1000 },
+	.polite = { .burst = 2, .step_ms = 1000 },
 	.sources = 3,
 	.unfinished = 6,
 	.unfinished_source = 4,
@@ -193,7 +192,7 @@ static void test_unfinished_of_a_source(void **state)
 	struct fixture *f;
 
 	(void)state;
-	rules.burst = 10;
+	rules.rate.burst = 10;
 	f = open_limiter(&rules);
 	for (unsigned i = 0; i < 4; i++) {
 		arrive(f, 1);
@@ -233,7 +232,7 @@ static void test_production_rules(void **state)
 	const struct limiter_rules *r = &limiter_rules;
 
 	(void)state;
-	assert_int_equal(r->step_ms, 600);
+	assert_int_equal(r->rate.step_ms, 600);
 	assert_int_equal(r->sources, 10000);
 	assert_int_equal(r->unfinished, 2000);
 	assert_int_equal(r->unfinished_source, 64);
