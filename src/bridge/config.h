@@ -1,18 +1,14 @@
 /* bridge/config.h: what an operator can say to pharos-bridge. */
 #pragma once
-#include "base/option.h"
-
-enum config_mode { CONFIG_BEACON, CONFIG_REVERSE };
+#include "net/uplinkoption.h"
 
 struct config {
 	struct option_common common;
-	int mode; /* enum config_mode */
+	struct uplink_options uplink;
 	char *vault_addr, *vault_ca, *vault_pin, *vault_namespace;
 	struct option_list allow_path;
 	char *auth_mount;
-	struct option_list beacon_address, broker_address;
-	char *beacon_info_hash, *beacon_ca, *beacon_pin;
-	char *tls_cert, *tls_key, *tls_ca;
+	struct option_list broker_address;
 	char *health_addr;
 };
 

@@ -39,7 +39,7 @@ static int check(const void *config, struct fault *fault)
 
 int main(int argc, char **argv)
 {
-	struct config config = { .mode = CONFIG_BEACON };
+	struct config config = { .health_addr = NULL };
 	const struct daemon_program program = {
 		.options = &config_options,
 		.log_name = "bridge",

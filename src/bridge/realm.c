@@ -64,41 +64,28 @@ static int open_handlers(struct realm *r, struct loop *loop)
 	return err ? err : httpd_new(&r->inside, loop, &inside);
 }
 
-static void choose_route(
-    struct route_config *route, const struct config *config)
-{
-	bool reverse = config->mode == CONFIG_REVERSE;
-	const struct option_list *targets =
-	    reverse ? &config->broker_address : &config->beacon_address;
-
-	*route = (struct route_config){
-		.kind = reverse ? ROUTE_DIAL : ROUTE_BEACON,
-		.keep = ROUTE_EVERY,
-		.count = reverse ? REVERSE_TUNNELS : SPARES,
-		.targets = (const char *const *)targets->items,
-		.n_targets = targets->n_items,
-		.beacon = { .role = FRAME_LISTEN },
-		.bare_spares = reverse ? 0 : BARE_SPARES,
-	};
-}
-
 static int open_uplink(struct realm *r, struct loop *loop,
     const struct config *config, struct fault *fault)
 {
+	const struct option_list *brokers = &config->broker_address;
 	struct uplink_config uplink = {
-		.cert_file = config->tls_cert,
-		.key_file = config->tls_key,
-		.ca_file = config->tls_ca,
-		.info_hash = config->beacon_info_hash,
 		.role = ROLE_BRIDGE,
 		.peer_role = ROLE_BROKER,
 		.end = TLS_SERVER,
 		.handlers = r->outside,
-		.beacon_ca = config->beacon_ca,
-		.beacon_pin = config->beacon_pin,
+		.route = { .kind = ROUTE_DIAL,
+		    .keep = ROUTE_EVERY,
+		    .count = REVERSE_TUNNELS,
+		    .targets = (const char *const *)brokers->items,
+		    .n_targets = brokers->n_items,
+		    .beacon = { .role = FRAME_LISTEN } },
 	};
 
-	choose_route(&uplink.route, config);
+	if (config->uplink.mode == UPLINK_BEACON) {
+		uplink.route.count = SPARES;
+		uplink.route.bare_spares = BARE_SPARES;
+	}
+	uplink_options_use(&config->uplink, &uplink);
 	return uplink_open(&r->uplink, loop, &uplink, fault);
 }
 

@@ -26,7 +26,7 @@ static void look(void *ctx, struct status *status)
 	struct broker *b = ctx;
 
 	status->pass_through = b->config->pass_through;
-	status->mode = config_mode_name(b->config);
+	status->mode = uplink_modes[b->config->uplink.mode];
 	join_look(b->uplink, loop_now(b->loop), status);
 }
 

@@ -2,45 +2,28 @@
 
 enum { TUNNELS_LIVE = 2 };
 
-static void choose_beacons(
-    struct uplink_config *uplink, const struct config *config)
-{
-	const struct option_list *beacons = &config->beacon_address;
-
-	uplink->route = (struct route_config){
-		.kind = ROUTE_BEACON,
-		.keep = ROUTE_SOME,
-		.count = beacons->n_items < TUNNELS_LIVE
-			     ? (unsigned)beacons->n_items
-			     : TUNNELS_LIVE,
-		.targets = (const char *const *)beacons->items,
-		.n_targets = beacons->n_items,
-		.beacon = { .role = FRAME_CONNECT },
-	};
-	uplink->beacon_ca = config->beacon_ca;
-	uplink->beacon_pin = config->beacon_pin;
-}
-
 int join_open(struct uplink **out, struct loop *loop,
     const struct config *config, struct fault *fault)
 {
 	const char *const here = config->reverse_listen;
+	size_t beacons = config->uplink.beacon_address.n_items;
 	struct uplink_config uplink = {
-		.cert_file = config->tls_cert,
-		.key_file = config->tls_key,
-		.ca_file = config->tls_ca,
-		.info_hash = config->beacon_info_hash,
 		.role = ROLE_BROKER,
 		.peer_role = ROLE_BRIDGE,
 		.end = TLS_CLIENT,
 		.route = { .kind = ROUTE_ACCEPT,
 		    .keep = ROUTE_EVERY,
 		    .targets = &here,
-		    .n_targets = 1 },
+		    .n_targets = 1,
+		    .beacon = { .role = FRAME_CONNECT } },
 	};
 
-	if (config->mode == CONFIG_BEACON)
-		choose_beacons(&uplink, config);
+	if (config->uplink.mode == UPLINK_BEACON) {
+		uplink.route.keep = ROUTE_SOME;
+		uplink.route.count =
+		    beacons < TUNNELS_LIVE ? (unsigned)beacons : TUNNELS_LIVE;
+	}
+	uplink_options_use(&config->uplink, &uplink);
 	return uplink_open(out, loop, &uplink, fault);
 }
 

@@ -71,7 +71,7 @@ static void options_that_belong_together(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {
-		struct config c = { .mode = CONFIG_BEACON };
+		struct config c = { .health_addr = NULL };
 		struct fault fault = FAULT_NONE;
 		int r = load(&c, rows[i].words, &fault);
 		bool good =
@@ -86,15 +86,15 @@ static void options_that_belong_together(void **state)
 static void defaults(void **state)
 {
 	static const char *const words[] = { FILES, BEACON, NULL };
-	struct config c = { .mode = CONFIG_REVERSE };
+	struct config c = { .uplink = { .mode = UPLINK_REVERSE } };
 
 	(void)state;
 	assert_int_equal(load(&c, words, NULL), 0);
-	assert_string_equal(config_mode_name(&c), "beacon");
+	assert_string_equal(uplink_modes[c.uplink.mode], "beacon");
 	assert_string_equal(c.listen, ":8199");
 	assert_string_equal(c.health_addr, "127.0.0.1:9444");
 	assert_null(c.client_token_file);
-	assert_int_equal(c.beacon_address.n_items, 2);
+	assert_int_equal(c.uplink.beacon_address.n_items, 2);
 	option_clear(&config_options, &c);
 }
 

@@ -1,0 +1,85 @@
+#include "net/uplinkoption.h"
+
+const char *const uplink_modes[] = { "beacon", "reverse", NULL };
+
+/* What is checked, and how the program calls its reverse option. */
+struct check {
+	const struct uplink_options *options;
+	const char *reverse;
+	bool given;
+	struct fault *fault;
+};
+
+static int misplaced(const struct check *c, const char *option)
+{
+	return fault_set(c->fault, -EINVAL,
+	    "the manual page says what belongs to which mode",
+	    "--%s does not go with --mode %s", option,
+	    uplink_modes[c->options->mode]);
+}
+
+static int missing(const struct check *c, const char *option, const char *hint)
+{
+	return fault_set(c->fault, -EINVAL, hint, "--%s is missing", option);
+}
+
+static int check_beacon(const struct check *c)
+{
+	const struct uplink_options *o = c->options;
+
+	if (c->given)
+		return misplaced(c, c->reverse);
+	if (!o->beacon_address.n_items)
+		return missing(c, "beacon-address",
+		    "Give the beacon at which the two sides meet, HOST:PORT.");
+	if (o->beacon_address.n_items > ROUTE_TARGETS_MAX)
+		return fault_set(c->fault, -EINVAL, NULL,
+		    "--beacon-address: %zu beacons, at most %d are used",
+		    o->beacon_address.n_items, ROUTE_TARGETS_MAX);
+	if (!o->info_hash)
+		return missing(c, "beacon-info-hash",
+		    "`pharos pki info-hash` prints it for the file of "
+		    "--tls-ca.");
+	return 0;
+}
+
+static int check_reverse(const struct check *c)
+{
+	const struct uplink_options *o = c->options;
+
+	if (o->beacon_address.n_items)
+		return misplaced(c, "beacon-address");
+	if (o->beacon_ca)
+		return misplaced(c, "beacon-ca");
+	if (o->beacon_pin)
+		return misplaced(c, "beacon-pin");
+	if (!c->given)
+		return missing(c, c->reverse, "Give it as HOST:PORT.");
+	return 0;
+}
+
+int uplink_options_check(const struct uplink_options *options,
+    const char *reverse, bool given, struct fault *fault)
+{
+	const struct check c = { options, reverse, given, fault };
+
+	return options->mode == UPLINK_REVERSE ? check_reverse(&c)
+					       : check_beacon(&c);
+}
+
+void uplink_options_use(
+    const struct uplink_options *options, struct uplink_config *config)
+{
+	config->cert_file = options->tls_cert;
+	config->key_file = options->tls_key;
+	config->ca_file = options->tls_ca;
+	config->info_hash = options->info_hash;
+	if (options->mode == UPLINK_REVERSE)
+		return;
+	config->beacon_ca = options->beacon_ca;
+	config->beacon_pin = options->beacon_pin;
+	config->route.kind = ROUTE_BEACON;
+	config->route.targets =
+	    (const char *const *)options->beacon_address.items;
+	config->route.n_targets = options->beacon_address.n_items;
+}
