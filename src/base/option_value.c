@@ -1,4 +1,5 @@
 #include "base/option_value.h"
+#include "base/number.h"
 #include "base/yaml.h"
 #include <ctype.h>
 #include <limits.h>
@@ -30,17 +31,13 @@ static const void *value_of(const struct option_row *row, const void *config)
 /* Decimal digits only: no sign but '-', no blanks, no other base. */
 static int parse_number(const char *text, const char **end, long *out)
 {
-	char *after;
-	long number;
+	bool minus = text[0] == '-';
+	uint64_t number;
+	int err = number_start(text + minus, LONG_MAX, &number, end);
 
-	if (!isdigit((unsigned char)text[text[0] == '-']))
-		return -EINVAL;
-	errno = 0;
-	number = strtol(text, &after, 10);
-	if (errno)
-		return -EINVAL;
-	*end = after;
-	*out = number;
+	if (err)
+		return err;
+	*out = minus ? -(long)number : (long)number;
 	return 0;
 }
 

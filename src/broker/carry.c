@@ -152,21 +152,13 @@ static void on_words(void *ctx, char *body, size_t n, int error)
 			      .text = text });
 }
 
-static unsigned read_retry(const struct http_head *head)
-{
-	const char *text = http_head_get(head, "retry-after");
-	unsigned long s = text ? strtoul(text, NULL, 10) : 0;
-
-	return s > 3600 ? 3600 : (unsigned)s;
-}
-
 static void session_hear(struct session *s, const struct http_head *head)
 {
 	struct leg *leg = http_stream_leg(STEAL(s->bridge));
 
 	session_move(s, SESSION_HEARING);
 	s->status = head->status;
-	s->retry_s = read_retry(head);
+	s->retry_s = http_retry_after(head);
 	if (http_collect(
 		&s->words, leg, LIMIT_WORDS_BYTES, LIMIT_WORDS_MS, on_words, s))
 		session_refuse(s, &(struct refusal){ .kind = REFUSAL_MEMORY });

@@ -1,5 +1,6 @@
 /* devstore/ask.c: reading the members of a request's body. */
 #include "devstore/ask.h"
+#include "base/number.h"
 
 const char *ask_text(const struct ask *a, const char *name)
 {
@@ -11,6 +12,11 @@ const char *ask_text(const struct ask *a, const char *name)
 	return text;
 }
 
+static int64_t unit_seconds(char unit)
+{
+	return unit == 'h' ? 3600 : unit == 'm' ? 60 : 1;
+}
+
 /* "1h30m", "90s", "90": Go's durations as far as whole seconds go. */
 static int duration_parse(const char *text, int64_t *seconds)
 {
@@ -19,16 +25,14 @@ static int duration_parse(const char *text, int64_t *seconds)
 	if (!*text)
 		return -EINVAL;
 	while (*text) {
-		char *end;
-		long value = strtol(text, &end, 10);
-		int64_t unit = *end == 'h' ? 3600 : *end == 'm' ? 60 : 1;
+		const char *end;
+		uint64_t value;
 
-		if (end == text || *text < '0' || *text > '9' ||
-		    value > 1000000000L)
+		if (number_start(text, 1000000000, &value, &end))
 			return -EINVAL;
-		sum += value * unit;
 		if (*end && !strchr("hms", *end))
 			return -EINVAL;
+		sum += (int64_t)value * unit_seconds(*end);
 		text = *end ? end + 1 : end;
 	}
 	*seconds = sum;

@@ -10,6 +10,7 @@
  * leaves the store as it was.
  */
 #include "devstore/engine.h"
+#include "base/number.h"
 #include "devstore/mounts.h"
 #include "devstore/tokens.h"
 #include "wire/vault.h"
@@ -119,9 +120,11 @@ void engine_answer_clear(struct engine_answer *a)
 static int wished_status(const struct ask *a, int otherwise)
 {
 	const char *text = vault_path_query(a->path, "activecode");
-	long status = text ? strtol(text, NULL, 10) : otherwise;
+	uint64_t status;
 
-	return status >= 200 && status < 600 ? (int)status : otherwise;
+	if (!text || number_parse(text, 599, &status) || status < 200)
+		return otherwise;
+	return (int)status;
 }
 
 static int handle_health(struct engine *e, struct ask *a, size_t from)

@@ -10,6 +10,8 @@
  * Reading a deleted or destroyed one answers 404 with its metadata, as OpenBao.
  */
 #include "devstore/kv.h"
+#include "base/number.h"
+#include <limits.h>
 #include <stdio.h>
 
 struct kv_version {
@@ -152,13 +154,11 @@ static json_t *version_value(const struct kv_version *v)
 static int wanted_version(struct ask *a, unsigned long *number)
 {
 	const char *text = vault_path_query(a->path, "version");
-	char *end;
 
 	*number = 0;
 	if (!text || !*text)
 		return 0;
-	*number = strtoul(text, &end, 10);
-	if (*text >= '0' && *text <= '9' && !*end)
+	if (!number_parse(text, ULONG_MAX, number))
 		return 0;
 	reply_fail(a->reply, 400,
 	    "Field validation failed: error converting input for field "

@@ -1,5 +1,6 @@
 #include "wire/http.h"
 #include "base/metric.h"
+#include "base/number.h"
 #include "wire/httpkind.h"
 #include <stdio.h>
 
@@ -64,6 +65,16 @@ const char *http_head_get(const struct http_head *head, const char *name)
 		if (!strcmp(head->fields[i].name, name))
 			return head->fields[i].value;
 	return NULL;
+}
+
+unsigned http_retry_after(const struct http_head *head)
+{
+	const char *text = http_head_get(head, "retry-after");
+	uint64_t seconds = 0;
+
+	if (text && number_parse(text, HTTP_RETRY_MOST_S, &seconds) == -ERANGE)
+		return HTTP_RETRY_MOST_S;
+	return (unsigned)seconds;
 }
 
 void http_init(struct http_machine *m, const struct http_verbs *verbs,

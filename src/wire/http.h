@@ -95,6 +95,10 @@ struct http_head {
 /** http_head_get() - the value of the first field of that (lower case) name
  * Return: borrowed; NULL when there is none. */
 const char *http_head_get(const struct http_head *head, const char *name);
+enum { HTTP_RETRY_MOST_S = 3600 };
+/** http_retry_after() - the seconds that Retry-After asks to wait, at most
+ * HTTP_RETRY_MOST_S (RFC 9110, 10.2.3); 0: none, or given as a date */
+unsigned http_retry_after(const struct http_head *head);
 
 enum http_why {
 	HTTP_WHY_NONE,

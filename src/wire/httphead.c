@@ -1,4 +1,5 @@
 #include "wire/httphead.h"
+#include "base/number.h"
 #include "base/secret.h"
 #include <ctype.h>
 
@@ -183,9 +184,9 @@ bool http_is_value(const char *text)
 
 static bool is_port(const char *text)
 {
-	size_t n = strspn(text, "0123456789");
+	uint64_t port;
 
-	return n >= 1 && n <= 5 && !text[n] && strtol(text, NULL, 10) <= 65535;
+	return strlen(text) <= 5 && !number_parse(text, 65535, &port);
 }
 
 /* RFC 3986, 3.2.2; what stands between the brackets is not looked at closely:
@@ -234,11 +235,11 @@ bool http_is_connection_field(const char *name)
 
 int http_read_length(const char *text, int64_t *length)
 {
-	size_t n = strspn(text, "0123456789");
+	uint64_t number;
 
-	if (n < 1 || n > 18 || text[n])
+	if (strlen(text) > 18 || number_parse(text, INT64_MAX, &number))
 		return -EINVAL;
-	*length = strtoll(text, NULL, 10);
+	*length = (int64_t)number;
 	return 0;
 }
 

@@ -16,6 +16,7 @@
  * then likely not the store at all.
  */
 #include "wire/vault.h"
+#include "base/number.h"
 #include "wire/json.h"
 #include <malloc.h>
 #include <stdio.h>
@@ -280,11 +281,14 @@ int vault_copy_login(
 	return call_login(out, mount, name, json_object_get(j, "jwt"));
 }
 
+enum { INCREMENT_MOST_S = 366 * 24 * 3600 };
+
 /* "15m", "900", 900: a wish for time, as seconds; 0 when there is none. */
 static int read_increment(long *seconds, const json_t *j)
 {
-	char text[24], *end;
-	long value, unit = 1;
+	char text[24];
+	const char *end;
+	uint64_t value, unit = 1;
 
 	if (!j || json_is_null(j)) {
 		*seconds = 0;
@@ -295,16 +299,16 @@ static int read_increment(long *seconds, const json_t *j)
 		    (long long)json_integer_value(j));
 	else if (copy_text(text, sizeof(text), j))
 		return -EINVAL;
-	value = strtol(text, &end, 10);
+	if (number_start(text, INCREMENT_MOST_S, &value, &end))
+		return -EINVAL;
 	if (*end == 'm')
 		unit = 60;
 	else if (*end == 'h')
 		unit = 3600;
 	end += *end == 's' || unit > 1;
-	if (*end || end == text || text[0] < '0' || text[0] > '9' ||
-	    value > 366L * 24 * 3600 / unit)
+	if (*end || value > INCREMENT_MOST_S / unit)
 		return -EINVAL;
-	*seconds = value * unit;
+	*seconds = (long)(value * unit);
 	return 0;
 }
 

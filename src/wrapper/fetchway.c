@@ -186,15 +186,6 @@ static void on_refusal(void *ctx, char *body, size_t n, int error)
 	lose(w, r->retry || w->refused_status >= 500, &f);
 }
 
-/* "Retry-After: 5"; the date form is not used by brokers. */
-static uint32_t retry_after(const struct http_head *head)
-{
-	const char *text = http_head_get(head, "retry-after");
-	long seconds = text ? strtol(text, NULL, 10) : 0;
-
-	return seconds > 0 && seconds < 3600 ? (uint32_t)seconds * 1000 : 0;
-}
-
 static void on_connect(void *ctx, struct http_stream *stream,
     const struct http_head *head, enum http_why why)
 {
@@ -213,7 +204,7 @@ static void on_connect(void *ctx, struct http_stream *stream,
 		return;
 	}
 	w->refused_status = head->status;
-	w->refused_ms = retry_after(head);
+	w->refused_ms = http_retry_after(head) * 1000;
 	w->connect = NULL; /* the collector's */
 	if (http_collect(&w->refusal, http_stream_leg(stream), REFUSAL_MOST,
 		STEP_MS, on_refusal, w))

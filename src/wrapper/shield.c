@@ -1,7 +1,9 @@
 #include "wrapper/shield.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/secret.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -55,10 +57,12 @@ static int read_number(const char *path)
 {
 	CLEANUP(close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char text[16] = "";
+	const char *after;
+	uint64_t number;
 
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
 		return -1;
-	return (int)strtol(text, NULL, 10);
+	return number_start(text, INT_MAX, &number, &after) ? -1 : (int)number;
 }
 
 /* /proc/swaps has a line for each device under its heading. */
