@@ -177,18 +177,18 @@ static void show(
 	a->reply->flat = old;
 }
 
-static int put(struct policies *p, struct ask *a, const char *name, bool old)
+/* The text to put under @name; NULL: there is none, and the asker is told why.
+ */
+static const char *wanted_text(
+    const struct policies *p, struct ask *a, const char *name, bool old)
 {
 	static const char *const known[] = { "policy", "rules" };
 	const char *text = ask_text(a, "policy");
-	struct acl acl = { .rules = NULL };
-	char why[ACL_WHY_MOST];
-	int r = 0;
 
 	if (!text && old)
 		text = ask_text(a, "rules");
 	if (!ask_only(a, known, N_ELEMS(known)))
-		return 0;
+		return NULL;
 	if (!text || !*text)
 		reply_fail(
 		    a->reply, 400, "'policy' parameter not supplied or empty");
@@ -197,9 +197,20 @@ static int put(struct policies *p, struct ask *a, const char *name, bool old)
 	else if (!find(p, name) && p->n == POLICIES_MOST)
 		reply_full(a->reply, "policies");
 	else
-		r = acl_parse(&acl, text, why);
-	if (a->reply->errors || !text)
+		return text;
+	return NULL;
+}
+
+static int put(struct policies *p, struct ask *a, const char *name, bool old)
+{
+	const char *text = wanted_text(p, a, name, old);
+	struct acl acl = { .rules = NULL };
+	char why[ACL_WHY_MOST];
+	int r;
+
+	if (!text)
 		return 0;
+	r = acl_parse(&acl, text, why);
 	if (r == -EINVAL) {
 		reply_fail(a->reply, 400, "failed to parse policy: %s", why);
 		return 0;
