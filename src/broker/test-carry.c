@@ -296,7 +296,7 @@ static void a_quiet_session_is_kept_and_a_half_closed_one_cut(void **state)
 		visit_connect(&b, &v);
 		TURN_UNTIL(&b, b.held);
 		assert_int_equal(http_stream_respond(b.held, &good, false), 0);
-		pass(&b, 24 * 3600 * 1000);
+		pass(&b, UINT64_C(24) * 3600 * 1000);
 		assert_int_equal(v.status, 200);
 		assert_int_equal(carry_counts(b.carry)->open, 1);
 		leg_finish(http_stream_leg(b.held));

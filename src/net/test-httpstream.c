@@ -57,7 +57,7 @@ static void sweep(enum http_version version, const char *method)
 {
 	size_t all = exchange_cut(version, method, SIZE_MAX, false);
 
-	assert_true(all > 2 * CUT_BODY);
+	assert_true(all > (size_t)2 * CUT_BODY);
 	for (size_t at = 0; at <= all; at++) {
 		exchange_cut(version, method, at, false);
 		exchange_cut(version, method, at, true);

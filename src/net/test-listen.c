@@ -178,7 +178,7 @@ static void use_up_descriptors(int spare)
 	assert_true(top >= 0);
 	close(top);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &most), 0);
-	most.rlim_cur = (rlim_t)(top + spare);
+	most.rlim_cur = (rlim_t)top + (rlim_t)spare;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &most), 0);
 }
 
