@@ -6,8 +6,7 @@
  * OpenBao a token that may nothing learns nothing: 403 comes before 404.
  *
  * Rooms: sys/ by a table here; auth/token and auth mounts; KV mounts. They fill
- * in a struct reply; this file prints it. Whatever fails for want of memory
- * leaves the store as it was.
+ * in a struct reply; this file prints it.
  */
 #include "devstore/engine.h"
 #include "base/number.h"

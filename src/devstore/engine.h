@@ -40,7 +40,8 @@ struct engine_answer {
 	struct secret *body; /* JSON; NULL: none */
 };
 void engine_answer_clear(struct engine_answer *a);
-/** engine_handle() - Return: 0; -ENOMEM: nothing was done. */
+/** engine_handle() - Return: 0; -ENOMEM: there is no answer. What was asked may
+ * have been done, as with any answer that is lost on its way. */
 MUST_USE int engine_handle(struct engine *e, const struct engine_request *q,
     struct engine_answer *out);
 /** engine_metrics() - requests by class of status, and how full it is */

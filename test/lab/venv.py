@@ -4,6 +4,8 @@ import sys
 
 from .parts import BUILD
 
+HVAC = "hvac==2.3.0"
+
 
 def interpreter(*packages):
     """A Python that has these packages, made once under the build folder.

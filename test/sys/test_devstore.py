@@ -98,7 +98,6 @@ def test_contract_jwt(client, tmp_path):
 
 # ---- hvac, the client that people use
 
-HVAC = "hvac==2.3.0"
 HVAC_STORY = textwrap.dedent("""
     import sys
     import hvac
@@ -161,7 +160,7 @@ HVAC_STORY = textwrap.dedent("""
 
 
 def test_hvac(devstore, tmp_path):
-    python, why = venv.interpreter(HVAC)
+    python, why = venv.interpreter(venv.HVAC)
     if not python:
         pytest.skip(f"hvac cannot be had from PyPI: {why}")
     signer = contract.Signer(tmp_path)

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from conftest import Delivery, not_sanitized
-from lab import parts
+from lab import parts, venv
 from lab.process import memory_holds
 from lab.proxy import FaultProxy
 
@@ -141,16 +141,9 @@ def test_nghttp_speaks_to_the_broker(stocked):
 
 @pytest.fixture(scope="session")
 def hvac_python():
-    """A Python with hvac in it, made once under the build folder."""
-    venv = parts.BUILD.parent / "build" / "venv"
-    python = venv / "bin" / "python"
-    if subprocess.run([python, "-c", "import hvac"], check=False,
-                      capture_output=True).returncode if python.exists() else 1:
-        subprocess.run(["/usr/bin/python3", "-m", "venv", venv], check=True)
-        made = subprocess.run([python, "-m", "pip", "install", "-q", "hvac"],
-                              capture_output=True, text=True, check=False)
-        if made.returncode:
-            pytest.skip("hvac cannot be installed: no package index here")
+    python, why = venv.interpreter(venv.HVAC)
+    if not python:
+        pytest.skip(f"hvac cannot be had from PyPI: {why}")
     return python
 
 
