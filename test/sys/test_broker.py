@@ -7,6 +7,8 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -379,6 +381,78 @@ def test_too_many_sessions_of_one_pod(tmp_path):
             assert other.connect().status == 200
         for pod in pods:
             pod.socket.close()
+        assert broker.end() == 0
+
+
+# ---- many at once, and the way goes
+
+def gauges(lab, broker):
+    text = curl(lab, f"http://127.0.0.1:{broker.health}/metrics").stdout
+    return {line.rpartition(" ")[0].removeprefix("pharos_broker_"):
+            int(line.rpartition(" ")[2])
+            for line in text.splitlines() if not line.startswith("#")}
+
+
+def until_gauge(lab, broker, name, value, seconds=20):
+    """Ask again until it is so: a session's end is counted, not logged."""
+    deadline = time.monotonic() + seconds
+    while (now := gauges(lab, broker))[name] != value:
+        assert time.monotonic() < deadline, now
+    return now
+
+
+class Crowd(threading.Thread):
+    """Pods one after the other, each from an address of its own: a sealed
+    session is opened and something sent into it; what comes back is not looked
+    at."""
+
+    def __init__(self, lab, broker, line):
+        super().__init__()
+        self.lab, self.broker, self.line = lab, broker, line
+        self.seen = []
+        self.some = threading.Event()  # have been served
+        self.start()
+
+    def run(self):
+        for number in range(1, 61):
+            try:
+                with Pod(self.lab, self.broker,
+                         f"127.{self.line}.0.{number}") as pod:
+                    self.seen.append(pod.connect().status)
+                    pod.socket.sendall(os.urandom(2000))
+            except OSError:
+                self.seen.append(None)
+            if number == 10:
+                self.some.set()
+
+
+def test_many_pods_while_the_beacon_goes(tmp_path):
+    with parts.Lab(tmp_path) as lab:
+        lab.make_certificates()
+        beacon, store = lab.start_beacon(), lab.start_devstore()
+        lab.start_bridge(store.port, beacon.port)
+        broker = lab.start_broker(beacon.port)
+        broker.health = lab.port_of(broker, "health")
+        broker.wait_for("tunnel up", 20)
+        crowds = [Crowd(lab, broker, line) for line in range(1, 7)]
+        for crowd in crowds:
+            assert crowd.some.wait(30)
+        mark = broker.mark()
+        beacon.kill()
+        broker.wait_for("tunnel gone", 20, mark)
+        lab.start_beacon(beacon.port)
+        broker.wait_for("tunnel up", 40, mark)
+        for crowd in crowds:
+            crowd.join(60)
+        seen = sum((crowd.seen for crowd in crowds), [])
+        assert set(seen) <= {200, 503, None}
+        assert seen.count(200) >= 60
+        with Pod(lab, broker) as pod:
+            assert pod.connect().status == 200
+        left = until_gauge(lab, broker, "sessions", 0)
+        assert left["streams"] == 0
+        assert left["sessions_total"] >= seen.count(200)
+        assert left["tunnels"] == 1
         assert broker.end() == 0
 
 
