@@ -17,43 +17,59 @@ struct uplink_options {
 
 extern const char *const uplink_modes[];
 
-#define UPLINK_OPTION_ROWS(config, member) \
-	{ .name = "mode", .metavar = "beacon|reverse", \
-	  .help = "how bridge and broker meet", \
-	  .detail = "beacon: both dial beacons. reverse: the bridge dials " \
-		    "the broker.", \
-	  .initial = "beacon", .choices = uplink_modes, \
-	  .type = OPTION_CHOICE, .offset = offsetof(config, member.mode) }, \
-	{ .name = "beacon-address", .metavar = "HOST:PORT", \
-	  .help = "a beacon; several by commas or repeated", \
-	  .detail = "At most 16. A bridge waits at all of them, a broker " \
-		    "uses two and fails over.", \
-	  .type = OPTION_LIST, \
-	  .offset = offsetof(config, member.beacon_address) }, \
-	{ .name = "beacon-info-hash", .metavar = "HEX", \
-	  .help = "SHA-256 of the bridge CA's certificate", \
-	  .detail = "pharos pki info-hash prints it.", .type = OPTION_TEXT, \
-	  .offset = offsetof(config, member.info_hash) }, \
-	{ .name = "beacon-ca", .metavar = "FILE", \
-	  .help = "CA of the beacons; else the system's", \
-	  .type = OPTION_TEXT, \
-	  .offset = offsetof(config, member.beacon_ca) }, \
-	{ .name = "beacon-pin", .metavar = "HEX", \
-	  .help = "instead: SHA-256 of the beacons' public key", \
-	  .type = OPTION_TEXT, \
-	  .offset = offsetof(config, member.beacon_pin) }, \
-	{ .name = "tls-cert", .metavar = "FILE", \
-	  .help = "our certificate for the tunnel, PEM", \
-	  .type = OPTION_TEXT, .flags = OPTION_REQUIRED, \
-	  .offset = offsetof(config, member.tls_cert) }, \
-	{ .name = "tls-key", .metavar = "FILE", \
-	  .help = "its private key, PEM", .type = OPTION_TEXT, \
-	  .flags = OPTION_REQUIRED, \
-	  .offset = offsetof(config, member.tls_key) }, \
-	{ .name = "tls-ca", .metavar = "FILE", \
-	  .help = "certificate of the bridge CA, PEM", \
-	  .type = OPTION_TEXT, .flags = OPTION_REQUIRED, \
-	  .offset = offsetof(config, member.tls_ca) }
+#define UPLINK_OPTION_ROWS(config, member)                                     \
+	{ .name = "mode",                                                      \
+		.metavar = "beacon|reverse",                                   \
+		.help = "how bridge and broker meet",                          \
+		.detail =                                                      \
+		    "beacon: both dial beacons. reverse: the bridge dials "    \
+		    "the broker.",                                             \
+		.initial = "beacon",                                           \
+		.choices = uplink_modes,                                       \
+		.type = OPTION_CHOICE,                                         \
+		.offset = offsetof(config, member.mode) },                     \
+	    { .name = "beacon-address",                                        \
+		    .metavar = "HOST:PORT",                                    \
+		    .help = "a beacon; several by commas or repeated",         \
+		    .detail =                                                  \
+			"At most 16. A bridge waits at all of them, a broker " \
+			"uses two and fails over.",                            \
+		    .type = OPTION_LIST,                                       \
+		    .offset = offsetof(config, member.beacon_address) },       \
+	    { .name = "beacon-info-hash",                                      \
+		    .metavar = "HEX",                                          \
+		    .help = "SHA-256 of the bridge CA's certificate",          \
+		    .detail = "pharos pki info-hash prints it.",               \
+		    .type = OPTION_TEXT,                                       \
+		    .offset = offsetof(config, member.info_hash) },            \
+	    { .name = "beacon-ca",                                             \
+		    .metavar = "FILE",                                         \
+		    .help = "CA of the beacons; else the system's",            \
+		    .type = OPTION_TEXT,                                       \
+		    .offset = offsetof(config, member.beacon_ca) },            \
+	    { .name = "beacon-pin",                                            \
+		    .metavar = "HEX",                                          \
+		    .help = "instead: SHA-256 of the beacons' public key",     \
+		    .type = OPTION_TEXT,                                       \
+		    .offset = offsetof(config, member.beacon_pin) },           \
+	    { .name = "tls-cert",                                              \
+		    .metavar = "FILE",                                         \
+		    .help = "our certificate for the tunnel, PEM",             \
+		    .type = OPTION_TEXT,                                       \
+		    .flags = OPTION_REQUIRED,                                  \
+		    .offset = offsetof(config, member.tls_cert) },             \
+	    { .name = "tls-key",                                               \
+		    .metavar = "FILE",                                         \
+		    .help = "its private key, PEM",                            \
+		    .type = OPTION_TEXT,                                       \
+		    .flags = OPTION_REQUIRED,                                  \
+		    .offset = offsetof(config, member.tls_key) },              \
+	{                                                                      \
+		.name = "tls-ca", .metavar = "FILE",                           \
+		.help = "certificate of the bridge CA, PEM",                   \
+		.type = OPTION_TEXT, .flags = OPTION_REQUIRED,                 \
+		.offset = offsetof(config, member.tls_ca)                      \
+	}
 
 /** uplink_options_check() - which of them belong together
  * @reverse: the program's option for the reverse mode, "broker-address"
