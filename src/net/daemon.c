@@ -149,20 +149,28 @@ static int run(const struct daemon_program *p, struct fault *fault)
 	return r;
 }
 
+/* The options' codes mean something else than what run() forwards, so each is
+ * turned into a status by itself. */
+static int load_status(int r)
+{
+	if (r == OPTION_E_DONE)
+		return EXIT_SUCCESS;
+	return r == OPTION_E_BAD ? 2 : EXIT_FAILURE;
+}
+
 int daemon_main(const struct daemon_program *p, int argc, char **argv)
 {
 	struct fault fault = FAULT_NONE;
 	int r = load(p, argc, argv, &fault);
+	int status = load_status(r);
 
 	if (!r) {
 		log_setup(p->log_name, (enum log_format)p->common->log_format,
 		    (enum log_level)p->common->log_level);
-		r = run(p, &fault);
+		status = run(p, &fault) ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	if (fault.code)
 		fault_print(p->options->program, &fault);
 	option_clear(p->options, p->config);
-	if (!r || r == OPTION_E_DONE)
-		return EXIT_SUCCESS;
-	return r == OPTION_E_BAD ? 2 : EXIT_FAILURE;
+	return status;
 }

@@ -106,3 +106,14 @@ def test_version(program):
     done = subprocess.run([parts.program(program), "--version"],
                           capture_output=True, text=True, check=False)
     assert done.stdout.startswith(program)
+
+
+def test_a_start_that_fails_is_no_success(tmp_path):
+    token = tmp_path / "root-token"
+    token.touch(0o600)
+    done = subprocess.run(
+        [parts.program("pharos-devstore"), "--root-token-file", token,
+         "--listen", "127.0.0.1:0", "--health-addr", "127.0.0.1:0"],
+        capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert "is empty" in done.stderr
