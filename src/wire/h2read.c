@@ -1,4 +1,5 @@
 #include "wire/h2conn.h"
+#include "base/number.h"
 
 /* What nghttp2 tells us. It has checked frames, HPACK and the rules for fields
  * (RFC 9113, 8); what it lets pass and HTTP/1.1 would refuse is refused here by
@@ -212,19 +213,20 @@ static int response_whole(struct h2 *h, struct h2_stream *s, bool ended)
 {
 	HTTP_REFUSAL(bad_status, 0, "a bad status");
 	struct http_field fields[HTTP_FIELDS_MAX];
-	struct http_head head = { .status = (int)strtol(h->status, NULL, 10),
-		.fields = fields,
+	struct http_head head = { .fields = fields,
 		.n_fields = h->gather.n_fields };
 	struct http_framing framing;
+	uint64_t status = 0;
 	const struct http_refusal *refusal = h->refusal;
 
 	http_gather_fields(&h->gather, fields);
 	if (!refusal)
 		refusal = http_framing_read(&framing, &head, fields, 1);
-	if (!refusal && (head.status < 100 || head.status > 599))
+	if (!refusal && (number_parse(h->status, 599, &status) || status < 100))
 		refusal = &bad_status;
 	if (refusal)
 		return refuse_head(h, s, refusal);
+	head.status = (int)status;
 	if (head.status < 200)
 		return interim_whole(h, s);
 	head.length = framing.length;
