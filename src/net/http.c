@@ -445,6 +445,7 @@ static int machine_new(struct http_conn *c)
 		.pool = loop_pool(c->loop),
 		.scheme = "https",
 		.streams_max = c->config.streams_max,
+		.for_many = c->config.for_many,
 	};
 
 	return c->config.version == HTTP_2 ? h2_new(&c->machine, &options)

@@ -43,6 +43,7 @@ struct http_conn_config {
 	const struct http_conn_events *events;
 	void *ctx;
 	uint32_t streams_max; /* 0: default of wire/http.h */
+	bool for_many;	      /* as in wire/http.h */
 	unsigned head_ms;     /* (server) a request's head must be whole in
 				 this time after its first byte; 0: 10 s */
 	unsigned idle_ms; /* no stream for this long: orderly end; 0: never */

@@ -189,7 +189,7 @@ static void on_answer(
 	free(a->body);
 }
 
-static void ask(struct tunnel *t, const char *target)
+static struct httpc_call *ask(struct tunnel *t, const char *target)
 {
 	struct httpc_call *call;
 	struct http_conn *c = tunnel_http(t);
@@ -204,6 +204,7 @@ static void ask(struct tunnel *t, const char *target)
 			     on_answer, NULL),
 	    0);
 	turns();
+	return call;
 }
 
 static void tls_end_and_asking_end_are_two_facts(void **state)
@@ -426,6 +427,22 @@ static void it_may_be_cut_as_soon_as_it_is_up(void **state)
 	assert_int_equal(end[1].gones, 1);
 }
 
+/* A tunnel carries the streams of many pods: when all of them go at once, the
+ * one that stays is still served. */
+static void resets_of_many_do_not_end_it(void **state)
+{
+	(void)state;
+	open_both(0);
+	for (int i = 0; i < 1000; i++) {
+		httpc_cancel(ask(end[1].tunnel, "/hold"));
+		turns();
+		http_stream_abandon(held);
+	}
+	assert_int_equal(end[0].gones + end[1].gones, 0);
+	ask(end[1].tunnel, "/hello");
+	assert_int_equal(answer.status, 200);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -440,6 +457,7 @@ int main(void)
 		TEST(an_orderly_close_has_a_deadline),
 		TEST(a_cut_is_silent_here_and_told_there),
 		TEST(closing_before_it_is_up_is_told),
+		TEST(resets_of_many_do_not_end_it),
 		TEST(it_may_be_cut_as_soon_as_it_is_up),
 	};
 

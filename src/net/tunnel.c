@@ -174,6 +174,7 @@ static int tunnel_speak(struct tunnel *t, struct leg *leg, struct fault *fault)
 		.events = &conn_events,
 		.ctx = t,
 		.ping_ms = PING_MS,
+		.for_many = true,
 	};
 
 	if (subject_of(&t->peer, tls_leg_peer(leg), fault)) {

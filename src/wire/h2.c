@@ -624,7 +624,17 @@ static const struct http_verbs h2_verbs = {
 
 /* Beginning. */
 
-static int options_make(nghttp2_option **out)
+/* The limit of resets is against a stranger who lets us begin work and drops
+ * it. A peer that brings the streams of many would be cut off, and everybody
+ * with it, for what a few of them do, or for many that end together. */
+static void limit_resets(nghttp2_option *o, bool for_many)
+{
+	nghttp2_option_set_stream_reset_rate_limit(o,
+	    for_many ? UINT64_MAX : RESETS_BURST,
+	    for_many ? UINT64_MAX : RESETS_A_SECOND);
+}
+
+static int options_make(nghttp2_option **out, bool for_many)
 {
 	nghttp2_option *o;
 
@@ -635,8 +645,7 @@ static int options_make(nghttp2_option **out)
 	nghttp2_option_set_max_outbound_ack(o, ACKS_MAX);
 	nghttp2_option_set_max_settings(o, SETTINGS_MAX);
 	nghttp2_option_set_max_continuations(o, CONTINUATIONS_MAX);
-	nghttp2_option_set_stream_reset_rate_limit(
-	    o, RESETS_BURST, RESETS_A_SECOND);
+	limit_resets(o, for_many);
 	*out = o;
 	return 0;
 }
@@ -650,7 +659,7 @@ static int session_make(struct h2 *h)
 
 	if (r)
 		return r;
-	r = options_make(&option);
+	r = options_make(&option, h->machine.options.for_many);
 	if (!r) {
 		r = h->machine.options.end == HTTP_SERVER
 			? nghttp2_session_server_new3(

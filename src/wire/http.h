@@ -140,6 +140,8 @@ struct http_options { /* copied */
 	const char *scheme;   /* for requests: "https" or "http" */
 	uint32_t streams_max; /* 0: HTTP_STREAMS_MAX */
 	uint32_t window;      /* of a stream; 0: HTTP_STREAM_WINDOW */
+	bool for_many; /* the peer is known and brings the streams of many
+			  others: how often they are reset is not limited */
 };
 
 struct http_machine; /* made by http1_new() or h2_new() */
