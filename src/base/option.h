@@ -130,7 +130,7 @@ extern const char *const option_log_levels[];
 		.type = OPTION_CHOICE },                                       \
 	    { .name = "log-level",                                             \
 		    .metavar = "LEVEL",                                        \
-		    .help = "err, warn, info or debug",                        \
+		    .help = "how much: err, warn, info or debug",              \
 		    .initial = "info",                                         \
 		    .choices = option_log_levels,                              \
 		    .offset = offsetof(config, member.log_level),              \

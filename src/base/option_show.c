@@ -234,11 +234,26 @@ void option_mdoc_text(const char *text)
 	}
 }
 
+/* A word, and no address or value such as "https://host:port". */
+static bool begins_with_word(const char *text)
+{
+	size_t n = strcspn(text, " ");
+
+	for (size_t i = 0; i < n; i++) {
+		if (!isalpha((unsigned char)text[i]) &&
+		    !strchr("'-,:", text[i]))
+			return false;
+	}
+	return true;
+}
+
 /* A sentence: capital letter in front, full stop at the end. */
 static void print_sentence(const char *text)
 {
 	size_t n = strlen(text);
-	char first[2] = { (char)toupper((unsigned char)text[0]), '\0' };
+	int capital =
+	    begins_with_word(text) ? toupper((unsigned char)text[0]) : text[0];
+	char first[2] = { (char)capital, '\0' };
 
 	option_mdoc_text(first);
 	if (n > 1)

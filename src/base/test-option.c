@@ -75,6 +75,7 @@ static const struct option_row rows[] = {
 	{ .name = "allow-path",
 	    .metavar = "PATH",
 	    .help = "what may be read",
+	    .detail = "kv/app is all below it.",
 	    .initial = "secret/",
 	    .offset = offsetof(struct config, paths),
 	    .type = OPTION_LIST },
@@ -688,6 +689,7 @@ static void test_manual(void **state)
 	assert_non_null(strstr(text, ".It Fl -no-strict\n"));
 	assert_non_null(
 	    strstr(text, "A path may stand in front.\nNo \\e is special.\n"));
+	assert_non_null(strstr(text, "\nkv/app is all below it.\n"));
 	assert_non_null(strstr(text, ".It Fl -help\n"));
 	assert_null(strstr(text, "completion"));
 }

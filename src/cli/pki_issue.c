@@ -26,7 +26,7 @@ static const struct option_row issue_rows[] = {
 	    .flags = OPTION_REQUIRED },
 	{ .name = "role",
 	    .metavar = "ROLE",
-	    .help = "bridge, broker, pipe or server",
+	    .help = "the holder: bridge, broker, pipe or server",
 	    .detail = "A server has a certificate for a listener: that of the "
 		      "broker, of a beacon in a laboratory, of the "
 		      "development store. It is nobody's peer in a tunnel",

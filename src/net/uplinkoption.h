@@ -22,8 +22,8 @@ extern const char *const uplink_modes[];
 		.metavar = "beacon|reverse",                                   \
 		.help = "how bridge and broker meet",                          \
 		.detail =                                                      \
-		    "beacon: both dial beacons. reverse: the bridge dials "    \
-		    "the broker.",                                             \
+		    "With beacon both dial beacons; with reverse the bridge "  \
+		    "dials the broker.",                                       \
 		.initial = "beacon",                                           \
 		.choices = uplink_modes,                                       \
 		.type = OPTION_CHOICE,                                         \
@@ -39,7 +39,7 @@ extern const char *const uplink_modes[];
 	    { .name = "beacon-info-hash",                                      \
 		    .metavar = "HEX",                                          \
 		    .help = "SHA-256 of the bridge CA's certificate",          \
-		    .detail = "pharos pki info-hash prints it.",               \
+		    .detail = "Printed by pharos pki info-hash.",              \
 		    .type = OPTION_TEXT,                                       \
 		    .offset = offsetof(config, member.info_hash) },            \
 	    { .name = "beacon-ca",                                             \
