@@ -116,7 +116,9 @@ int file_fault(struct fault *f, int code, const char *path, size_t most)
 {
 	switch (code) {
 	case FILE_E_EMPTY:
-		return fault_set(f, code, NULL, "%s is empty", path);
+		return fault_set(f, code,
+		    "check the path, and what was to write it", "%s is empty",
+		    path);
 	case FILE_E_TOO_BIG:
 		return fault_set(f, code, "is it the right file?",
 		    "%s has more than %zu bytes", path, most);
@@ -126,10 +128,12 @@ int file_fault(struct fault *f, int code, const char *path, size_t most)
 		    "0400",
 		    "%s can be read or written by others", path);
 	case FILE_E_KIND:
-		return fault_set(
-		    f, code, NULL, "%s is neither a file nor a pipe", path);
+		return fault_set(f, code, "give a file's path",
+		    "%s is neither a file nor a pipe", path);
 	default:
-		return fault_set(f, code, NULL, "cannot read %s: %s", path,
+		return fault_set(f, code,
+		    "check the path, and who may read the file",
+		    "cannot read %s: %s", path,
 		    strerror(code < 0 ? -code : code));
 	}
 }

@@ -226,6 +226,7 @@ static void every_code_has_its_words(void **state)
 		assert_int_equal(r, fault_rows[i].code);
 		assert_int_equal(f.code, r);
 		assert_string_equal(f.text, fault_rows[i].want);
+		assert_true(*f.hint);
 	}
 }
 

@@ -240,7 +240,7 @@ static int target_parse(
 		return 0;
 	return fault_set(fault, -EINVAL,
 	    "write \"name.example:443\", \"192.0.2.7:443\" or \"[::1]:443\"",
-	    "\"%s\" is not a host with a port", target);
+	    "address \"%s\" is not a host with a port", target);
 }
 
 int dial_check(const char *target, struct fault *fault)

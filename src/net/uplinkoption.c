@@ -31,9 +31,11 @@ static int check_beacon(const struct check *c)
 		return misplaced(c, c->reverse);
 	if (!o->beacon_address.n_items)
 		return missing(c, "beacon-address",
-		    "Give the beacon at which the two sides meet, HOST:PORT.");
+		    "Give the beacon at which the two sides meet, HOST:PORT, "
+		    "or --mode reverse.");
 	if (o->beacon_address.n_items > ROUTE_TARGETS_MAX)
-		return fault_set(c->fault, -EINVAL, NULL,
+		return fault_set(c->fault, -EINVAL,
+		    "Leave out those that are farthest away.",
 		    "--beacon-address: %zu beacons, at most %d are used",
 		    o->beacon_address.n_items, ROUTE_TARGETS_MAX);
 	if (!o->info_hash)
@@ -54,7 +56,8 @@ static int check_reverse(const struct check *c)
 	if (o->beacon_pin)
 		return misplaced(c, "beacon-pin");
 	if (!c->given)
-		return missing(c, c->reverse, "Give it as HOST:PORT.");
+		return missing(c, c->reverse,
+		    "Give it as HOST:PORT, or leave --mode reverse out.");
 	return 0;
 }
 

@@ -268,7 +268,7 @@ static int check_order(const struct pki_order *order, struct fault *fault)
 		    "a certificate needs a role");
 	if (order->role == ROLE_NONE && !order->n_hosts)
 		return fault_set(fault, -EINVAL,
-		    "give the host names by which its clients reach it",
+		    "give the names by which its clients reach it, with --host",
 		    "a server's certificate without a role needs a host name");
 	if (!role_name_ok(order->name))
 		return fault_set(fault, -EINVAL, NULL,

@@ -276,14 +276,15 @@ int identity_expect(const struct identity *id, enum role role,
 	if (hex_decode(realm, sizeof(realm), info_hash))
 		return fault_set(fault, -EINVAL,
 		    "`pharos pki info-hash FILE` prints it for a CA's file.",
-		    "the info hash is not 64 hexadecimal digits");
+		    "--beacon-info-hash: expected 64 hexadecimal "
+		    "digits");
 	if (!memcmp(realm, id->realm, sizeof(realm)))
 		return 0;
 	hex_encode(seen, id->realm, sizeof(id->realm));
 	return fault_set(fault, -EINVAL,
 	    "`pharos pki info-hash FILE` prints the one of the CA's file; is "
 	    "the file the bridge's CA?",
-	    "the info hash is %s, but the CA's is %s", info_hash, seen);
+	    "--beacon-info-hash is %s, but the CA's is %s", info_hash, seen);
 }
 
 void identity_free(struct identity *id)

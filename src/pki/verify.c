@@ -76,7 +76,8 @@ static int fault_issuer(struct fault *f, X509 *cert, X509 *ca)
 	verify_name_text(issuer, X509_get_issuer_name(cert));
 	if (!ca)
 		return fault_set(f, -EACCES,
-		    "if this server is meant, give its CA certificate",
+		    "if this server is meant, give its CA certificate: "
+		    "--beacon-ca for a beacon, --broker-ca for a broker",
 		    "expected a certificate issued by one of the system's "
 		    "roots, got one issued by \"%s\"",
 		    issuer);

@@ -672,10 +672,11 @@ static const struct meaning {
 	    "is there another server or a proxy at this address?" },
 	{ 400, "bad request",
 	    "the store's own words say which part it did not take; at a login: "
-	    "audience, issuer, role and expiry of the JWT" },
+	    "audience, issuer, role, algorithm and expiry of the JWT" },
 	{ 403, "permission denied",
 	    "check that the token is valid and that its policies allow this "
-	    "path; at a login: that role and auth mount exist" },
+	    "path; at a login: that role and auth mount exist; if the bridge "
+	    "refused, its --allow-path and --auth-mount" },
 	{ 404, "not found",
 	    "check mount and path (a KV v2 read has data/ after the mount) and "
 	    "that the secret was written" },
@@ -684,11 +685,13 @@ static const struct meaning {
 	    "the store limits its clients or is a standby; try again later" },
 	{ 500, "internal error", "look into the store's log" },
 	{ 502, "bad gateway",
-	    "what stands before the store cannot reach it; check that proxy" },
+	    "whoever answered cannot reach the store: check from there that it "
+	    "runs, and the address (--vault-addr of a bridge)" },
 	{ 503, "sealed or not ready",
 	    "unseal the store, or wait for its start" },
 	{ 504, "gateway timeout",
-	    "what stands before the store cannot reach it; check that proxy" },
+	    "whoever answered cannot reach the store: check from there that it "
+	    "runs, and the address (--vault-addr of a bridge)" },
 };
 
 static const struct meaning *meaning_of(int status)
