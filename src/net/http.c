@@ -388,6 +388,7 @@ static void on_head(
 		return;
 	}
 	s->in_ended = ended;
+	s->connect = !strcmp(head->method, "CONNECT");
 	c->config.events->request(c->config.ctx, s, head);
 }
 

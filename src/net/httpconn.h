@@ -37,6 +37,7 @@ struct http_stream {
 	bool may_write, blocked, finished;
 	bool gone; /* the machine knows it no more */
 	bool client, connect;
+	bool tunnelled;		   /* the CONNECT was answered with 2xx */
 	http_response_fn response; /* NULL once called */
 	void *response_ctx;
 	enum http_why why;	    /* of the missing response, */

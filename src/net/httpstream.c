@@ -6,7 +6,8 @@
  *   owner first       leg_close() or leg_reset(): the machine is told to
  *                     finish or reset, the stream leaves the table and is freed
  *   machine first     (reset by the peer) `gone`: the leg fails, what had come
- *                     can still be read, the owner ends it
+ *                     can still be read, the owner ends it; a tunnel that the
+ *                     peer has closed in order does not fail but ends
  *   connection first  `conn` is NULL: as before, for all its streams
  *
  * So a pointer that the owner has is valid until the owner ends it, and the
@@ -237,11 +238,18 @@ void http_stream_on_end(struct http_stream *s)
 	leg_ready(&s->leg);
 }
 
+/* A tunnel that the peer has closed is read to its end, as a socket would be;
+ * who still writes finds out. */
+static bool is_closed(const struct http_stream *s, enum http_why why)
+{
+	return why == HTTP_WHY_DONE && s->tunnelled;
+}
+
 void http_stream_on_reset(struct http_stream *s, enum http_why why)
 {
 	s->gone = true;
 	s->blocked = false; /* who waits to write finds out */
-	if (!is_served(s))
+	if (!is_served(s) && !is_closed(s, why))
 		fail(s, why);
 	else
 		leg_ready(&s->leg);
@@ -259,6 +267,7 @@ void http_stream_on_response(
 	http_response_fn fn = STEAL(s->response);
 
 	s->may_write = true;
+	s->tunnelled = s->connect && head->status < 300;
 	leg_ready(&s->leg); /* a tunnel's owner may wait to write */
 	if (fn)
 		fn(s->response_ctx, s, head, HTTP_WHY_NONE);
@@ -275,6 +284,7 @@ int http_stream_respond(
 	if (r)
 		return r;
 	s->may_write = true;
+	s->tunnelled = s->connect && head->status < 300;
 	s->finished = ended;
 	http_conn_kick(s->conn);
 	leg_ready(&s->leg);

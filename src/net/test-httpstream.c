@@ -384,6 +384,40 @@ static void test_tunnel_under_a_pump(void **state)
 	bench_close(&b);
 }
 
+/* The far end says its last words and closes; the near one still listens. It
+ * hears them all, and the end, though HTTP/2 has no close and says "end" and
+ * "reset" in one breath. */
+static void test_last_words_through_a_pump(void **state)
+{
+	struct bench b;
+	struct pump_result result = { .failed = 7 };
+	struct pump *pump;
+	struct leg *outer, *inner;
+	struct end near = { .keeps_open = true };
+	struct end far = { .to_send = 3, .keeps_open = true };
+
+	(void)state;
+	bench_open(&b, HTTP_2, plain);
+	assert_int_equal(memleg_pair(&outer, &inner, loop, 5000), 0);
+	assert_int_equal(
+	    pump_start(&pump, inner, http_stream_leg(ask(&b, "CONNECT", false)),
+		0, on_pumped, &result),
+	    0);
+	end_start(&near, outer);
+	BENCH_UNTIL(&b, b.requests == 1);
+	end_start(&far, answer(&b, 0));
+	BENCH_UNTIL(&b, far.sent == 3);
+	leg_close(far.leg);
+	BENCH_UNTIL(&b, near.ended || near.gone);
+	assert_true(near.ended);
+	assert_int_equal(near.got, 3);
+	leg_finish(near.leg);
+	BENCH_UNTIL(&b, result.failed != 7);
+	assert_int_equal(result.failed, -1);
+	leg_close(near.leg);
+	bench_close(&b);
+}
+
 int main(void)
 {
 #define TEST(test)                                                             \
@@ -402,6 +436,7 @@ int main(void)
 		TEST(test_tunnel_half_closes_on_both_sides),
 		TEST(test_tls_inside_a_tunnel),
 		TEST(test_tunnel_under_a_pump),
+		TEST(test_last_words_through_a_pump),
 	};
 
 	return cmocka_run_group_tests_name("net/httpstream", tests, NULL, NULL);

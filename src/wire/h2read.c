@@ -332,6 +332,8 @@ static enum http_why close_why(
 {
 	if (code == NGHTTP2_REFUSED_STREAM)
 		return HTTP_WHY_REFUSED;
+	if (code == NGHTTP2_NO_ERROR && s->peer_ended)
+		return HTTP_WHY_DONE;
 	if (s->peer_reset || code == NGHTTP2_NO_ERROR)
 		return HTTP_WHY_PEER;
 	return http_refused(

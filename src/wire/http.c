@@ -53,6 +53,7 @@ const char *http_why_text(enum http_why why)
 		[HTTP_WHY_PROTOCOL] = "the peer broke the rules of HTTP",
 		[HTTP_WHY_LIMIT] = "a limit was reached",
 		[HTTP_WHY_REFUSED] = "the peer refused it unhandled",
+		[HTTP_WHY_DONE] = "the peer has closed it",
 		[HTTP_WHY_LOCAL] = "it was given up on this side",
 	};
 

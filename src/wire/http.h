@@ -107,7 +107,9 @@ enum http_why {
 	HTTP_WHY_LIMIT,	   /* a limit above; see http_reason() */
 	HTTP_WHY_REFUSED,  /* HTTP/2 REFUSED_STREAM or GOAWAY before it was
 			      handled: safe to try again elsewhere */
-	HTTP_WHY_LOCAL,	   /* our own doing; told by net/http.h, never here */
+	HTTP_WHY_DONE,	/* HTTP/2 NO_ERROR after the peer's end: it has said all
+			   and takes no more, as by closing a socket */
+	HTTP_WHY_LOCAL, /* our own doing; told by net/http.h, never here */
 };
 /** http_why_text() - in plain words, for faults and logs */
 const char *http_why_text(enum http_why why);

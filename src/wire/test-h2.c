@@ -248,7 +248,7 @@ static void test_early_answer_then_reset(void **state)
 	http_reset(p.s->machine, id); /* the answer goes out all the same */
 	join(p.c, p.s, 0, 1);
 	assert_string_equal(trace_of(p.c),
-	    "head 1 200 length=2\nbody 1 ok\nend 1\nreset 1 peer\n");
+	    "head 1 200 length=2\nbody 1 ok\nend 1\nreset 1 done\n");
 	assert_int_equal(http_write(p.c->machine, id, "d", 1), -EPIPE);
 	assert_int_equal(http_streams(p.s->machine), 0);
 	pair_free(p);

@@ -117,7 +117,7 @@ static inline void trace_on_end(void *ctx, uint32_t stream)
 static inline void trace_on_reset(void *ctx, uint32_t stream, enum http_why why)
 {
 	static const char *const names[] = { "none", "peer", "protocol",
-		"limit", "refused", "local" };
+		"limit", "refused", "done", "local" };
 	struct recorder *r = ctx;
 
 	r->resets++;
