@@ -1,6 +1,8 @@
 """The main job, on real programs: a secret crosses a relay to a process."""
 import json
 import signal
+import socket
+import ssl
 import subprocess
 
 import pytest
@@ -115,6 +117,40 @@ def test_curl_opens_a_connect(stocked):
                   "https://bridge.pharos/v1/sys/health")
     assert "CONNECT bridge.pharos:443" in answer.stderr
     assert " 200" in answer.stderr
+
+
+def words_of_old_tls(port, ca):
+    """Ask through CONNECT for a TLS version that the bridge does not speak;
+    return what it said before the end."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    bytes_in, bytes_out = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(bytes_in, bytes_out).do_handshake()
+    with socket.create_connection(("127.0.0.1", port), 20) as plain, \
+            ssl.create_default_context(cafile=str(ca)).wrap_socket(
+                plain, server_hostname="127.0.0.1") as pod:
+        pod.sendall(b"CONNECT bridge.pharos:443 HTTP/1.1\r\n"
+                    b"Host: bridge.pharos:443\r\n\r\n")
+        answer = pod.makefile("rb")
+        status = answer.readline()
+        while answer.readline() not in (b"\r\n", b""):
+            pass
+        assert b" 200 " in status, status
+        pod.sendall(bytes_out.read())
+        return answer.read()
+
+
+def test_last_words_of_the_bridge_are_heard(stocked):
+    """It closes right behind them, and they must not be lost on the way."""
+    protocol_version = bytes([21, 3, 3, 0, 2, 2, 70])  # RFC 8446, 6
+    for _ in range(40):
+        said = words_of_old_tls(stocked.broker.port,
+                                stocked.lab.server_ca)
+        assert said == protocol_version
 
 
 def test_connect_elsewhere_is_refused(stocked):
