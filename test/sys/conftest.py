@@ -27,6 +27,13 @@ def lab(tmp_path):
         yield laboratory
 
 
+@pytest.fixture(scope="module")
+def module_lab(tmp_path_factory):
+    with parts.Lab(tmp_path_factory.mktemp("lab")) as laboratory:
+        laboratory.make_certificates()
+        yield laboratory
+
+
 class Delivery:
     """beacon, devstore, bridge and broker, up and joined."""
 
