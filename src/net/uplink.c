@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "net/loop.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <sys/queue.h>
 
@@ -26,18 +27,69 @@ struct uplink {
 	struct tls_context *outer_tls; /* ROUTE_BEACON */
 	struct tunnel_set *set;
 	struct lines lines;
-	const char *works; /* what a target that works is called in the log */
+	enum uplink_what works; /* what a target that works is called */
+	uplink_told_fn told;
+	void *ctx;
 };
+
+/* ---- news */
+
+static const char *const what_texts[] = {
+	[UPLINK_UP] = "tunnel up",
+	[UPLINK_GONE] = "tunnel gone",
+	[UPLINK_WORKS] = "target works",
+	[UPLINK_WAITS] = "waiting at beacon",
+	[UPLINK_FAILED] = "target failed",
+};
+static_assert(N_ELEMS(what_texts) == UPLINK_WHATS, "a text for each");
+
+const char *uplink_what_text(enum uplink_what what)
+{
+	return what_texts[what];
+}
+
+void uplink_log(void *ctx, const struct uplink_news *news)
+{
+	const char *event = uplink_what_text(news->what);
+
+	(void)ctx;
+	switch (news->what) {
+	case UPLINK_UP:
+		log_info(event, LOG_STR("peer", news->peer),
+		    LOG_STR("target", news->target), LOG_UINT("up", news->up));
+		break;
+	case UPLINK_GONE:
+		log_warn(event, LOG_STR("peer", news->peer),
+		    LOG_STR("target", news->target),
+		    LOG_STR("fault", news->fault->text),
+		    LOG_UINT("up", news->up));
+		break;
+	case UPLINK_FAILED:
+		log_warn(event, LOG_STR("target", news->target),
+		    LOG_STR("fault", news->fault->text),
+		    LOG_STR("hint", news->fault->hint));
+		break;
+	case UPLINK_WORKS:
+	case UPLINK_WAITS:
+	case UPLINK_WHATS:
+		log_info(event, LOG_STR("target", news->target));
+		break;
+	}
+}
+
+static void tell(struct uplink *u, struct uplink_news *news)
+{
+	news->up = tunnel_set_up(u->set);
+	u->told(u->ctx, news);
+}
 
 /* ---- what the set tells */
 
-static void on_up(void *ctx, struct tunnel *t, const char *target)
+static void line_add(
+    struct uplink *u, const struct tunnel *t, const char *target)
 {
-	struct uplink *u = ctx;
 	struct line *line = calloc(1, sizeof(*line));
 
-	log_info("tunnel up", LOG_STR("peer", tunnel_peer(t)),
-	    LOG_STR("target", target), LOG_UINT("up", tunnel_set_up(u->set)));
 	if (!line)
 		return; /* it works all the same, but no status shows it */
 	line->tunnel = t;
@@ -52,16 +104,10 @@ static void line_free(struct uplink *u, struct line *line)
 	free(line);
 }
 
-static void on_gone(
-    void *ctx, struct tunnel *t, const char *target, const struct fault *fault)
+static void line_drop(struct uplink *u, const struct tunnel *t)
 {
-	struct uplink *u = ctx;
 	struct line *line;
 
-	log_warn("tunnel gone", LOG_STR("peer", tunnel_peer(t)),
-	    LOG_STR("target", target),
-	    LOG_STR("fault", fault->code ? fault->text : "closed by the peer"),
-	    LOG_UINT("up", tunnel_set_up(u->set)));
 	TAILQ_FOREACH (line, &u->lines, of_uplink) {
 		if (line->tunnel != t)
 			continue;
@@ -70,16 +116,45 @@ static void on_gone(
 	}
 }
 
+static void on_up(void *ctx, struct tunnel *t, const char *target)
+{
+	struct uplink *u = ctx;
+	struct uplink_news news = {
+		.what = UPLINK_UP,
+		.target = target,
+		.peer = tunnel_peer(t),
+	};
+
+	line_add(u, t, target);
+	tell(u, &news);
+}
+
+static void on_gone(
+    void *ctx, struct tunnel *t, const char *target, const struct fault *fault)
+{
+	struct uplink *u = ctx;
+	struct uplink_news news = {
+		.what = UPLINK_GONE,
+		.target = target,
+		.peer = tunnel_peer(t),
+		.fault = fault,
+	};
+
+	line_drop(u, t);
+	tell(u, &news);
+}
+
 static void on_told(void *ctx, const char *target, const struct fault *fault)
 {
 	struct uplink *u = ctx;
+	struct uplink_news news = {
+		.what = fault ? UPLINK_FAILED : u->works,
+		.target = target,
+		.peer = "",
+		.fault = fault,
+	};
 
-	if (fault)
-		log_warn("target failed", LOG_STR("target", target),
-		    LOG_STR("fault", fault->text),
-		    LOG_STR("hint", fault->hint));
-	else
-		log_info(u->works, LOG_STR("target", target));
+	tell(u, &news);
 }
 
 static const struct tunnel_set_events events = {
@@ -128,7 +203,7 @@ static int prepare_beacon(struct uplink *u, const struct uplink_config *config,
 	beacon->require_proven = true;
 	memcpy(beacon->hash, u->identity->realm, FRAME_HASH);
 	if (beacon->role == FRAME_LISTEN)
-		u->works = "waiting at beacon";
+		u->works = UPLINK_WAITS;
 	return 0;
 }
 
@@ -139,6 +214,7 @@ static int open_set(
 		.route = config->route,
 		.context = u->tunnel_tls,
 		.handlers = config->handlers,
+		.most = config->most,
 	};
 	int r = 0;
 
@@ -158,7 +234,9 @@ int uplink_open(struct uplink **out, struct loop *loop,
 	if (!u)
 		return -ENOMEM;
 	u->loop = loop;
-	u->works = "target works";
+	u->works = UPLINK_WORKS;
+	u->told = config->told ? config->told : uplink_log;
+	u->ctx = config->ctx;
 	TAILQ_INIT(&u->lines);
 	r = load_identity(u, config, fault);
 	if (!r)

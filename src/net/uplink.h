@@ -1,13 +1,36 @@
 /* net/uplink.h: the tunnels of a program that has a certificate: load it, open
- * the route, keep the tunnels, tell the log, and know what a status page shows.
- * The bridge's and the broker's way to each other; they differ in the
- * configuration only.
+ * the route, keep the tunnels, tell what becomes of them, and know what a
+ * status page shows. The bridge's and the broker's way to each other; they
+ * differ in the configuration only.
  */
 #pragma once
 #include "base/fault.h"
 #include "net/tunnelset.h"
 
 struct uplink;
+
+enum uplink_what {
+	UPLINK_UP,     /* a tunnel is up */
+	UPLINK_GONE,   /* one that was up is gone */
+	UPLINK_WORKS,  /* a target works, for the first time or again */
+	UPLINK_WAITS,  /* the same at a beacon where we listen: registered */
+	UPLINK_FAILED, /* a target, or a handshake over it, failed */
+	UPLINK_WHATS
+};
+/** uplink_what_text() - "tunnel up", for logs */
+const char *uplink_what_text(enum uplink_what what);
+
+/* What becomes of tunnels and targets; all of it is borrowed for the call. */
+struct uplink_news {
+	enum uplink_what what;
+	const char *target;	   /* "host:port" */
+	const char *peer;	   /* UP, GONE: its name; else "" */
+	const struct fault *fault; /* GONE, FAILED; else NULL */
+	size_t up;		   /* tunnels that are up now */
+};
+typedef void (*uplink_told_fn)(void *ctx, const struct uplink_news *news);
+/** uplink_log() - (programs) write @news to the log; an uplink_told_fn */
+void uplink_log(void *ctx, const struct uplink_news *news);
 
 struct uplink_config {
 	/* who we are, and who the peer must be */
@@ -20,6 +43,11 @@ struct uplink_config {
 	/* how the two meet; beacon.* is filled in for ROUTE_BEACON */
 	struct route_config route;
 	const char *beacon_ca, *beacon_pin;
+	unsigned most; /* tunnels at once; 0: as in tunnel_set_config */
+
+	/* called from the loop; the uplink is not closed from it */
+	uplink_told_fn told; /* NULL: uplink_log() */
+	void *ctx;
 };
 
 /** uplink_open() - load the files, and begin
