@@ -1,47 +1,40 @@
 /* broker/carry.c: sessions, from a pod's CONNECT to the end of both directions.
  *
- *   ASKING    the bridge was sent CONNECT; the pod waits. LIMIT_ANSWER_MS.
- *   HEARING   the bridge said no; its reasons are read for the pod.
- *             LIMIT_WORDS_MS.
+ *   ASKING    the bridge was sent CONNECT (net/ask.h, with its deadlines); the
+ *             pod waits. LIMIT_ANSWER_MS.
  *   JOINED    200 was sent to the pod; a pump has both streams. The kernel's
  *             keepalive watches the pod, pings watch the tunnel; a session that
  *             only one side has ended and where nothing moves is cut after
  *             LIMIT_HALF_CLOSED_MS. One that is quiet is not cut.
  *
- * A session has the pod's stream until it answers, refuses or joins it, and the
- * bridge's until it is joined or its words are read: a field is NULL as soon as
- * somebody else has the stream. So session_free() may be called in every state,
- * and ends what is still there: the pod, by a reset, if it was not answered.
+ * A session has the pod's stream until it refuses or joins it: a field is NULL
+ * as soon as somebody else has the stream. So session_free() may be called in
+ * every state, and ends what is still there: the pod, by a reset, if it was not
+ * answered.
  *
  * Nothing is ever tried again here. Whether a failed session may be repeated is
  * known only to the wrapper.
  */
 #include "broker/carry.h"
 #include "broker/limits.h"
+#include "net/ask.h"
 #include "net/loop.h"
 #include "net/pump.h"
 #include "net/tunnel.h"
 #include "wire/vault.h"
-#include <assert.h>
 #include <stdio.h>
 #include <sys/queue.h>
 
 #define BRIDGE_AUTHORITY TUNNEL_BRIDGE_NAME ":443"
 
-enum session_state { SESSION_ASKING, SESSION_HEARING, SESSION_JOINED };
-
 struct session {
 	TAILQ_ENTRY(session) of_carry;
 	struct carry *carry;
-	enum session_state state;
-	struct http_stream *pod;    /* ASKING, HEARING */
-	struct http_stream *bridge; /* ASKING */
-	struct http_collect *words; /* HEARING */
-	struct pump *pump;	    /* JOINED */
-	struct wheel_timer timer;   /* ASKING */
+	struct http_stream *pod; /* ASKING */
+	struct ask *ask;	 /* ASKING */
+	bool joined;
+	struct pump *pump; /* JOINED */
 	struct quota_ticket ticket;
-	int status; /* HEARING: the bridge's */
-	unsigned retry_s;
 };
 
 TAILQ_HEAD(sessions, session);
@@ -53,33 +46,16 @@ struct carry {
 	struct carry_counts counts;
 };
 
-static void session_move(struct session *s, enum session_state to)
-{
-	static const unsigned allowed[] = {
-		[SESSION_ASKING] = 1u << SESSION_HEARING | 1u << SESSION_JOINED,
-		[SESSION_HEARING] = 0,
-		[SESSION_JOINED] = 0,
-	};
-
-	static_assert(N_ELEMS(allowed) == SESSION_JOINED + 1, "a row a state");
-	INVARIANT(allowed[s->state] & 1u << to);
-	s->state = to;
-	loop_cancel(s->carry->loop, &s->timer);
-}
-
 static void session_free(struct session *s)
 {
 	struct carry *c = s->carry;
 
-	loop_cancel(c->loop, &s->timer);
-	if (s->bridge)
-		http_stream_abandon(s->bridge);
-	http_collect_cancel(s->words);
+	ask_cancel(s->ask);
 	if (s->pump)
 		pump_stop(s->pump);
 	if (s->pod)
 		http_stream_abandon(s->pod);
-	if (s->state == SESSION_JOINED)
+	if (s->joined)
 		c->counts.open--;
 	quota_leave(&s->ticket);
 	TAILQ_REMOVE(&c->sessions, s, of_carry);
@@ -105,26 +81,26 @@ static void on_pumped(void *ctx, const struct pump_result *result)
 	session_free(s);
 }
 
-static void session_join(struct session *s)
+static void session_join(struct session *s, struct leg *bridge)
 {
 	static const struct http_head good = { .status = 200, .length = -1 };
-	struct leg *pod, *bridge;
+	struct leg *pod;
 
 	if (http_stream_respond(s->pod, &good, false)) {
+		leg_reset(bridge);
 		session_free(s);
 		return;
 	}
-	session_move(s, SESSION_JOINED);
+	s->joined = true;
 	s->carry->counts.open++;
 	s->carry->counts.total++;
 	pod = http_stream_leg(STEAL(s->pod));
-	bridge = http_stream_leg(STEAL(s->bridge));
 	if (pump_start(
 		&s->pump, pod, bridge, LIMIT_HALF_CLOSED_MS, on_pumped, s))
 		session_free(s);
 }
 
-/* ---- HEARING */
+/* ---- ASKING */
 
 /* The bridge's own status goes to the pod when it is one of a refusal, but for
  * 401 and 407, which would ask the pod for credentials of ours. */
@@ -135,64 +111,44 @@ static int status_for_pod(int status)
 	return refusal && status != 401 && status != 407 ? status : 0;
 }
 
-static void on_words(void *ctx, char *body, size_t n, int error)
+static void session_refused(struct session *s, const struct ask_answer *answer)
 {
-	struct session *s = ctx;
 	char words[400], text[500];
 
-	s->words = NULL;
-	if (error || !vault_errors(words, sizeof(words), body, n))
+	if (!answer->body ||
+	    !vault_errors(words, sizeof(words), answer->body, answer->n_body))
 		(void)snprintf(words, sizeof(words), "no reason given");
-	free(body);
 	(void)snprintf(text, sizeof(text), "the bridge refused with %d: %s",
-	    s->status, words);
+	    answer->status, words);
 	session_refuse(s, &(struct refusal){ .kind = REFUSAL_BRIDGE,
-			      .status = status_for_pod(s->status),
-			      .retry_s = s->retry_s,
+			      .status = status_for_pod(answer->status),
+			      .retry_s = answer->retry_s,
 			      .text = text });
 }
 
-static void session_hear(struct session *s, const struct http_head *head)
-{
-	struct leg *leg = http_stream_leg(STEAL(s->bridge));
-
-	session_move(s, SESSION_HEARING);
-	s->status = head->status;
-	s->retry_s = http_retry_after(head);
-	if (http_collect(
-		&s->words, leg, LIMIT_WORDS_BYTES, LIMIT_WORDS_MS, on_words, s))
-		session_refuse(s, &(struct refusal){ .kind = REFUSAL_MEMORY });
-}
-
-/* ---- ASKING */
-
-static void on_response(void *ctx, struct http_stream *stream,
-    const struct http_head *head, enum http_why why)
+static void on_answer(void *ctx, struct ask_answer *answer)
 {
 	struct session *s = ctx;
 	char text[160];
 
-	(void)stream;
-	if (head && head->status >= 200 && head->status < 300) {
-		session_join(s);
+	s->ask = NULL;
+	if (answer->leg) {
+		session_join(s, answer->leg);
 		return;
 	}
-	if (head) {
-		session_hear(s, head);
+	if (answer->status) {
+		session_refused(s, answer);
+		return;
+	}
+	if (answer->late) {
+		session_refuse(s, &(struct refusal){ .kind = REFUSAL_LATE });
 		return;
 	}
 	(void)snprintf(text, sizeof(text),
 	    "the tunnel gave no answer from the bridge: %s",
-	    http_why_text(why));
+	    http_why_text(answer->why));
 	session_refuse(
 	    s, &(struct refusal){ .kind = REFUSAL_CUT, .text = text });
-}
-
-static void on_late(struct wheel_timer *t, uint64_t now)
-{
-	(void)now;
-	session_refuse(CONTAINER_OF(t, struct session, timer),
-	    &(struct refusal){ .kind = REFUSAL_LATE });
 }
 
 /* Nothing is asked of the pod's leg before it is joined: only LEG_GONE comes.
@@ -223,28 +179,26 @@ static struct session *session_new(
 void carry_connect(
     struct carry *c, struct http_stream *pod, struct quota_ticket ticket)
 {
-	static const struct http_head head = {
-		.method = "CONNECT",
-		.authority = BRIDGE_AUTHORITY,
-		.length = -1,
-	};
-	struct session *s = session_new(c, pod, ticket);
-	struct way_request request = {
-		.head = &head, .fn = on_response, .ctx = s
-	};
+	struct http_conn *conn = way_conn(c->way, pod);
+	struct session *s;
+	int r;
 
+	if (!conn) {
+		quota_leave(&ticket);
+		return;
+	}
+	s = session_new(c, pod, ticket);
 	if (!s) {
 		quota_leave(&ticket);
 		way_refuse(c->way, pod, REFUSAL_MEMORY);
 		return;
 	}
-	s->bridge = way_open(c->way, pod, &request);
-	if (!s->bridge) {
-		s->pod = NULL;
+	r = ask_open(
+	    &s->ask, conn, BRIDGE_AUTHORITY, LIMIT_ANSWER_MS, on_answer, s);
+	if (r) {
+		way_failed(c->way, STEAL(s->pod), r);
 		session_free(s);
-		return;
 	}
-	loop_after(c->loop, &s->timer, LIMIT_ANSWER_MS, on_late);
 }
 
 /* ---- its life */

@@ -24,8 +24,6 @@ enum {
 
 enum {
 	LIMIT_ANSWER_MS = 10000,   /* the bridge's answer to CONNECT */
-	LIMIT_WORDS_MS = 5000,	   /* its reasons when that is no */
-	LIMIT_WORDS_BYTES = 4096,  /* of them */
 	LIMIT_FORWARD_MS = 120000, /* a request of pass-through, in all */
 	LIMIT_HALF_CLOSED_MS = 10 * 60000, /* a session with one end, silent */
 };

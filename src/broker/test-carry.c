@@ -2,6 +2,7 @@
  * each failure between shows at the other. */
 #include "broker/test-bench.h"
 #include "broker/limits.h"
+#include "net/ask.h"
 
 static void both_directions_are_carried(void **state)
 {
@@ -135,7 +136,7 @@ static void reasons_without_end_are_not_awaited(void **state)
 		visit_connect(&b, &v);
 		TURN_UNTIL(&b, b.held);
 		assert_int_equal(http_stream_respond(b.held, &no, false), 0);
-		pass(&b, LIMIT_WORDS_MS - 100);
+		pass(&b, ASK_BODY_MS - 100);
 		assert_int_equal(v.status, 0);
 		pass(&b, 200);
 		TURN_UNTIL(&b, v.ended);

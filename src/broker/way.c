@@ -36,25 +36,37 @@ static enum refusal_kind kind_of(int code)
 	}
 }
 
+struct http_conn *way_conn(const struct way *way, struct http_stream *pod)
+{
+	struct http_conn *conn = way->pick(way->ctx);
+
+	if (conn)
+		return conn;
+	if (way->any(way->ctx))
+		way_refuse(way, pod, REFUSAL_BUSY);
+	else
+		refuse_without_tunnel(way, pod);
+	return NULL;
+}
+
+void way_failed(const struct way *way, struct http_stream *pod, int code)
+{
+	way_refuse(way, pod, kind_of(code));
+}
+
 struct http_stream *way_open(const struct way *way, struct http_stream *pod,
     const struct way_request *request)
 {
-	struct http_conn *conn = way->pick(way->ctx);
+	struct http_conn *conn = way_conn(way, pod);
 	struct http_stream *bridge;
 	int r;
 
-	if (!conn && way->any(way->ctx)) {
-		way_refuse(way, pod, REFUSAL_BUSY);
+	if (!conn)
 		return NULL;
-	}
-	if (!conn) {
-		refuse_without_tunnel(way, pod);
-		return NULL;
-	}
 	r = http_conn_request(conn, request->head, request->ended, request->fn,
 	    request->ctx, &bridge);
 	if (r) {
-		way_refuse(way, pod, kind_of(r));
+		way_failed(way, pod, r);
 		return NULL;
 	}
 	return bridge;

@@ -22,6 +22,11 @@ struct way_request {
 	void *ctx;
 };
 
+/** way_conn() - a tunnel to send on
+ * Return: NULL: there is none, and @pod was told so and is ended */
+struct http_conn *way_conn(const struct way *way, struct http_stream *pod);
+/** way_failed() - end @pod with what the code of http_conn_request() means */
+void way_failed(const struct way *way, struct http_stream *pod, int code);
 /** way_open() - begin @request on a tunnel
  * Return: the stream; NULL: there is none, and @pod was told so and is ended */
 struct http_stream *way_open(const struct way *way, struct http_stream *pod,
