@@ -7,6 +7,43 @@
  * whether it is the first of its name, and if so prints them all: quadratic in
  * the number of rows, of which there are some dozens. */
 
+enum { SECOND_US = 1000000 };
+
+/* Three steps a decade where it can be, as a person would choose them. */
+static const struct bound {
+	uint64_t us;
+	const char *seconds;
+} bounds[METRIC_BOUNDS] = {
+	{ 50, "0.00005" },
+	{ 100, "0.0001" },
+	{ 250, "0.00025" },
+	{ 500, "0.0005" },
+	{ 1000, "0.001" },
+	{ 2500, "0.0025" },
+	{ 5000, "0.005" },
+	{ 10000, "0.01" },
+	{ 25000, "0.025" },
+	{ 50000, "0.05" },
+	{ 100000, "0.1" },
+	{ 250000, "0.25" },
+	{ 500000, "0.5" },
+	{ 1000000, "1" },
+	{ 2500000, "2.5" },
+	{ 5000000, "5" },
+	{ 10000000, "10" },
+	{ 30000000, "30" },
+};
+
+void metric_observe(struct metric_histogram *h, uint64_t us)
+{
+	size_t i = 0;
+
+	while (i < METRIC_BOUNDS && us > bounds[i].us)
+		i++;
+	h->counts[i]++;
+	h->sum_us += us;
+}
+
 struct place { /* of a row: which table, which index */
 	const struct metric_table *table;
 	size_t i;
@@ -45,24 +82,68 @@ static bool is_first(
 /* Each of these says whether all was written. The stream's own error flag does
  * not: glibc leaves it unset when a memory stream cannot grow. (And when it
  * cannot be trimmed at the end, fclose() succeeds and there is no text.) */
+static bool print_bucket(
+    FILE *to, const struct metric_row *row, const char *bound, uint64_t count)
+{
+	const char *labels = row->labels ? row->labels : "";
+
+	return fprintf(to, "%s_bucket{%s%sle=\"%s\"} %" PRIu64 "\n", row->name,
+		   labels, *labels ? "," : "", bound, count) > 0;
+}
+
+/* "name" or "name{labels}", with @suffix behind the name */
+static bool print_name(
+    FILE *to, const struct metric_row *row, const char *suffix)
+{
+	if (row->labels)
+		return fprintf(
+			   to, "%s%s{%s} ", row->name, suffix, row->labels) > 0;
+	return fprintf(to, "%s%s ", row->name, suffix) > 0;
+}
+
+/* Each bucket counts those before it too. */
+static bool print_histogram(FILE *to, const struct metric_row *row)
+{
+	const struct metric_histogram *h = row->histogram;
+	uint64_t count = 0;
+	bool good = true;
+
+	for (size_t i = 0; good && i < METRIC_BOUNDS; i++) {
+		count += h->counts[i];
+		good = print_bucket(to, row, bounds[i].seconds, count);
+	}
+	count += h->counts[METRIC_BOUNDS];
+	return good && print_bucket(to, row, "+Inf", count) &&
+	       print_name(to, row, "_sum") &&
+	       fprintf(to, "%" PRIu64 ".%06" PRIu64 "\n", h->sum_us / SECOND_US,
+		   h->sum_us % SECOND_US) > 0 &&
+	       print_name(to, row, "_count") &&
+	       fprintf(to, "%" PRIu64 "\n", count) > 0;
+}
+
 static bool print_sample(FILE *to, const struct metric_row *row)
 {
-	uint64_t value = row->value ? *row->value : row->read(row->ctx);
+	uint64_t value;
 
-	if (row->labels)
-		return fprintf(to, "%s{%s} %" PRIu64 "\n", row->name,
-			   row->labels, value) > 0;
-	return fprintf(to, "%s %" PRIu64 "\n", row->name, value) > 0;
+	if (row->kind == METRIC_HISTOGRAM)
+		return print_histogram(to, row);
+	value = row->value ? *row->value : row->read(row->ctx);
+	return print_name(to, row, "") &&
+	       fprintf(to, "%" PRIu64 "\n", value) > 0;
 }
 
 static bool print_heading(FILE *to, const struct metric_row *row)
 {
-	const char *kind = row->kind == METRIC_COUNTER ? "counter" : "gauge";
+	static const char *const kinds[] = {
+		[METRIC_COUNTER] = "counter",
+		[METRIC_GAUGE] = "gauge",
+		[METRIC_HISTOGRAM] = "histogram",
+	};
 
 	if (row->help &&
 	    fprintf(to, "# HELP %s %s\n", row->name, row->help) < 0)
 		return false;
-	return fprintf(to, "# TYPE %s %s\n", row->name, kind) > 0;
+	return fprintf(to, "# TYPE %s %s\n", row->name, kinds[row->kind]) > 0;
 }
 
 /* The heading, and every sample from @p on that has this name. */

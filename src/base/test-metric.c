@@ -98,12 +98,97 @@ static void values_are_read_when_printed(void **state)
 	pairs = 3;
 }
 
+/* The line of @text that begins with @head, without its end. */
+static const char *line_of(const char *text, const char *head)
+{
+	static char line[128];
+	const char *at = strstr(text, head);
+
+	assert_non_null(at);
+	assert_true(strcspn(at, "\n") < sizeof(line));
+	memcpy(line, at, strcspn(at, "\n"));
+	line[strcspn(at, "\n")] = '\0';
+	return line;
+}
+
+static void a_bound_belongs_to_its_own_bucket(void **state)
+{
+	static const struct {
+		const char *label;
+		uint64_t us;
+		size_t bucket;
+	} rows[] = {
+		{ "nothing", 0, 0 },
+		{ "the first bound", 50, 0 },
+		{ "above it", 51, 1 },
+		{ "a millisecond", 1000, 4 },
+		{ "the last bound", 30000000, METRIC_BOUNDS - 1 },
+		{ "above it", 30000001, METRIC_BOUNDS },
+		{ "for ever", UINT64_MAX, METRIC_BOUNDS },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct metric_histogram h = { .sum_us = 0 };
+
+		metric_observe(&h, rows[i].us);
+		if (h.counts[rows[i].bucket] != 1)
+			fail_msg("%s is not in bucket %zu", rows[i].label,
+			    rows[i].bucket);
+		assert_int_equal(h.sum_us, rows[i].us);
+	}
+}
+
+static void buckets_count_those_before_them(void **state)
+{
+	struct metric_histogram plain = { .sum_us = 0 }, labelled = plain;
+	const struct metric_row rows[] = {
+		{ .name = "t_wait_seconds",
+		    .help = "how long it took",
+		    .kind = METRIC_HISTOGRAM,
+		    .histogram = &plain },
+		{ .name = "t_wait_seconds",
+		    .labels = "of=\"two\"",
+		    .kind = METRIC_HISTOGRAM,
+		    .histogram = &labelled },
+	};
+	struct metric_registry reg = { 0 };
+	struct metric_table table = { .rows = rows, .n_rows = 2 };
+	static const char *const wanted[] = {
+		"# TYPE t_wait_seconds histogram",
+		"t_wait_seconds_bucket{le=\"0.00005\"} 1",
+		"t_wait_seconds_bucket{le=\"0.0001\"} 1",
+		"t_wait_seconds_bucket{le=\"0.00025\"} 2",
+		"t_wait_seconds_bucket{le=\"30\"} 2",
+		"t_wait_seconds_bucket{le=\"+Inf\"} 3",
+		"t_wait_seconds_sum 40.000240",
+		"t_wait_seconds_count 3",
+		"t_wait_seconds_bucket{of=\"two\",le=\"0.1\"} 0",
+		"t_wait_seconds_sum{of=\"two\"} 0.000000",
+		"t_wait_seconds_count{of=\"two\"} 0",
+	};
+	char *text;
+	size_t n;
+
+	(void)state;
+	metric_observe(&plain, 40);
+	metric_observe(&plain, 200);
+	metric_observe(&plain, 40000000);
+	metric_add(&reg, &table);
+	assert_int_equal(metric_print(&reg, &text, &n), 0);
+	for (size_t i = 0; i < N_ELEMS(wanted); i++)
+		assert_string_equal(line_of(text, wanted[i]), wanted[i]);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_registered_prints_nothing),
 		cmocka_unit_test(samples_of_a_name_stand_together),
 		cmocka_unit_test(values_are_read_when_printed),
+		cmocka_unit_test(a_bound_belongs_to_its_own_bucket),
+		cmocka_unit_test(buckets_count_those_before_them),
 	};
 
 	return cmocka_run_group_tests_name("metric", tests, NULL, NULL);

@@ -59,9 +59,9 @@ static void add_switchboard(struct meter *m, const struct switchboard_counts *c)
 		{ NAME("pairs"), NULL, "pairs now", METRIC_GAUGE, &c->paired },
 		{ NAME("pairs_total"), NULL, "pairs made", METRIC_COUNTER,
 		    &c->pairs_total },
-		{ NAME("pair_wait_milliseconds_total"), NULL,
-		    "time from a connector's HELLO to its pair, all together",
-		    METRIC_COUNTER, &c->connector_wait_ms },
+		{ NAME("connector_wait_seconds"), NULL,
+		    "from a connector's HELLO until it had a peer and a slot",
+		    METRIC_HISTOGRAM, .histogram = &c->connector_wait },
 		{ NAME("yielded_pairs_total"), NULL,
 		    "pairs cut for a source that had fewer", METRIC_COUNTER,
 		    &c->yielded },
@@ -114,6 +114,7 @@ static uint64_t read_expiry(void *ctx)
 	return (uint64_t)tls_context_expiry(b->tls);
 }
 
+/* Also of pairs that go on: at most LIMIT_PAIRS of them, two loads each. */
 static uint64_t read_bytes(const struct beacon *b, enum meter_way way)
 {
 	uint64_t n = b->meter.bytes[way];
@@ -134,6 +135,24 @@ static uint64_t read_to_listener(void *ctx)
 	return read_bytes(ctx, METER_TO_LISTENER);
 }
 
+static void add_durations(struct meter *m)
+{
+	const struct metric_row rows[] = {
+		{ NAME("handshake_seconds"), NULL,
+		    "outer TLS handshakes that went well", METRIC_HISTOGRAM,
+		    .histogram = &m->handshake },
+		{ NAME("hello_answer_seconds"), NULL,
+		    "from a HELLO's last byte until it was answered",
+		    METRIC_HISTOGRAM, .histogram = &m->answer },
+		{ NAME("pairing_seconds"), NULL,
+		    "from the HELLO of a pair's later leg until bytes pass",
+		    METRIC_HISTOGRAM, .histogram = &m->pairing },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		add_row(m, &rows[i]);
+}
+
 static void add_own(struct beacon *b, struct meter *m)
 {
 	const struct metric_row rows[] = {
@@ -152,7 +171,7 @@ static void add_own(struct beacon *b, struct meter *m)
 		{ NAME("accept_starved_total"), NULL,
 		    "connections closed for want of a descriptor",
 		    METRIC_COUNTER, .read = read_starved, .ctx = b },
-		{ NAME("certificate_expiry_seconds"), NULL,
+		{ NAME("certificate_expiry_timestamp_seconds"), NULL,
 		    "when the certificate expires, seconds since 1970",
 		    METRIC_GAUGE, .read = read_expiry, .ctx = b },
 	};
@@ -168,6 +187,7 @@ void meter_init(struct beacon *b)
 	m->table.rows = m->rows;
 	add_switchboard(m, switchboard_counts(b->board));
 	add_own(b, m);
+	add_durations(m);
 	add_refusals(m);
 	add_failures(m);
 	add_limiter(m, limiter_counts(b->limiter));

@@ -13,9 +13,13 @@ enum meter_way { METER_TO_CONNECTOR, METER_TO_LISTENER, METER_WAYS };
 struct meter {
 	uint64_t refusals[FRAME_ERROR_COUNT];
 	uint64_t handshake_failures[TLS_FAILURE_COUNT];
-	uint64_t proven, bare;	    /* good HELLOs */
-	uint64_t pair_resets;	    /* pairs that ended by a reset */
-	uint64_t bytes[METER_WAYS]; /* of pairs that have ended */
+	uint64_t proven, bare;		   /* good HELLOs */
+	uint64_t pair_resets;		   /* pairs that ended by a reset */
+	uint64_t bytes[METER_WAYS];	   /* of pairs that have ended */
+	struct metric_histogram handshake; /* outer TLS, that went well */
+	struct metric_histogram answer;	   /* HELLO read, answer written */
+	/* from the later leg's HELLO until both are told and bytes may pass */
+	struct metric_histogram pairing;
 
 	struct metric_registry registry;
 	struct metric_table table;

@@ -61,6 +61,15 @@ void pair_fail(struct pair *p)
 	pair_end(p);
 }
 
+/* Both are told. */
+static void measure(const struct pair *p)
+{
+	uint64_t one = p->listener->began_us, other = p->connector->began_us;
+
+	metric_observe(&p->beacon->meter.pairing,
+	    loop_us(p->beacon->loop) - (one > other ? one : other));
+}
+
 void pair_try(struct pair *p)
 {
 	struct beacon *b = p->beacon;
@@ -68,6 +77,7 @@ void pair_try(struct pair *p)
 
 	if (!session_ready(p->listener) || !session_ready(p->connector))
 		return;
+	measure(p);
 	a = session_take_leg(p->listener);
 	c = session_take_leg(p->connector);
 	tcp_leg_user_timeout(a, 0);

@@ -245,6 +245,7 @@ static void on_hello(struct session *s)
 	struct hello_bytes in = { s->in, s->have, s->source };
 	struct session_refusal why;
 
+	s->began_us = loop_us(s->beacon->loop);
 	address_source_of(&hello.source, s->source);
 	switch (hello_judge(s->beacon->allow, s->leg, &in, &hello, &why)) {
 	case 0:
@@ -279,10 +280,16 @@ static void on_pong(struct session *s)
 
 static void on_frame(struct session *s)
 {
-	if (s->state == SESSION_HELLO)
-		on_hello(s);
-	else
+	struct beacon *b = s->beacon;
+	uint64_t read_us;
+
+	if (s->state != SESSION_HELLO) {
 		on_pong(s);
+		return;
+	}
+	read_us = loop_us(b->loop);
+	on_hello(s);
+	metric_observe(&b->meter.answer, loop_us(b->loop) - read_us);
 }
 
 /* Is there a reason to read more of a leg that has said HELLO? */
@@ -381,6 +388,8 @@ static void on_shaken(
 		session_end(s);
 		return;
 	}
+	metric_observe(&s->beacon->meter.handshake,
+	    loop_us(s->beacon->loop) - s->began_us);
 	s->leg = leg;
 	session_move(s, SESSION_HELLO);
 	if (s->retry_ms)
@@ -403,6 +412,7 @@ void session_start(struct session *s, struct leg *lower)
 	};
 
 	session_move(s, SESSION_SHAKING);
+	s->began_us = loop_us(s->beacon->loop);
 	tcp_leg_user_timeout(lower, LIMIT_USER_TIMEOUT_MS);
 	if (tls_shake(&s->shake, &order))
 		session_end(s);

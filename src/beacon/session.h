@@ -33,6 +33,7 @@ struct session {
 	enum session_state state;
 	char source[ADDRESS_TEXT_MOST];
 	uint64_t accepted_ms;
+	uint64_t began_us; /* its handshake; then, when its HELLO was read */
 	uint32_t retry_ms; /* not 0: over the rate, is told so after TLS */
 	struct tls_shake *shake; /* SHAKING */
 	struct leg *leg;	 /* HELLO to PAIRING */

@@ -39,7 +39,7 @@
 #include "beacon/roster.h"
 #include <assert.h>
 
-enum { SWEEP_MS = 1000 };
+enum { SWEEP_MS = 1000, MS_US = 1000 };
 enum {
 	NEWS_WAIT = 1,
 	NEWS_PING = 2,
@@ -623,7 +623,8 @@ static void give_pair(struct switchboard *b, struct switchboard_leg *connector)
 	roster_remove(&b->roster, listener);
 	roster_remove(&b->roster, connector);
 	b->counts.pairs_total++;
-	b->counts.connector_wait_ms += b->now_ms - connector->joined_ms;
+	metric_observe(&b->counts.connector_wait,
+	    (b->now_ms - connector->joined_ms) * MS_US);
 }
 
 static uint32_t retry_after(struct switchboard *b, enum frame_error code)

@@ -18,6 +18,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/metric.h"
 #include "base/wheel.h"
 #include "net/address.h"
 #include "wire/frame.h"
@@ -153,8 +154,8 @@ struct switchboard_counts {
 	uint64_t paired;		/* pairs with a slot */
 	uint64_t halls, sources;
 	uint64_t pairs_total;
-	uint64_t connector_wait_ms; /* from join to PAIR, all together */
-	uint64_t yielded;	    /* pairs cut for a waiting one */
+	uint64_t yielded; /* pairs cut for a waiting one */
+	struct metric_histogram connector_wait; /* from join to PAIR */
 };
 const struct switchboard_counts *switchboard_counts(
     const struct switchboard *b);

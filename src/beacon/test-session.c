@@ -76,6 +76,35 @@ static void test_resets_pass(void **state)
 	assert_int_equal(beacon->meter.pair_resets, 1);
 }
 
+static uint64_t observed(const struct metric_histogram *h)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < N_ELEMS(h->counts); i++)
+		n += h->counts[i];
+	return n;
+}
+
+/* Pairing is counted from the later leg on: who waits for a peer is not slow.
+ */
+static void test_durations_are_counted(void **state)
+{
+	const struct meter *m = &beacon->meter;
+	const struct metric_histogram *wait;
+
+	(void)state;
+	arrive("192.0.2.2:1", FRAME_CONNECT);
+	pass(300);
+	arrive("192.0.2.1:1", FRAME_LISTEN);
+	wait = &switchboard_counts(beacon->board)->connector_wait;
+	assert_int_equal(observed(&m->handshake), 2);
+	assert_int_equal(observed(&m->answer), 2);
+	assert_int_equal(observed(&m->pairing), 1);
+	assert_true(m->pairing.sum_us < 300000);
+	assert_int_equal(observed(wait), 1);
+	assert_int_equal(wait->sum_us, 300000);
+}
+
 static void test_half_closed_pair_is_cut(void **state)
 {
 	struct client *a, *b;
@@ -342,6 +371,7 @@ int main(void)
 		TEST(test_proven_pair),
 		TEST(test_ends_pass),
 		TEST(test_resets_pass),
+		TEST(test_durations_are_counted),
 		TEST(test_half_closed_pair_is_cut),
 		TEST(test_small_pieces),
 		TEST(test_early_bytes_are_the_peers),

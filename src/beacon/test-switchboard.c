@@ -27,7 +27,8 @@ static void test_connector_first(void **state)
 	LISTEN(f, 'b', 1, 2);
 	EXPECT(f, "pair b a");
 	assert_int_equal(switchboard_counts(f->board)->pairs_total, 1);
-	assert_int_equal(switchboard_counts(f->board)->connector_wait_ms, 400);
+	assert_int_equal(
+	    switchboard_counts(f->board)->connector_wait.sum_us, 400000);
 	close_board(f);
 }
 

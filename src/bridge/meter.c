@@ -22,6 +22,9 @@ static void add_sealed(struct meter *m, const struct sealed_counts *sealed)
 		    METRIC_COUNTER, &sealed->failed },
 		{ NAME("sealed_total"), "result=\"refused\"", NULL,
 		    METRIC_COUNTER, &sealed->refused },
+		{ NAME("sealed_handshake_seconds"), NULL,
+		    "handshakes of sealed sessions that went well",
+		    METRIC_HISTOGRAM, .histogram = &sealed->handshake },
 	};
 
 	for (size_t i = 0; i < N_ELEMS(rows); i++)
@@ -40,10 +43,7 @@ static uint64_t read_waiting(void *ctx)
 
 static uint64_t read_expiry(void *ctx)
 {
-	const struct meter *m = ctx;
-	int64_t left = uplink_expiry(m->realm->uplink) - loop_wall(m->loop);
-
-	return left > 0 ? (uint64_t)left : 0;
+	return (uint64_t)uplink_expiry(((struct meter *)ctx)->realm->uplink);
 }
 
 void meter_init(struct meter *m, struct loop *loop, const struct realm *realm)
@@ -53,9 +53,9 @@ void meter_init(struct meter *m, struct loop *loop, const struct realm *realm)
 		    NULL, read_tunnels, m },
 		{ NAME("waiting"), NULL, "legs waiting or on their way",
 		    METRIC_GAUGE, NULL, read_waiting, m },
-		{ NAME("certificate_expires_seconds"), NULL,
-		    "until the bridge's certificate ends", METRIC_GAUGE, NULL,
-		    read_expiry, m },
+		{ NAME("certificate_expiry_timestamp_seconds"), NULL,
+		    "when the bridge's certificate ends, since 1970",
+		    METRIC_GAUGE, NULL, read_expiry, m },
 	};
 
 	*m = (struct meter){ .loop = loop, .realm = realm };

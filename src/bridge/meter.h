@@ -3,7 +3,7 @@
 #include "base/metric.h"
 #include "bridge/realm.h"
 
-enum { METER_ROWS = 8 };
+enum { METER_ROWS = 16 };
 
 struct meter {
 	struct metric_registry registry;

@@ -9,6 +9,7 @@
  */
 #include "bridge/proxy.h"
 #include "base/log.h"
+#include "net/loop.h"
 #include "wire/json.h"
 #include <stdio.h>
 
@@ -19,6 +20,7 @@ struct transit {
 	struct http_collect *body; /* while it is received */
 	struct store_call *call;   /* while the store is asked */
 	struct policy_verdict verdict;
+	uint64_t began_us;
 };
 
 struct proxy {
@@ -29,7 +31,8 @@ struct proxy {
 	uint64_t judged[POLICY_REASON_COUNT];
 	uint64_t answered[6]; /* by the first digit of the status */
 	char labels[POLICY_REASON_COUNT][40];
-	struct metric_row rows[POLICY_REASON_COUNT + 6];
+	struct metric_histogram took;
+	struct metric_row rows[POLICY_REASON_COUNT + 7];
 	struct metric_table metrics;
 };
 
@@ -43,16 +46,24 @@ static void transit_free(struct transit *t)
 	free(t);
 }
 
+static void count(struct transit *t, int status)
+{
+	struct loop *loop = leg_loop(http_stream_leg(t->stream));
+
+	t->proxy->answered[status / 100]++;
+	metric_observe(&t->proxy->took, loop_us(loop) - t->began_us);
+}
+
 static void answer(struct transit *t, const struct http_answer *a)
 {
-	t->proxy->answered[a->status / 100]++;
+	count(t, a->status);
 	http_stream_answer(t->stream, a);
 	transit_free(t);
 }
 
 static void refuse(struct transit *t, int status, const char *text)
 {
-	t->proxy->answered[status / 100]++;
+	count(t, status);
 	http_stream_refuse(t->stream, status, text);
 	transit_free(t);
 }
@@ -239,6 +250,7 @@ static struct transit *transit_new(struct proxy *p, struct http_stream *s)
 		return NULL;
 	t->proxy = p;
 	t->stream = s;
+	t->began_us = loop_us(leg_loop(http_stream_leg(s)));
 	t->next = p->transits;
 	t->link = &p->transits;
 	if (t->next)
@@ -304,6 +316,10 @@ static void metrics_init(struct proxy *p)
 		.help = "Requests under way.",
 		.kind = METRIC_GAUGE,
 		.value = &p->n_transits };
+	*row++ = (struct metric_row){ .name = "pharos_bridge_request_seconds",
+		.help = "From a request's head to its answer, refusals too.",
+		.kind = METRIC_HISTOGRAM,
+		.histogram = &p->took };
 	p->metrics.rows = p->rows;
 	p->metrics.n_rows = (size_t)(row - p->rows);
 }

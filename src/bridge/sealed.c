@@ -1,6 +1,7 @@
 /* bridge/sealed.c */
 #include "bridge/sealed.h"
 #include "base/log.h"
+#include "net/loop.h"
 #include "net/shake.h"
 #include "net/tunnel.h"
 
@@ -8,6 +9,7 @@ struct session {
 	struct session *next, **link;
 	struct sealed *sealed;
 	struct tls_shake *shake;
+	uint64_t began_us;
 };
 
 struct sealed {
@@ -48,10 +50,14 @@ static void on_shaken(
 	struct session *s = ctx;
 	struct sealed *sealed = s->sealed;
 
+	uint64_t began_us = s->began_us;
+
 	(void)why;
 	session_free(s);
 	if (leg) {
 		sealed->counts.total++;
+		metric_observe(&sealed->counts.handshake,
+		    loop_us(leg_loop(leg)) - began_us);
 		httpd_serve(sealed->inside, leg, HTTP_2);
 		return;
 	}
@@ -77,6 +83,7 @@ static void begin(struct sealed *sealed, struct http_stream *stream)
 			session_free(s);
 		return;
 	}
+	s->began_us = loop_us(leg_loop(order.lower));
 	if (tls_shake(&s->shake, &order))
 		session_free(s);
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/fault.h"
+#include "base/metric.h"
 #include "net/httpd.h"
 #include "pki/identity.h"
 
@@ -16,6 +17,7 @@ struct sealed;
 struct sealed_counts {
 	uint64_t open; /* in their handshake; later they are the httpd's */
 	uint64_t total, failed, refused;
+	struct metric_histogram handshake; /* of those that went well */
 };
 
 /** sealed_new() - @identity is shown to wrappers; @inside serves them; both are

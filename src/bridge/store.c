@@ -31,6 +31,7 @@ struct store_call {
 	char *body;
 	size_t n, room;
 	bool too_large;
+	uint64_t began_us;
 	char error[CURL_ERROR_SIZE];
 	store_fn fn;
 	void *ctx;
@@ -52,7 +53,8 @@ struct store {
 	long call_ms;
 	struct fault last;
 	uint64_t answered, failed, refused;
-	struct metric_row rows[4];
+	struct metric_histogram took; /* of calls that were answered */
+	struct metric_row rows[5];
 	struct metric_table metrics;
 };
 
@@ -277,6 +279,7 @@ static void call_done(struct store_call *c, CURLcode code)
 		a.content_type = header_of(c, "content-type");
 		a.retry_after = header_of(c, "retry-after");
 		s->answered++;
+		metric_observe(&s->took, loop_us(s->loop) - c->began_us);
 		s->last = (struct fault)FAULT_NONE;
 		c->fn(c->ctx, &a, NULL);
 	}
@@ -528,6 +531,7 @@ int store_send(struct store_call **out, struct store *s,
 	if (!c)
 		return -ENOMEM;
 	c->store = s;
+	c->began_us = loop_us(s->loop);
 	c->fn = fn;
 	c->ctx = ctx;
 	r = call_fill(c, call, token);
@@ -595,6 +599,12 @@ static void metrics_init(struct store *s)
 		.help = "Calls to the store under way.",
 		.kind = METRIC_GAUGE,
 		.value = &s->n_calls,
+	};
+	s->rows[4] = (struct metric_row){
+		.name = "pharos_bridge_store_call_seconds",
+		.help = "Calls to the store that were answered.",
+		.kind = METRIC_HISTOGRAM,
+		.histogram = &s->took,
 	};
 	s->metrics = (struct metric_table){ .rows = s->rows,
 		.n_rows = N_ELEMS(s->rows) };

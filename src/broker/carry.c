@@ -35,6 +35,7 @@ struct session {
 	bool joined;
 	struct pump *pump; /* JOINED */
 	struct quota_ticket ticket;
+	uint64_t began_us;
 };
 
 TAILQ_HEAD(sessions, session);
@@ -44,6 +45,13 @@ struct carry {
 	const struct way *way;
 	struct sessions sessions;
 	struct carry_counts counts;
+	uint64_t bytes[WAY_DIRECTIONS]; /* of sessions that have ended */
+};
+
+/* The pump's legs are a, the pod, and b, the bridge. */
+static const int from[WAY_DIRECTIONS] = {
+	[WAY_TO_BRIDGE] = 0,
+	[WAY_TO_POD] = 1,
 };
 
 static void session_free(struct session *s)
@@ -51,8 +59,11 @@ static void session_free(struct session *s)
 	struct carry *c = s->carry;
 
 	ask_cancel(s->ask);
-	if (s->pump)
+	if (s->pump) {
+		for (size_t to = 0; to < WAY_DIRECTIONS; to++)
+			c->bytes[to] += pump_bytes(s->pump, from[to]);
 		pump_stop(s->pump);
+	}
 	if (s->pod)
 		http_stream_abandon(s->pod);
 	if (s->joined)
@@ -73,11 +84,10 @@ static void session_refuse(struct session *s, const struct refusal *r)
 static void on_pumped(void *ctx, const struct pump_result *result)
 {
 	struct session *s = ctx;
-	struct carry_counts *counts = &s->carry->counts;
 
 	s->pump = NULL;
-	counts->to_bridge += result->bytes[0];
-	counts->to_pod += result->bytes[1];
+	for (size_t to = 0; to < WAY_DIRECTIONS; to++)
+		s->carry->bytes[to] += result->bytes[from[to]];
 	session_free(s);
 }
 
@@ -94,6 +104,8 @@ static void session_join(struct session *s, struct leg *bridge)
 	s->joined = true;
 	s->carry->counts.open++;
 	s->carry->counts.total++;
+	metric_observe(
+	    &s->carry->counts.join, loop_us(s->carry->loop) - s->began_us);
 	pod = http_stream_leg(STEAL(s->pod));
 	if (pump_start(
 		&s->pump, pod, bridge, LIMIT_HALF_CLOSED_MS, on_pumped, s))
@@ -168,6 +180,7 @@ static struct session *session_new(
 	if (!s)
 		return NULL;
 	s->carry = c;
+	s->began_us = loop_us(c->loop);
 	s->pod = pod;
 	s->ticket = ticket;
 	TAILQ_INSERT_TAIL(&c->sessions, s, of_carry);
@@ -228,4 +241,14 @@ void carry_free(struct carry *c)
 const struct carry_counts *carry_counts(const struct carry *c)
 {
 	return &c->counts;
+}
+
+uint64_t carry_bytes(const struct carry *c, enum way_direction to)
+{
+	uint64_t n = c->bytes[to];
+	const struct session *s;
+
+	TAILQ_FOREACH (s, &c->sessions, of_carry)
+		n += s->pump ? pump_bytes(s->pump, from[to]) : 0;
+	return n;
 }

@@ -4,6 +4,7 @@
  * broker joins two byte streams and understands nothing of them.
  */
 #pragma once
+#include "base/metric.h"
 #include "broker/quota.h"
 #include "broker/way.h"
 
@@ -11,8 +12,8 @@ struct carry;
 struct loop;
 
 struct carry_counts {
-	uint64_t open, total;	    /* sessions joined, now and in all */
-	uint64_t to_bridge, to_pod; /* bytes of sessions that have ended */
+	uint64_t open, total;	      /* sessions joined, now and in all */
+	struct metric_histogram join; /* from CONNECT until joined */
 };
 
 /** carry_new() - @way is borrowed
@@ -27,3 +28,5 @@ void carry_connect(
     struct carry *c, struct http_stream *pod, struct quota_ticket ticket);
 
 const struct carry_counts *carry_counts(const struct carry *c);
+/** carry_bytes() - carried so far, of sessions that go on too */
+uint64_t carry_bytes(const struct carry *c, enum way_direction to);

@@ -35,6 +35,7 @@ struct errand {
 	bool up_over; /* has ended, or the bridge takes no more */
 	struct wheel_timer timer;
 	struct quota_ticket ticket;
+	uint64_t began_us;
 };
 
 TAILQ_HEAD(errands, errand);
@@ -44,6 +45,7 @@ struct forward {
 	const struct way *way;
 	struct errands errands;
 	struct forward_counts counts;
+	uint64_t bytes[WAY_DIRECTIONS]; /* of requests that have ended */
 };
 
 static void errand_move(struct errand *e, enum errand_state to)
@@ -65,8 +67,8 @@ static void errand_free(struct errand *e)
 	struct forward *f = e->forward;
 
 	loop_cancel(f->loop, &e->timer);
-	f->counts.to_bridge += e->up.bytes;
-	f->counts.to_pod += e->down.bytes;
+	f->bytes[WAY_TO_BRIDGE] += e->up.bytes;
+	f->bytes[WAY_TO_POD] += e->down.bytes;
 	f->counts.open--;
 	flow_deinit(&e->up);
 	flow_deinit(&e->down);
@@ -245,6 +247,8 @@ static void errand_answer(struct errand *e, const struct http_head *head)
 		return;
 	}
 	errand_move(e, ERRAND_ANSWERING);
+	metric_observe(&e->forward->counts.answer,
+	    loop_us(e->forward->loop) - e->began_us);
 	errand_want(e);
 }
 
@@ -311,6 +315,7 @@ static void errand_start(
 	struct leg *pod_leg = http_stream_leg(pod);
 	struct leg *bridge_leg = http_stream_leg(bridge);
 
+	e->began_us = loop_us(f->loop);
 	e->pod = pod;
 	e->bridge = bridge;
 	flow_init(&e->up, pod_leg, bridge_leg);
@@ -374,4 +379,17 @@ void forward_free(struct forward *f)
 const struct forward_counts *forward_counts(const struct forward *f)
 {
 	return &f->counts;
+}
+
+uint64_t forward_bytes(const struct forward *f, enum way_direction to)
+{
+	const struct errand *e;
+	uint64_t n;
+
+	if (!f)
+		return 0;
+	n = f->bytes[to];
+	TAILQ_FOREACH (e, &f->errands, of_forward)
+		n += to == WAY_TO_BRIDGE ? e->up.bytes : e->down.bytes;
+	return n;
 }

@@ -5,6 +5,7 @@
  * the allow-list; nothing is judged here, and nothing is tried again.
  */
 #pragma once
+#include "base/metric.h"
 #include "broker/quota.h"
 #include "broker/way.h"
 
@@ -12,8 +13,8 @@ struct forward;
 struct loop;
 
 struct forward_counts {
-	uint64_t open, total;	    /* requests sent to the bridge */
-	uint64_t to_bridge, to_pod; /* bytes of bodies */
+	uint64_t open, total;		/* requests sent to the bridge */
+	struct metric_histogram answer; /* until the answer's head */
 };
 
 /** forward_new() - @way is borrowed
@@ -33,3 +34,6 @@ void forward_send(struct forward *f, struct http_stream *pod,
     const struct forward_request *request);
 
 const struct forward_counts *forward_counts(const struct forward *f);
+/** forward_bytes() - of bodies so far, of requests that go on too; @f may be
+ * NULL */
+uint64_t forward_bytes(const struct forward *f, enum way_direction to);

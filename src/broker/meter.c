@@ -35,11 +35,9 @@ static void add_carry(struct meter *m, const struct carry_counts *c)
 		    METRIC_GAUGE, &c->open },
 		{ NAME("sessions_total"), NULL, "sealed sessions joined",
 		    METRIC_COUNTER, &c->total },
-		{ NAME("session_bytes_total"), "to=\"bridge\"",
-		    "bytes of sealed sessions that have ended", METRIC_COUNTER,
-		    &c->to_bridge },
-		{ NAME("session_bytes_total"), "to=\"pod\"", NULL,
-		    METRIC_COUNTER, &c->to_pod },
+		{ NAME("session_setup_seconds"), NULL,
+		    "from a pod's CONNECT until its session is joined",
+		    METRIC_HISTOGRAM, .histogram = &c->join },
 	};
 
 	for (size_t i = 0; i < N_ELEMS(rows); i++)
@@ -57,11 +55,9 @@ static void add_forward(struct meter *m, const struct forward *f)
 		{ NAME("requests_total"), NULL,
 		    "pass-through requests sent to the bridge", METRIC_COUNTER,
 		    &c->total },
-		{ NAME("request_bytes_total"), "to=\"bridge\"",
-		    "bytes of the bodies of pass-through", METRIC_COUNTER,
-		    &c->to_bridge },
-		{ NAME("request_bytes_total"), "to=\"pod\"", NULL,
-		    METRIC_COUNTER, &c->to_pod },
+		{ NAME("request_seconds"), NULL,
+		    "from a pass-through request until its answer's head",
+		    METRIC_HISTOGRAM, .histogram = &c->answer },
 	};
 
 	for (size_t i = 0; i < N_ELEMS(rows); i++)
@@ -73,30 +69,39 @@ static uint64_t read_tunnels(void *ctx)
 	return uplink_up(((struct broker *)ctx)->uplink);
 }
 
-static uint64_t seconds_left(const struct broker *b, int64_t expiry)
-{
-	int64_t left = expiry - loop_wall(b->loop);
-
-	return left > 0 ? (uint64_t)left : 0;
-}
-
 static uint64_t read_tunnel_expiry(void *ctx)
 {
-	struct broker *b = ctx;
-
-	return seconds_left(b, uplink_expiry(b->uplink));
+	return (uint64_t)uplink_expiry(((struct broker *)ctx)->uplink);
 }
 
 static uint64_t read_listen_expiry(void *ctx)
 {
-	struct broker *b = ctx;
-
-	return seconds_left(b, tls_context_expiry(b->pods_tls));
+	return (uint64_t)tls_context_expiry(((struct broker *)ctx)->pods_tls);
 }
 
 static uint64_t read_connections(void *ctx)
 {
 	return pods_gauges(((struct broker *)ctx)->pods).connections;
+}
+
+static uint64_t read_carried_to_bridge(void *ctx)
+{
+	return carry_bytes(((struct broker *)ctx)->carry, WAY_TO_BRIDGE);
+}
+
+static uint64_t read_carried_to_pod(void *ctx)
+{
+	return carry_bytes(((struct broker *)ctx)->carry, WAY_TO_POD);
+}
+
+static uint64_t read_forwarded_to_bridge(void *ctx)
+{
+	return forward_bytes(((struct broker *)ctx)->forward, WAY_TO_BRIDGE);
+}
+
+static uint64_t read_forwarded_to_pod(void *ctx)
+{
+	return forward_bytes(((struct broker *)ctx)->forward, WAY_TO_POD);
 }
 
 static uint64_t read_turned_away(void *ctx)
@@ -114,16 +119,37 @@ static uint64_t read_sources(void *ctx)
 	return pods_gauges(((struct broker *)ctx)->pods).sources;
 }
 
+static void add_bytes(struct meter *m, struct broker *b)
+{
+	const struct metric_row rows[] = {
+		{ NAME("session_bytes_total"), "to=\"bridge\"",
+		    "bytes of sealed sessions", METRIC_COUNTER,
+		    .read = read_carried_to_bridge, .ctx = b },
+		{ NAME("session_bytes_total"), "to=\"pod\"", NULL,
+		    METRIC_COUNTER, .read = read_carried_to_pod, .ctx = b },
+		{ NAME("request_bytes_total"), "to=\"bridge\"",
+		    "bytes of the bodies of pass-through", METRIC_COUNTER,
+		    .read = read_forwarded_to_bridge, .ctx = b },
+		{ NAME("request_bytes_total"), "to=\"pod\"", NULL,
+		    METRIC_COUNTER, .read = read_forwarded_to_pod, .ctx = b },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		add_row(m, &rows[i]);
+}
+
 static void add_gauges(struct meter *m, struct broker *b)
 {
 	const struct metric_row rows[] = {
 		{ NAME("tunnels"), NULL, "tunnels to the bridge that are up",
 		    METRIC_GAUGE, .read = read_tunnels },
-		{ NAME("certificate_seconds_left"), "use=\"tunnel\"",
-		    "until the broker's own certificates end", METRIC_GAUGE,
-		    .read = read_tunnel_expiry },
-		{ NAME("certificate_seconds_left"), "use=\"listen\"", NULL,
-		    METRIC_GAUGE, .read = read_listen_expiry },
+		{ NAME("certificate_expiry_timestamp_seconds"),
+		    "use=\"tunnel\"",
+		    "when the broker's own certificates end, since 1970",
+		    METRIC_GAUGE, .read = read_tunnel_expiry },
+		{ NAME("certificate_expiry_timestamp_seconds"),
+		    "use=\"listen\"", NULL, METRIC_GAUGE,
+		    .read = read_listen_expiry },
 		{ NAME("connections"), NULL, "connections of pods",
 		    METRIC_GAUGE, .read = read_connections },
 		{ NAME("connections_refused_total"), NULL,
@@ -149,6 +175,7 @@ void meter_init(struct meter *m, struct broker *b)
 	add_gauges(m, b);
 	add_carry(m, carry_counts(b->carry));
 	add_forward(m, b->forward);
+	add_bytes(m, b);
 	add_refusals(m, &b->refusals);
 	metric_add(&m->registry, &m->table);
 	metric_add(&m->registry, http_metrics());

@@ -127,8 +127,8 @@ static void bodies_flow_both_ways(void **state)
 		TURN_UNTIL(&b, v.ended);
 		visit_end(&v);
 		bench_nothing_left(&b);
-		assert_int_equal(forward_counts(b.forward)->to_bridge, MUCH);
-		assert_int_equal(forward_counts(b.forward)->to_pod, MUCH);
+		assert_int_equal(forward_bytes(b.forward, WAY_TO_BRIDGE), MUCH);
+		assert_int_equal(forward_bytes(b.forward, WAY_TO_POD), MUCH);
 		assert_int_equal(forward_counts(b.forward)->total, 1);
 		bench_deinit(&b);
 	}

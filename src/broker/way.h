@@ -4,6 +4,9 @@
 #pragma once
 #include "broker/refusal.h"
 
+/* which way bytes go, for counting them */
+enum way_direction { WAY_TO_BRIDGE, WAY_TO_POD, WAY_DIRECTIONS };
+
 struct way {
 	/* a tunnel to send on, or NULL */
 	struct http_conn *(*pick)(void *ctx);

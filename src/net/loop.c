@@ -24,10 +24,12 @@
  */
 #include "net/loop.h"
 #include "base/buf.h"
+#include "base/metric.h"
 
 #include <sys/random.h>
 #include <time.h>
 
+enum { NS_A_US = 1000, US_A_MS = 1000 };
 enum { ROUNDS_MOST = 64, POOL_KEEP = 64, CLOSE_TURNS = 1000 };
 
 struct task_list {
@@ -58,6 +60,8 @@ struct loop {
 	uint64_t timer_due; /* of the uv timer; UINT64_MAX: not armed */
 	uint64_t fake_now;
 	uint64_t random;
+	uint64_t turn_ns, idle_ns; /* when this turn began; idle until then */
+	struct metric_histogram lag;
 	bool fake, stopping;
 	struct dial_network *network;
 };
@@ -142,10 +146,25 @@ static void arm_uv_timer(struct loop *l)
 		    &l->timer, on_timer, due > now ? due - now : 0, 0));
 }
 
+/* The time since the turn before, but for what the poll waited. */
+static void measure_turn(struct loop *l)
+{
+	uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(&l->uv);
+	uint64_t took_ns = now_ns - l->turn_ns,
+		 waited_ns = idle_ns - l->idle_ns;
+
+	if (l->turns)
+		metric_observe(&l->lag,
+		    took_ns > waited_ns ? (took_ns - waited_ns) / NS_A_US : 0);
+	l->turn_ns = now_ns;
+	l->idle_ns = idle_ns;
+}
+
 static void on_prepare(uv_prepare_t *handle)
 {
 	struct loop *l = handle->data;
 
+	measure_turn(l);
 	l->turns++;
 	task_list_join(&l->tasks, &l->next);
 	if (l->tasks.first)
@@ -165,6 +184,7 @@ static void on_check(uv_check_t *handle)
 
 static void start_handles(struct loop *l)
 {
+	INVARIANT(!uv_loop_configure(&l->uv, UV_METRICS_IDLE_TIME));
 	INVARIANT(!uv_timer_init(&l->uv, &l->timer));
 	INVARIANT(!uv_idle_init(&l->uv, &l->idle));
 	INVARIANT(!uv_prepare_init(&l->uv, &l->prepare));
@@ -281,6 +301,16 @@ void loop_stop(struct loop *l)
 uint64_t loop_now(const struct loop *l)
 {
 	return l->fake ? l->fake_now : uv_now(&l->uv);
+}
+
+uint64_t loop_us(const struct loop *l)
+{
+	return l->fake ? l->fake_now * US_A_MS : uv_hrtime() / NS_A_US;
+}
+
+const struct metric_histogram *loop_lag(const struct loop *l)
+{
+	return &l->lag;
 }
 
 int64_t loop_wall(const struct loop *l)

@@ -17,6 +17,7 @@
 #include <uv.h>
 
 struct loop;
+struct metric_histogram;
 struct pool;
 
 MUST_USE int loop_new(struct loop **out);
@@ -35,6 +36,12 @@ void loop_stop(struct loop *l);
 /** loop_now() - monotonic ms, as of this turn; loop_wall() - seconds since 1970
  */
 uint64_t loop_now(const struct loop *l);
+/** loop_us() - monotonic microseconds, read now: for measuring, not for
+ * deciding */
+uint64_t loop_us(const struct loop *l);
+/** loop_lag() - how long turns took, without their waiting: so long an event
+ * may have had to wait for those before it */
+const struct metric_histogram *loop_lag(const struct loop *l);
 int64_t loop_wall(const struct loop *l);
 /** loop_turns() - the number of this turn, counted up */
 uint64_t loop_turns(const struct loop *l);

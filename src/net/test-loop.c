@@ -1,5 +1,6 @@
 #include "net/loop.h"
 #include "base/buf.h"
+#include "base/metric.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -353,6 +354,56 @@ static void random_numbers_stay_below_their_bound(void **state)
 	assert_int_equal(loop_random(*state, 0), 0);
 }
 
+struct dawdler {
+	struct loop_task task;
+	struct loop *loop;
+};
+
+static void dawdle(struct loop_task *t)
+{
+	struct dawdler *d = CONTAINER_OF(t, struct dawdler, task);
+	uint64_t until = loop_us(d->loop) + 3000;
+
+	while (loop_us(d->loop) < until)
+		;
+}
+
+static uint64_t turns_above_1_ms(const struct loop *l)
+{
+	const struct metric_histogram *lag = loop_lag(l);
+	uint64_t n = 0;
+
+	for (size_t i = 5; i < N_ELEMS(lag->counts); i++)
+		n += lag->counts[i];
+	return n;
+}
+
+static void a_slow_turn_is_seen_as_lag(void **state)
+{
+	struct loop *l = *state;
+	struct dawdler d = { .loop = l };
+
+	loop_turn(l);
+	loop_post(l, &d.task, dawdle);
+	loop_turn(l);
+	loop_turn(l); /* a turn is measured when the next one begins */
+	assert_true(turns_above_1_ms(l) >= 1);
+	assert_true(loop_lag(l)->sum_us >= 3000);
+}
+
+static void waiting_is_no_lag(void **state)
+{
+	struct loop *l = *state;
+	struct alarm a = { .loop = l };
+	uint64_t before = loop_us(l), passed;
+
+	loop_after(l, &a.timer, 20, on_alarm);
+	loop_run(l);
+	loop_turn(l);
+	passed = loop_us(l) - before;
+	assert_true(loop_lag(l)->sum_us + 15000 <= passed);
+}
+
 static void the_pool_hands_out_blocks(void **state)
 {
 	struct pool *pool = loop_pool(*state);
@@ -383,6 +434,8 @@ int main(void)
 		TEST(an_impossible_signal_is_refused),
 		TEST(freeing_the_loop_ends_what_lingers),
 		TEST(random_numbers_stay_below_their_bound),
+		TEST(a_slow_turn_is_seen_as_lag),
+		TEST(waiting_is_no_lag),
 		TEST(the_pool_hands_out_blocks),
 	};
 

@@ -203,7 +203,7 @@ def test_ready_and_metrics(bad):
     page = bad.page("/metrics")
     for name in ("pharos_bridge_tunnels 1",
                  'pharos_bridge_store_calls_total{result="answered"}',
-                 "pharos_bridge_certificate_expires_seconds"):
+                 "pharos_bridge_certificate_expiry_timestamp_seconds"):
         assert name in page
 
 
