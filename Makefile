@@ -1,7 +1,7 @@
 # The front door. The build itself is Meson's; these are the commands that a
 # person types. `make` alone builds.
 
-.PHONY: all setup demo test lint bench install format clean
+.PHONY: all setup demo test lint bench soak-joins install format clean
 
 all: build/build.ninja
 	ninja -C build
@@ -27,8 +27,12 @@ lint:
 	$(MAKE) --no-print-directory all
 	tools/lint
 
+# What it is measured beside is skipped where it is missing: tools/setup bench
 bench: all
 	bench/run
+
+soak-joins: all
+	bench/soak-joins
 
 install: all
 	meson install -C build

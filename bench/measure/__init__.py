@@ -1,0 +1,1 @@
+"""What every family of figures uses: rows, measured processes, load."""

@@ -1,0 +1,92 @@
+"""One run: a folder, certificates, the sources that load comes from, rows."""
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "test"))
+
+from lab import parts  # noqa: E402
+
+from .processes import BenchError, Measured, cores_of_load  # noqa: E402
+from .rows import Rows  # noqa: E402
+
+FIRST_SOURCE = 0x10001  # 127.1.0.1
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Bench:
+    def __init__(self, folder, quick):
+        self.folder = pathlib.Path(folder)
+        self.quick = quick
+        self.rows = Rows()
+        self.lab = parts.Lab(self.folder)
+        self.lab.make_certificates()
+        self._next_source = FIRST_SOURCE
+
+    def of(self, full, quick):
+        """How much: in a whole run, in a quick one."""
+        return quick if self.quick else full
+
+    def source_words(self, count):
+        """Sources that this run has not used: the beacon remembers each for a
+        minute."""
+        first = self._next_source
+        self._next_source += count
+        return ["--first-source", first, "--sources", count]
+
+    def relay_words(self):
+        return ["--relay-ca", self.lab.server_ca]
+
+    @property
+    def server_pem(self):
+        """Certificate and key in one file, as HAProxy reads them."""
+        path = self.folder / "server.pem"
+        if not path.exists():
+            pki = self.lab.lab_pki
+            path.touch(mode=0o600)
+            path.write_text((pki / "beacon.crt").read_text() +
+                            (pki / "beacon.key").read_text())
+        return path
+
+    def start_beacon(self, *words):
+        beacon = Measured(
+            self.folder, "pharos-beacon",
+            [parts.program("pharos-beacon"), "--addr", ":0", "--health-addr",
+             "127.0.0.1:0", *self.lab.server_words("beacon"), *words])
+        found = beacon.wait_for(r"listening .*what=legs address=\S*:(\d+)")
+        beacon.port = int(found.group(1))
+        return beacon
+
+    def start_load(self, name, *words):
+        """A generator that runs beside us; finish_load() it."""
+        return subprocess.Popen(
+            [str(parts.BUILD / "bench" / f"load-{name}"), *map(str, words)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores_of_load()))
+
+    @staticmethod
+    def finish_load(child, seconds=300):
+        """What it reports, once it has ended."""
+        try:
+            out, err = child.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.communicate()
+            raise BenchError(f"{child.args[0]}: not done in {seconds} s") \
+                from None
+        if child.returncode:
+            raise BenchError(f"{' '.join(child.args)}: {err.strip()}")
+        return json.loads(out.splitlines()[-1])
+
+    def load(self, name, *words, seconds=300):
+        return self.finish_load(self.start_load(name, *words), seconds)

@@ -1,0 +1,52 @@
+"""What all peers do alike."""
+import pathlib
+import shutil
+import socket
+
+from measure.bench import free_port
+from measure.processes import Measured, cores_of_relays
+
+
+class Peer:
+    """A context manager: it runs inside the block."""
+    name = program = package = None
+
+    @classmethod
+    def missing(cls):
+        """Why it cannot run here, or None."""
+        if shutil.which(cls.program):
+            return None
+        return f"skipped, {cls.program} is not installed (package " \
+               f"{cls.package})"
+
+    def __init__(self, bench, cores=None):
+        self.bench = bench
+        self.cores = cores or cores_of_relays()
+        self.port = free_port()
+        self.process = None
+
+    def command(self):
+        raise NotImplementedError
+
+    def __enter__(self):
+        self.folder = pathlib.Path(self.bench.folder) / \
+            f"{self.program}-{self.port}"
+        self.folder.mkdir()
+        self.process = Measured(self.folder, self.program, self.command(),
+                                self.cores)
+        self.process.wait_until("listener", self._accepts)
+        return self
+
+    def __exit__(self, *_):
+        self.process.end()
+
+    def _accepts(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    @property
+    def pid(self):
+        return self.process.pid
