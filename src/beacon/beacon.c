@@ -155,6 +155,8 @@ int beacon_new(struct beacon **out, struct loop *loop,
 	if (!r && config->allow)
 		r = allow_load(&b->allow, config->allow, fault);
 	if (!r)
+		r = gate_trust(b, &config->proxy_protocol, fault);
+	if (!r)
 		r = open_core(b, fault);
 	if (!r)
 		*out = STEAL(b);
@@ -182,6 +184,7 @@ void beacon_free(struct beacon *b)
 	switchboard_free(b->board);
 	limiter_free(b->limiter);
 	allow_free(b->allow);
+	free(b->proxies);
 	tls_context_free(b->tls);
 	free(b);
 }

@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 struct allow;
+struct cidr;
 struct listener;
 struct pair;
 struct session;
@@ -31,6 +32,8 @@ struct beacon {
 	struct limiter *limiter;
 	struct switchboard *board;
 	struct listener *listener;
+	struct cidr *proxies; /* whose preambles are believed */
+	size_t n_proxies;
 	struct meter meter;
 	struct sessions sessions;
 	struct pairs pairs;

@@ -36,6 +36,16 @@ static const struct option_row rows[] = {
 		      "Without it every info hash is served.",
 	    .type = OPTION_TEXT,
 	    AT(allow) },
+	{ .name = "proxy-protocol",
+	    .metavar = "CIDR",
+	    .help = "load balancers that name the real source",
+	    .detail =
+		"Networks, by commas or repeated, such as 192.0.2.0/28. A "
+		"connection from there has to begin with a PROXY protocol "
+		"preamble, version 1 or 2, and limits count the source that "
+		"it names. From anywhere else a preamble is refused.",
+	    .type = OPTION_LIST,
+	    AT(proxy_protocol) },
 };
 
 const struct option_table config_options = {

@@ -10,6 +10,7 @@ struct config {
 	char *tls_cert, *tls_key;
 	char *health_addr;
 	char *allow; /* or NULL */
+	struct option_list proxy_protocol;
 };
 
 extern const struct option_table config_options;

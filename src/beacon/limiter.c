@@ -6,6 +6,10 @@
  * unfinished connections are in a heap, the heaviest first; when there are too
  * many, its oldest must go. So no number of sources that connect and say
  * nothing keeps out one that comes and says HELLO at once.
+ *
+ * Guests that a proxy brings, until it has said from where, belong to a source
+ * of their own (`held`), which stands in the heap like the others, but in no
+ * list.
  */
 #include "beacon/limiter.h"
 #include "base/heap.h"
@@ -31,6 +35,7 @@ struct limiter {
 	struct table sources;
 	struct sources idle;
 	struct heap by_unfinished;
+	struct limiter_source held;
 	struct limiter_counts counts;
 };
 
@@ -66,6 +71,7 @@ int limiter_new(struct limiter **out, const struct limiter_rules *rules)
 	l->by_unfinished.before = more_unfinished;
 	table_init(&l->sources, rules->sources);
 	TAILQ_INIT(&l->idle);
+	TAILQ_INIT(&l->held.unfinished);
 	*out = l;
 	return 0;
 }
@@ -143,7 +149,7 @@ static struct limiter_answer judge(
 static void take_in(
     struct limiter *l, struct limiter_source *s, struct limiter_guest *guest)
 {
-	if (!s->n_guests++)
+	if (!s->n_guests++ && s != &l->held)
 		TAILQ_REMOVE(&l->idle, s, of_idle);
 	guest->source = s;
 	guest->unfinished = true;
@@ -157,7 +163,7 @@ static void take_in(
 static struct limiter_guest *too_many(
     struct limiter *l, const struct limiter_source *s)
 {
-	if (s->n_unfinished <= l->rules.unfinished_source) {
+	if (s == &l->held || s->n_unfinished <= l->rules.unfinished_source) {
 		if (l->counts.unfinished <= l->rules.unfinished)
 			return NULL;
 		s = source_at(heap_first(&l->by_unfinished));
@@ -184,6 +190,14 @@ struct limiter_answer limiter_arrive(struct limiter *l,
 	return answer;
 }
 
+struct limiter_guest *limiter_hold(
+    struct limiter *l, struct limiter_guest *guest)
+{
+	INVARIANT(!guest->source);
+	take_in(l, &l->held, guest);
+	return too_many(l, &l->held);
+}
+
 void limiter_settle(struct limiter *l, struct limiter_guest *guest)
 {
 	struct limiter_source *s = guest->source;
@@ -206,7 +220,7 @@ void limiter_leave(struct limiter *l, struct limiter_guest *guest)
 		return;
 	limiter_settle(l, guest);
 	guest->source = NULL;
-	if (!--s->n_guests)
+	if (!--s->n_guests && s != &l->held)
 		TAILQ_INSERT_TAIL(&l->idle, s, of_idle);
 }
 

@@ -56,6 +56,13 @@ void limiter_free(struct limiter *l);
 struct limiter_answer limiter_arrive(struct limiter *l,
     struct limiter_guest *guest, const struct address_source *source,
     uint64_t now_ms);
+/** limiter_hold() - one whose source is not known yet, since a proxy in front
+ * of us will say it: it is unfinished, counts for no source's rate, and has no
+ * other bound than that of all together. When the source is known, it leaves
+ * and arrives.
+ * Return: who must go at once, as limiter_answer.victim. */
+struct limiter_guest *limiter_hold(
+    struct limiter *l, struct limiter_guest *guest);
 /** limiter_settle() - it has said HELLO, so it is no longer unfinished */
 void limiter_settle(struct limiter *l, struct limiter_guest *guest);
 /** limiter_leave() - the connection is gone; repeatable */

@@ -8,12 +8,21 @@
 struct beacon;
 
 enum { METER_LABELS = 32 };
+/* What a trusted proxy said: a source, that it has none to name, or nothing
+ * that makes sense. */
+enum meter_preamble {
+	METER_SOURCE,
+	METER_NO_SOURCE,
+	METER_REFUSED,
+	METER_PREAMBLES
+};
 enum meter_way { METER_TO_CONNECTOR, METER_TO_LISTENER, METER_WAYS };
 
 struct meter {
 	uint64_t refusals[FRAME_ERROR_COUNT];
 	uint64_t handshake_failures[TLS_FAILURE_COUNT];
-	uint64_t proven, bare;		   /* good HELLOs */
+	uint64_t proven, bare; /* good HELLOs */
+	uint64_t preambles[METER_PREAMBLES];
 	uint64_t pair_resets;		   /* pairs that ended by a reset */
 	uint64_t bytes[METER_WAYS];	   /* of pairs that have ended */
 	struct metric_histogram handshake; /* outer TLS, that went well */

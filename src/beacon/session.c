@@ -12,6 +12,7 @@
 #include "beacon/hello.h"
 #include "beacon/limits.h"
 #include "beacon/pair.h"
+#include "net/preamble.h"
 #include "net/shake.h"
 #include "net/tcp.h"
 #include <assert.h>
@@ -63,6 +64,7 @@ void session_end(struct session *s)
 {
 	struct beacon *b = s->beacon;
 
+	preamble_cancel(s->preamble);
 	tls_shake_cancel(s->shake);
 	leg_close(s->leg);
 	loop_cancel(b->loop, &s->deadline);
@@ -357,10 +359,16 @@ static void on_deadline(struct wheel_timer *t, uint64_t now_ms)
 	    "HELLO did not come in time");
 }
 
+uint64_t session_left_ms(const struct session *s)
+{
+	uint64_t spent = loop_now(s->beacon->loop) - s->accepted_ms;
+
+	return spent < LIMIT_HELLO_MS ? LIMIT_HELLO_MS - spent : 0;
+}
+
 static void begin_hello(struct session *s)
 {
 	struct beacon *b = s->beacon;
-	uint64_t spent = loop_now(b->loop) - s->accepted_ms;
 	uint8_t *room = malloc(FRAME_BUFFER);
 
 	if (!room) {
@@ -368,8 +376,7 @@ static void begin_hello(struct session *s)
 		return;
 	}
 	read_into(s, room, FRAME_BUFFER);
-	loop_after(b->loop, &s->deadline,
-	    spent < LIMIT_HELLO_MS ? LIMIT_HELLO_MS - spent : 0, on_deadline);
+	loop_after(b->loop, &s->deadline, session_left_ms(s), on_deadline);
 	leg_handle(s->leg, on_leg, s);
 	set_interest(s);
 }
@@ -406,7 +413,7 @@ void session_start(struct session *s, struct leg *lower)
 	const struct tls_shake_order order = {
 		.lower = lower,
 		.context = s->beacon->tls,
-		.ms = LIMIT_HELLO_MS,
+		.ms = (unsigned)session_left_ms(s),
 		.fn = on_shaken,
 		.ctx = s,
 	};

@@ -1,9 +1,10 @@
 /* beacon/session.h: one leg, from the accepted descriptor until it is in a pair
  * or gone.
  *
- *   NEW      known to the limiter only
- *   SHAKING  outer TLS                     10 s from accept to the last byte
- *   HELLO    reading it                    of HELLO
+ *   NEW      the limiter knows it; a proxy
+ *            may have to name the source   10 s from accept to the last byte
+ *   SHAKING  outer TLS                     of HELLO
+ *   HELLO    reading it
  *   WAITING  joined the switchboard        PING; a connector's 10 s
  *   PAIRING  PAIRED is on its way, and a   the deadline of that PONG;
  *            PONG may be owed              TCP_USER_TIMEOUT
@@ -34,6 +35,8 @@ struct session {
 	char source[ADDRESS_TEXT_MOST];
 	uint64_t accepted_ms;
 	uint64_t began_us; /* its handshake; then, when its HELLO was read */
+	bool proxied;	   /* a proxy will say for whom it comes */
+	struct preamble *preamble; /* NEW, while it does */
 	uint32_t retry_ms; /* not 0: over the rate, is told so after TLS */
 	struct tls_shake *shake; /* SHAKING */
 	struct leg *leg;	 /* HELLO to PAIRING */
@@ -56,6 +59,8 @@ struct session {
 /** session_new() - for a connection from @source, "192.0.2.7:4711"
  * Return: NEW, or NULL without memory. */
 struct session *session_new(struct beacon *b, const char *source);
+/** session_left_ms() - what is left of the time for HELLO */
+uint64_t session_left_ms(const struct session *s);
 /** session_start() - take over @lower, the leg that was accepted; may end it */
 void session_start(struct session *s, struct leg *lower);
 /** session_end() - close what is there and free the session; the switchboard

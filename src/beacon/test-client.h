@@ -19,6 +19,13 @@
 
 enum { START = 100000, CAPACITY = 65536, IN_MOST = 8192 };
 
+#define PROXIES                                                                \
+	(char[])                                                               \
+	{                                                                      \
+		"203.0.113.0/24"                                               \
+	} /* that are trusted */
+#define PROXY "203.0.113.7:4711"
+
 struct client {
 	struct tls_shake *shake;
 	struct leg *raw; /* instead of TLS: nothing is said */
@@ -105,7 +112,10 @@ static inline int remove_files(void **state)
 
 static inline int setup(void **state)
 {
-	struct config config = { .tls_cert = cert_file, .tls_key = key_file };
+	char *proxies[] = { PROXIES };
+	struct config config = { .tls_cert = cert_file,
+		.tls_key = key_file,
+		.proxy_protocol = { proxies, N_ELEMS(proxies) } };
 	struct fault fault = FAULT_NONE;
 
 	(void)state;
@@ -167,7 +177,7 @@ static inline struct client *connect_over(
 	}
 	assert_true(n_clients++ < N_ELEMS(clients));
 	c->raw = near;
-	session_start(s, far);
+	gate_start(s, far);
 	return c;
 }
 
@@ -202,6 +212,13 @@ static inline struct client *shake(struct client *c)
 static inline struct client *connect_tls(const char *source)
 {
 	return shake(connect_raw(source));
+}
+
+/* What comes before TLS. */
+static inline void say_raw(struct client *c, const char *bytes, size_t n)
+{
+	assert_int_equal(leg_write(c->raw, bytes, n), (ssize_t)n);
+	turns();
 }
 
 static inline void say_bytes(struct client *c, const void *bytes, size_t n)

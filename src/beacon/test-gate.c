@@ -218,6 +218,155 @@ static void test_too_many_bare_legs(void **state)
 	expect_error(c, FRAME_ERROR_SOURCE_BUSY);
 }
 
+/* ---- by a proxy ---- */
+
+#define SAY(c, text) say_raw(c, text, sizeof(text) - 1)
+
+static struct client *arrive_by_proxy(const char *preamble)
+{
+	struct client *c = connect_raw(PROXY);
+	struct frame hello = bare_hello(FRAME_LISTEN);
+
+	say_raw(c, preamble, strlen(preamble));
+	shake(c);
+	if (c->leg)
+		say(c, &hello);
+	return c;
+}
+
+static bool is_closed(struct client *c)
+{
+	return leg_read(c->raw, (char[1]){ 0 }, 1) != -EAGAIN;
+}
+
+static uint64_t preambles(enum meter_preamble what)
+{
+	return beacon->meter.preambles[what];
+}
+
+static void test_limits_count_the_source_that_a_proxy_names(void **state)
+{
+	static const char from_7[] = "PROXY TCP4 192.0.2.7 192.0.2.1 1 443\r\n",
+			  from_8[] =
+			      "PROXY TCP6 2001:db8::8 2001:db8::1 1 443\r\n";
+	struct client *c;
+
+	(void)state;
+	for (int i = 0; i < LIMIT_RATE_BURST; i++) {
+		c = connect_raw(PROXY);
+		say_raw(c, from_7, strlen(from_7));
+		leg_reset(STEAL(c->raw));
+		turns();
+	}
+	expect_error(arrive_by_proxy(from_7), FRAME_ERROR_RATE_LIMIT);
+	expect(arrive_by_proxy(from_8), FRAME_TYPE_WAIT);
+	c = connect_tls("192.0.2.7:1"); /* as if it had come itself */
+	expect_error(c, FRAME_ERROR_RATE_LIMIT);
+	for (int i = 0; i < LIMIT_WAITING_SOURCE_BARE - 1; i++)
+		expect(arrive_by_proxy(from_8), FRAME_TYPE_WAIT);
+	expect_error(arrive_by_proxy(from_8), FRAME_ERROR_SOURCE_BUSY);
+	assert_int_equal(preambles(METER_SOURCE),
+	    LIMIT_RATE_BURST + 2 + LIMIT_WAITING_SOURCE_BARE);
+}
+
+static void test_a_proxy_that_names_a_source_too_often_is_shut(void **state)
+{
+	struct client *c = NULL;
+
+	(void)state;
+	for (int i = 0; i < LIMIT_RATE_POLITE + 1; i++) {
+		c = connect_raw(PROXY);
+		SAY(c, "PROXY TCP4 192.0.2.7 192.0.2.1 1 443\r\n");
+		assert_int_equal(is_closed(c), i == LIMIT_RATE_POLITE);
+		leg_reset(STEAL(c->raw));
+		turns();
+	}
+}
+
+/* Its health checks, and whom it does not know: no limit but those of all. */
+static void test_a_proxy_itself_has_no_rate(void **state)
+{
+	(void)state;
+	for (int i = 0; i < LIMIT_RATE_POLITE + 1; i++) {
+		struct client *c = connect_raw(PROXY);
+
+		SAY(c, "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0");
+		assert_false(is_closed(c));
+		leg_reset(STEAL(c->raw));
+		turns();
+	}
+	expect(arrive_by_proxy("PROXY UNKNOWN\r\n"), FRAME_TYPE_WAIT);
+	assert_int_equal(preambles(METER_NO_SOURCE), LIMIT_RATE_POLITE + 2);
+}
+
+static void test_a_trusted_proxy_has_to_say(void **state)
+{
+	static const char *const words[] = { "\x16\x03\x01", "GET / HTTP/1.1",
+		"PROXY TCP4 192.0.2.7 192.0.2.1 1\r\n", "PROXY UNKNOWNS\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(words); i++) {
+		struct client *c = connect_raw(PROXY);
+
+		say_raw(c, words[i], strlen(words[i]));
+		if (!is_closed(c))
+			fail_msg("%s", words[i]);
+	}
+	assert_int_equal(preambles(METER_REFUSED), N_ELEMS(words));
+	assert_int_equal(limiter_counts(beacon->limiter)->unfinished, 0);
+}
+
+static void test_preamble_and_hello_share_a_deadline(void **state)
+{
+	struct client *mute = connect_raw(PROXY), *slow = connect_raw(PROXY);
+
+	(void)state;
+	SAY(mute, "PROXY TCP4 192.0.2.7");
+	assert_int_equal(limiter_counts(beacon->limiter)->unfinished, 2);
+	pass(LIMIT_HELLO_MS - 1000);
+	SAY(slow, "PROXY TCP4 192.0.2.7 192.0.2.1 1 443\r\n");
+	shake(slow);
+	pass(999);
+	hear(slow);
+	assert_false(is_closed(mute) || slow->ended);
+	pass(1);
+	assert_true(is_closed(mute));
+	expect_error(slow, FRAME_ERROR_TIMEOUT);
+	assert_int_equal(preambles(METER_REFUSED), 1);
+}
+
+/* Nobody but a trusted proxy is believed. */
+static void test_a_stranger_cannot_name_a_source(void **state)
+{
+	struct client *c = connect_raw("192.0.2.1:1");
+
+	(void)state;
+	SAY(c, "PROXY TCP4 192.0.2.7 192.0.2.1 1 443\r\n");
+	assert_true(is_closed(c));
+	assert_int_equal(
+	    beacon->meter.handshake_failures[TLS_FAILURE_NOT_TLS], 1);
+	assert_int_equal(preambles(METER_SOURCE), 0);
+}
+
+static void test_what_is_no_network_is_not_trusted(void **state)
+{
+	static const char *const rows[] = { "", "lb.example", "10.0.0.7/8",
+		"10.0.0.0/33" };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct beacon b = { .loop = loop };
+		char *items[] = { (char *)(uintptr_t)rows[i] };
+		struct fault fault = FAULT_NONE;
+
+		assert_int_equal(
+		    gate_trust(&b, &(struct option_list){ items, 1 }, &fault),
+		    -EINVAL);
+		assert_non_null(strstr(fault.text, "--proxy-protocol"));
+		free(b.proxies);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -234,6 +383,13 @@ int main(void)
 		TEST(test_rate_limit),
 		TEST(test_unfinished),
 		TEST(test_too_many_bare_legs),
+		TEST(test_limits_count_the_source_that_a_proxy_names),
+		TEST(test_a_proxy_that_names_a_source_too_often_is_shut),
+		TEST(test_a_proxy_itself_has_no_rate),
+		TEST(test_a_trusted_proxy_has_to_say),
+		TEST(test_preamble_and_hello_share_a_deadline),
+		TEST(test_a_stranger_cannot_name_a_source),
+		TEST(test_what_is_no_network_is_not_trusted),
 	};
 
 	return cmocka_run_group_tests(tests, make_files, remove_files);

@@ -227,6 +227,33 @@ static void test_unfinished_of_all(void **state)
 	close_limiter(f);
 }
 
+/* Whom a proxy brings, until it has said from where. */
+static void test_held(void **state)
+{
+	struct fixture *f = open_limiter(&tiny);
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) /* no rate, no share */
+		assert_null(limiter_hold(f->limiter, &f->guests[f->next++]));
+	assert_int_equal(limiter_counts(f->limiter)->unfinished, 6);
+	assert_int_equal(limiter_counts(f->limiter)->sources, 0);
+	limiter_settle(f->limiter, &f->guests[5]); /* named no source */
+	limiter_leave(f->limiter, &f->guests[4]);  /* named one: */
+	f->next--;
+	limiter_leave(f->limiter, &f->guests[5]);
+	f->next--;
+	assert_int_equal(arrive(f, 1), LIMITER_WELCOME);
+	assert_null(f->last.victim);
+	arrive(f, 2);
+	assert_null(f->last.victim);
+	arrive(f, 3); /* too many of all: the held are most */
+	assert_ptr_equal(f->last.victim, &f->guests[0]);
+	limiter_leave(f->limiter, f->last.victim);
+	assert_ptr_equal(
+	    limiter_hold(f->limiter, &f->guests[f->next++]), &f->guests[1]);
+	close_limiter(f);
+}
+
 static void test_production_rules(void **state)
 {
 	const struct limiter_rules *r = &limiter_rules;
@@ -250,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_table_keeps_sources_with_connections),
 		cmocka_unit_test(test_unfinished_of_a_source),
 		cmocka_unit_test(test_unfinished_of_all),
+		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_production_rules),
 	};
 
