@@ -102,7 +102,7 @@ class Peer:
         self.tls = None
         self._eof = False
         if context:
-            self._handshake(context)
+            self.handshake(context)
 
     def __enter__(self):
         return self
@@ -112,7 +112,7 @@ class Peer:
 
     # ---- TLS over the socket, by hand, so that the socket is ours
 
-    def _handshake(self, context):
+    def handshake(self, context):
         self.tls = SSL.Connection(context, None)
         self.tls.set_connect_state()
         self._repeat(self.tls.do_handshake)
@@ -303,8 +303,15 @@ def metrics(address):
     assert b" 200 " in head.splitlines()[0], head
     lines = [line for line in body.decode().splitlines()
              if line and not line.startswith("#")]
-    return {name: int(value) for name, _, value in
+    return {name: float(value) for name, _, value in
             (line.rpartition(" ") for line in lines)}
+
+
+def metric_reaches(address, name, value, seconds=10):
+    """Wait until a counter has come so far."""
+    deadline = time.monotonic() + seconds
+    while (seen := metrics(address)[name]) < value:
+        assert time.monotonic() < deadline, f"{name} is {seen}, not {value}"
 
 
 def metric_becomes(address, name, value, seconds=10):

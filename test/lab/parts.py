@@ -98,10 +98,10 @@ class Lab:
     def port_of(process, what):
         return int(Lab.address_of(process, what).rpartition(":")[2])
 
-    def start_beacon(self, port=0, **more):
+    def start_beacon(self, port=0, *words, **more):
         beacon = self.start("pharos-beacon", "--addr", f":{port}",
                             "--health-addr", "127.0.0.1:0",
-                            *self.server_words("beacon"), **more)
+                            *self.server_words("beacon"), *words, **more)
         beacon.port = self.port_of(beacon, "legs")
         return beacon
 

@@ -19,7 +19,7 @@ class Process:
     """
 
     def __init__(self, name, command, namespace=None, env=None, stdin=None,
-                 cwd=None):
+                 cwd=None, pass_fds=()):
         self.name = name
         self.lines = []
         self._news = threading.Condition()
@@ -28,7 +28,7 @@ class Process:
             prefix + [str(word) for word in command],
             stdin=stdin if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            errors="replace", cwd=cwd,
+            errors="replace", cwd=cwd, pass_fds=pass_fds,
             env={**os.environ, **env} if env else None)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
