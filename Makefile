@@ -1,7 +1,7 @@
 # The front door. The build itself is Meson's; these are the commands that a
 # person types. `make` alone builds.
 
-.PHONY: all setup demo test lint bench soak-joins install format clean
+.PHONY: all setup demo test lint fuzz bench soak-joins install format clean
 
 all: build/build.ninja
 	ninja -C build
@@ -26,6 +26,12 @@ lint:
 	tools/setup build lint
 	$(MAKE) --no-print-directory all
 	tools/lint
+
+# each parser for so many seconds
+SECONDS_EACH = 60
+fuzz:
+	tools/setup build test
+	tools/fuzz $(SECONDS_EACH)
 
 # What it is measured beside is skipped where it is missing: tools/setup bench
 bench: all
