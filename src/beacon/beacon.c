@@ -48,6 +48,11 @@ static void carry_out(const struct switchboard_action *a)
 	case SWITCHBOARD_CUT:
 		cut(s, a->text);
 		break;
+	case SWITCHBOARD_GOAWAY:
+		session_goaway(s, a->retry_ms);
+		break;
+	case SWITCHBOARD_WHAT_COUNT:
+		break;
 	}
 }
 
@@ -94,6 +99,25 @@ void beacon_touch_pairs(struct beacon *b)
 	b->touched_ms = now;
 	TAILQ_FOREACH (p, &b->pairs, of_beacon)
 		pair_touch(p);
+}
+
+/* ---- going down ---- */
+
+void beacon_drain(void *ctx)
+{
+	struct beacon *b = ctx;
+
+	b->draining = true;
+	switchboard_drain(b->board, loop_now(b->loop));
+	beacon_run(b);
+}
+
+bool beacon_busy(void *ctx)
+{
+	const struct beacon *b = ctx;
+	const struct switchboard_counts *c = switchboard_counts(b->board);
+
+	return c->listeners || c->connectors || !TAILQ_EMPTY(&b->pairs);
 }
 
 /* ---- opening and closing ---- */

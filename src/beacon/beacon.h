@@ -41,6 +41,7 @@ struct beacon {
 	uint64_t touched_ms;
 	uint8_t instance[FRAME_ID];
 	bool running; /* actions are being given out further up */
+	bool draining;
 };
 
 /** beacon_new() - load certificate, key and list; nobody can come in yet
@@ -53,6 +54,12 @@ MUST_USE int beacon_open(
     struct beacon *b, const struct config *config, struct fault *fault);
 /** beacon_ready() - NULL, or why the beacon is of no use now; @ctx: a beacon */
 const char *beacon_ready(void *ctx);
+/** beacon_drain() - waiting legs get GOAWAY, newcomers are told `draining`,
+ * pairs go on; repeatable. daemon_drain() calls it; that is what a program
+ * asks for.
+ * beacon_busy() - does a leg still wait, or a pair live? @ctx: a beacon */
+void beacon_drain(void *ctx);
+bool beacon_busy(void *ctx);
 /** beacon_free() - every connection is closed, pairs are reset */
 void beacon_free(struct beacon *b);
 void beacon_freep(struct beacon **b);

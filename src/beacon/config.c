@@ -46,6 +46,13 @@ static const struct option_row rows[] = {
 		"it names. From anywhere else a preamble is refused.",
 	    .type = OPTION_LIST,
 	    AT(proxy_protocol) },
+	{ .name = "drain-timeout",
+	    .metavar = "DURATION",
+	    .help = "how long pairs may go on once it ends",
+	    .detail = "What is left of them then is cut. See SIGNALS.",
+	    .initial = "5m",
+	    .type = OPTION_DURATION,
+	    AT(drain_timeout) },
 };
 
 const struct option_table config_options = {

@@ -9,8 +9,9 @@ struct config {
 	char *addr;
 	char *tls_cert, *tls_key;
 	char *health_addr;
-	char *allow; /* or NULL */
 	struct option_list proxy_protocol;
+	char *allow;	    /* or NULL */
+	long drain_timeout; /* ms */
 };
 
 extern const struct option_table config_options;

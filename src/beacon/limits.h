@@ -35,6 +35,13 @@ enum {
 	LIMIT_RETRY_BUSY_MS = 5000, /* hint with a limit, up to twice as long */
 	LIMIT_USER_TIMEOUT_MS = 30000, /* TCP_USER_TIMEOUT before pairing */
 
+	/* going down: so many waiting legs get their GOAWAY at once, then
+	   others after so long; all are gone in 0.8 s, and pairs go on */
+	LIMIT_DRAIN_STEP = 250,
+	LIMIT_DRAIN_STEP_MS = 10,
+	LIMIT_RETRY_DRAIN_MS =
+	    1000, /* hint at least, and spread over at least */
+
 	/* that all of these need together */
 	LIMIT_DESCRIPTORS =
 	    LIMIT_WAITING + 2 * LIMIT_PAIRS + LIMIT_UNFINISHED + 64,

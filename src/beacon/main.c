@@ -14,6 +14,9 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.common = &config->common,
 		.health_address = config->health_addr,
 		.ready = beacon_ready,
+		.drain = beacon_drain,
+		.busy = beacon_busy,
+		.drain_ms = config->drain_timeout,
 		.profile = &profile,
 		.descriptors = LIMIT_DESCRIPTORS,
 	};
@@ -27,7 +30,7 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 	d.ctx = beacon;
 	r = daemon_open(&daemon, loop, &d, fault);
 	if (!r)
-		daemon_run(daemon);
+		r = daemon_run(daemon);
 	daemon_close(daemon);
 	return r;
 }

@@ -114,6 +114,11 @@ static uint64_t read_expiry(void *ctx)
 	return (uint64_t)tls_context_expiry(b->tls);
 }
 
+static uint64_t read_draining(void *ctx)
+{
+	return ((const struct beacon *)ctx)->draining;
+}
+
 /* Also of pairs that go on: at most LIMIT_PAIRS of them, two loads each. */
 static uint64_t read_bytes(const struct beacon *b, enum meter_way way)
 {
@@ -160,6 +165,11 @@ static void add_own(struct beacon *b, struct meter *m)
 		    METRIC_COUNTER, &m->proven },
 		{ NAME("hellos_total"), "kind=\"bare\"", NULL, METRIC_COUNTER,
 		    &m->bare },
+		{ NAME("draining"), NULL, "1 while the beacon goes down",
+		    METRIC_GAUGE, .read = read_draining, .ctx = b },
+		{ NAME("goaways_total"), NULL,
+		    "waiting legs sent away by a drain", METRIC_COUNTER,
+		    &m->goaways },
 		{ NAME("pair_resets_total"), NULL,
 		    "pairs that ended by a reset", METRIC_COUNTER,
 		    &m->pair_resets },

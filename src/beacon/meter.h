@@ -22,6 +22,7 @@ struct meter {
 	uint64_t refusals[FRAME_ERROR_COUNT];
 	uint64_t handshake_failures[TLS_FAILURE_COUNT];
 	uint64_t proven, bare; /* good HELLOs */
+	uint64_t goaways;
 	uint64_t preambles[METER_PREAMBLES];
 	uint64_t pair_resets;		   /* pairs that ended by a reset */
 	uint64_t bytes[METER_WAYS];	   /* of pairs that have ended */

@@ -41,6 +41,7 @@ void roster_init(struct roster *r, size_t waiting, size_t pairs,
 		.by_turn.before = turn_before,
 		.counts = counts,
 	};
+	TAILQ_INIT(&r->waiting);
 	table_init(&r->halls, waiting + SLACK);
 	table_init(&r->sources, waiting + pairs + SLACK);
 }
@@ -153,6 +154,7 @@ int roster_add(struct roster *r, struct switchboard_leg *leg,
 	}
 	leg->hall = hall;
 	leg->source = s;
+	TAILQ_INSERT_TAIL(&r->waiting, leg, of_roster);
 	TAILQ_INSERT_TAIL(&hall->all[leg->proven], leg, of_hall);
 	hall->n_all[leg->proven]++;
 	TAILQ_INSERT_TAIL(&s->waiting, leg, of_source);
@@ -167,6 +169,7 @@ void roster_remove(struct roster *r, struct switchboard_leg *leg)
 {
 	struct switchboard_source *s = leg->source;
 
+	TAILQ_REMOVE(&r->waiting, leg, of_roster);
 	TAILQ_REMOVE(&leg->hall->all[leg->proven], leg, of_hall);
 	leg->hall->n_all[leg->proven]--;
 	TAILQ_REMOVE(&s->waiting, leg, of_source);

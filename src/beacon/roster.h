@@ -41,6 +41,7 @@ struct switchboard_source {
 
 struct roster {
 	struct table halls, sources;
+	struct roster_legs waiting;	 /* all that do, by age */
 	struct heap by_waiting, by_held; /* the heaviest first */
 	struct heap by_turn;		 /* those with turns, next one first */
 	uint64_t turns;

@@ -179,6 +179,25 @@ void session_ping(struct session *s, const uint8_t opaque[FRAME_PING])
 }
 
 /* Who does not take even this frame does not read: it is closed without. */
+static void say_last(struct session *s, const struct frame *f)
+{
+	struct beacon *b = s->beacon;
+
+	if (!is_sending(s)) {
+		put_frame(s, f);
+		(void)flush(s);
+	}
+	session_end(s);
+	beacon_run(b);
+}
+
+void session_goaway(struct session *s, uint32_t reconnect_ms)
+{
+	s->beacon->meter.goaways++;
+	say_last(s, &(struct frame){ .type = FRAME_TYPE_GOAWAY,
+			.u.goaway.reconnect_ms = reconnect_ms });
+}
+
 void session_refuse(struct session *s, const struct session_refusal *why)
 {
 	struct frame f = { .type = FRAME_TYPE_ERROR };
@@ -191,12 +210,7 @@ void session_refuse(struct session *s, const struct session_refusal *why)
 	f.u.error.code = (uint16_t)why->code;
 	f.u.error.retry_ms = why->retry_ms;
 	(void)snprintf(f.u.error.text, sizeof(f.u.error.text), "%s", why->text);
-	if (!is_sending(s)) {
-		put_frame(s, &f);
-		(void)flush(s);
-	}
-	session_end(s);
-	beacon_run(b);
+	say_last(s, &f);
 }
 
 static void refuse(struct session *s, enum frame_error code, const char *text)

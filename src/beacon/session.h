@@ -74,6 +74,10 @@ struct session_refusal {
 };
 void session_refuse(struct session *s, const struct session_refusal *why);
 
+/** session_goaway() - GOAWAY, then the end: the client is to come back to this
+ * address after @reconnect_ms */
+void session_goaway(struct session *s, uint32_t reconnect_ms);
+
 /** session_wait(), session_ping() - send it; may end the session */
 void session_wait(struct session *s, uint32_t position);
 void session_ping(struct session *s, const uint8_t opaque[FRAME_PING]);

@@ -45,7 +45,8 @@ enum {
 	NEWS_PING = 2,
 	NEWS_PAIR = 4,
 	NEWS_DROP = 8,
-	NEWS_CUT = 16
+	NEWS_CUT = 16,
+	NEWS_GOAWAY = 32
 };
 #define NEVER_TOLD UINT32_MAX
 
@@ -57,6 +58,9 @@ struct switchboard {
 	struct roster_legs news;
 	bool queue_moved;     /* positions are to be told */
 	bool positions_stale; /* those that were not, since the last sweep */
+	bool draining;
+	uint32_t drain_spread_ms;
+	struct wheel_timer drain_timer;
 	uint64_t swept_ms;
 	uint64_t now_ms, serials, seed;
 	struct switchboard_counts counts;
@@ -74,6 +78,9 @@ const struct switchboard_limits switchboard_limits = {
 	.pong_ms = LIMIT_PONG_MS,
 	.retry_peer_ms = LIMIT_RETRY_PEER_MS,
 	.retry_busy_ms = LIMIT_RETRY_BUSY_MS,
+	.retry_drain_ms = LIMIT_RETRY_DRAIN_MS,
+	.drain_step = LIMIT_DRAIN_STEP,
+	.drain_step_ms = LIMIT_DRAIN_STEP_MS,
 	.positions_told = LIMIT_POSITIONS_TOLD,
 };
 
@@ -401,13 +408,14 @@ static void grant(struct switchboard *b, struct switchboard_leg *connector)
 }
 
 /* The pair that must yield to @next: a source above its share has it, and that
- * of @next is below. NULL: none. */
+ * of @next is below. NULL: none, as while draining. */
 static struct switchboard_leg *find_yielding(
     const struct switchboard *b, const struct switchboard_leg *next)
 {
 	struct switchboard_leg *leg = roster_most_pairs(&b->roster);
 
-	if (!leg || leg->source->n_pairs <= b->limits.pairs_fair ||
+	if (!leg || b->draining ||
+	    leg->source->n_pairs <= b->limits.pairs_fair ||
 	    next->source->n_pairs >= b->limits.pairs_fair)
 		return NULL;
 	return leg->state == SWITCHBOARD_PAIRED ? leg : NULL;
@@ -471,6 +479,32 @@ static bool make_room(struct switchboard *b, struct switchboard_leg *leg)
 	}
 	drop(b, goes, code, text);
 	return goes != leg;
+}
+
+/* ---- drain ---- */
+
+/* Those that have a slot are as good as paired. There are splits while others
+ * are sent away, and a leg that waits again is sent away as well, so this comes
+ * back until the books are empty. */
+static void on_drain(struct wheel_timer *t, uint64_t now_ms)
+{
+	struct switchboard *b =
+	    CONTAINER_OF(t, struct switchboard, drain_timer);
+	struct switchboard_leg *leg, *next;
+	size_t sent = 0;
+
+	for (leg = TAILQ_FIRST(&b->roster.waiting);
+	     leg && sent < b->limits.drain_step; leg = next) {
+		next = TAILQ_NEXT(leg, of_roster);
+		if (has_slot(leg))
+			continue;
+		detach(b, leg);
+		news_add(leg, NEWS_GOAWAY);
+		sent++;
+	}
+	if (!TAILQ_EMPTY(&b->roster.waiting))
+		wheel_arm(
+		    b->wheel, t, now_ms + b->limits.drain_step_ms, on_drain);
 }
 
 /* ---- what happens ---- */
@@ -539,6 +573,10 @@ int switchboard_join(struct switchboard *b, struct switchboard_leg *leg,
 	leg->joined_ms = b->now_ms;
 	leg->serial = b->serials++;
 	leg->told = NEVER_TOLD;
+	if (b->draining) {
+		drop(b, leg, FRAME_ERROR_DRAINING, "the beacon is going down");
+		return 0;
+	}
 	r = roster_add(&b->roster, leg, hello->hash, &hello->source);
 	if (r)
 		return r;
@@ -560,9 +598,25 @@ void switchboard_leave(
 		news_clear(leg->peer, 0xff);
 		leg->peer = leg->peer->peer = NULL;
 	}
-	if (leg->pending & NEWS_DROP)
+	if (leg->pending & (NEWS_DROP | NEWS_GOAWAY))
 		news_clear(leg, 0xff);
 	detach(b, leg);
+	settle(b);
+}
+
+/* A millisecond for each who has to come back. */
+void switchboard_drain(struct switchboard *b, uint64_t now_ms)
+{
+	uint64_t legs = b->counts.listeners + b->counts.connectors;
+
+	clock_set(b, now_ms);
+	if (b->draining)
+		return;
+	b->draining = true;
+	b->drain_spread_ms = b->limits.retry_drain_ms;
+	if (legs > b->drain_spread_ms)
+		b->drain_spread_ms = (uint32_t)legs;
+	on_drain(&b->drain_timer, b->now_ms);
 	settle(b);
 }
 
@@ -633,6 +687,8 @@ static uint32_t retry_after(struct switchboard *b, enum frame_error code)
 
 	if (code == FRAME_ERROR_TIMEOUT)
 		return 0;
+	if (code == FRAME_ERROR_DRAINING)
+		return b->limits.retry_drain_ms + jitter(b, b->drain_spread_ms);
 	if (code == FRAME_ERROR_NO_PEER)
 		ms = b->limits.retry_peer_ms;
 	return ms + jitter(b, ms);
@@ -641,8 +697,8 @@ static uint32_t retry_after(struct switchboard *b, enum frame_error code)
 /* The first of what is pending; the rest follows with the next calls. */
 static uint8_t take_first(struct switchboard_leg *leg)
 {
-	static const uint8_t order[] = { NEWS_DROP, NEWS_CUT, NEWS_PAIR,
-		NEWS_WAIT, NEWS_PING };
+	static const uint8_t order[] = { NEWS_DROP, NEWS_GOAWAY, NEWS_CUT,
+		NEWS_PAIR, NEWS_WAIT, NEWS_PING };
 	size_t i = 0;
 
 	while (!(leg->pending & order[i]))
@@ -670,6 +726,10 @@ bool switchboard_next(struct switchboard *b, struct switchboard_action *out)
 	case NEWS_DROP:
 		out->what = SWITCHBOARD_DROP;
 		out->retry_ms = retry_after(b, leg->code);
+		break;
+	case NEWS_GOAWAY:
+		out->what = SWITCHBOARD_GOAWAY;
+		out->retry_ms = retry_after(b, FRAME_ERROR_DRAINING);
 		break;
 	case NEWS_CUT:
 		fill_two(out, SWITCHBOARD_CUT);
@@ -720,6 +780,7 @@ void switchboard_free(struct switchboard *b)
 	if (!b)
 		return;
 	INVARIANT(!b->counts.sources && TAILQ_EMPTY(&b->news));
+	wheel_disarm(b->wheel, &b->drain_timer);
 	wheel_free(b->wheel);
 	free(b);
 }

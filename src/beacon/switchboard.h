@@ -13,6 +13,7 @@
  *   WAITING   pong
  *   RESERVED  pong; it has its peer, but the pair waits for a slot (the cap)
  *   PAIRED    active, pong (the one that was owed, see PAIR)
+ * drain sends all away that wait, and whoever joins after it.
  * leave on a PAIRED leg ends the pair: both legs are IDLE then, and the owner
  * sees to the other.
  */
@@ -69,6 +70,7 @@ struct switchboard_leg {
 	struct wheel_timer life;     /* next PING, or its answer's deadline */
 	struct wheel_timer patience; /* (connector) WAITING without a peer */
 	TAILQ_ENTRY(switchboard_leg) of_class;	/* WAITING */
+	TAILQ_ENTRY(switchboard_leg) of_roster; /* WAITING, RESERVED */
 	TAILQ_ENTRY(switchboard_leg) of_hall;	/* WAITING, RESERVED */
 	TAILQ_ENTRY(switchboard_leg) of_source; /* WAITING, RESERVED */
 	TAILQ_ENTRY(switchboard_leg) of_queue;	/* connector, without a slot */
@@ -82,7 +84,9 @@ struct switchboard_limits {
 	size_t pairs, pairs_fair;
 	size_t waiting, hall_proven, hall_bare, source_bare;
 	uint32_t connector_ms, ping_ms, pong_ms;
-	uint32_t retry_peer_ms, retry_busy_ms;
+	uint32_t retry_peer_ms, retry_busy_ms, retry_drain_ms;
+	size_t drain_step;
+	uint32_t drain_step_ms;
 	uint32_t positions_told;
 };
 /* from beacon/limits.h */
@@ -106,6 +110,11 @@ MUST_USE int switchboard_join(struct switchboard *b,
  * No action names it any more; its memory may go. */
 void switchboard_leave(
     struct switchboard *b, struct switchboard_leg *leg, uint64_t now_ms);
+/** switchboard_drain() - the beacon goes down: from now on nobody waits
+ * Who does gets a GOAWAY, a few at a time; who joins gets a DROP with
+ * FRAME_ERROR_DRAINING. Pairs go on, and none is cut for another one.
+ * Repeatable; there is no way back. */
+void switchboard_drain(struct switchboard *b, uint64_t now_ms);
 /** switchboard_pong() - a PONG came
  * Return: 0; SWITCHBOARD_E_PONG: to no PING, or with other bytes. */
 enum { SWITCHBOARD_E_PONG = 1 };
@@ -123,14 +132,16 @@ void switchboard_tick(struct switchboard *b, uint64_t now_ms);
 uint64_t switchboard_due(const struct switchboard *b);
 
 enum switchboard_what {
-	SWITCHBOARD_WAIT, /* tell the leg its position */
-	SWITCHBOARD_PING, /* send it, with opaque */
-	SWITCHBOARD_PAIR, /* leg (the listener) and peer are PAIRED. Where
-			     switchboard_owes_pong(): read that PONG, before
-			     anything else is read from this leg; the
-			     switchboard keeps its deadline */
-	SWITCHBOARD_DROP, /* leg is IDLE: refused, or its time is up */
-	SWITCHBOARD_CUT,  /* the pair of leg and peer must end; both IDLE */
+	SWITCHBOARD_WAIT,   /* tell the leg its position */
+	SWITCHBOARD_PING,   /* send it, with opaque */
+	SWITCHBOARD_PAIR,   /* leg (the listener) and peer are PAIRED. Where
+			       switchboard_owes_pong(): read that PONG, before
+			       anything else is read from this leg; the
+			       switchboard keeps its deadline */
+	SWITCHBOARD_DROP,   /* leg is IDLE: refused, or its time is up */
+	SWITCHBOARD_CUT,    /* the pair of leg and peer must end; both IDLE */
+	SWITCHBOARD_GOAWAY, /* leg is IDLE: to come back after retry_ms */
+	SWITCHBOARD_WHAT_COUNT
 };
 
 struct switchboard_action {
@@ -140,7 +151,7 @@ struct switchboard_action {
 	uint32_t position;	      /* WAIT; 0: no slot is lacking */
 	uint8_t opaque[FRAME_PING];   /* PING */
 	enum frame_error code;	      /* DROP, CUT */
-	uint32_t retry_ms;	      /* DROP */
+	uint32_t retry_ms;	      /* DROP, GOAWAY */
 	const char *text;	      /* DROP, CUT; constant */
 };
 

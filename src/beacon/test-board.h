@@ -31,6 +31,9 @@ static const struct switchboard_limits tiny = {
 	.pong_ms = 10000,
 	.retry_peer_ms = 1000,
 	.retry_busy_ms = 5000,
+	.retry_drain_ms = 1000,
+	.drain_step = 2,
+	.drain_step_ms = 10,
 	.positions_told = 3,
 };
 
@@ -79,9 +82,14 @@ static inline void write_down(
 		snprintf(to, room, "%sdrop %c %s", comma, who,
 		    frame_error_name(a->code));
 		break;
+	case SWITCHBOARD_GOAWAY:
+		snprintf(to, room, "%sgoaway %c", comma, who);
+		break;
 	case SWITCHBOARD_CUT:
 		snprintf(to, room, "%scut %c %c %s", comma, who,
 		    name(f, a->peer), frame_error_name(a->code));
+		break;
+	case SWITCHBOARD_WHAT_COUNT:
 		break;
 	}
 }
@@ -153,6 +161,7 @@ static inline void close_board(struct fixture *f)
 {
 	for (size_t i = 0; i < LEGS; i++)
 		leave(f, name(f, &f->legs[i]));
+	switchboard_tick(f->board, f->now + 10); /* of a drain's last step */
 	assert_string_equal(news(f), "");
 	assert_int_equal(switchboard_counts(f->board)->halls, 0);
 	assert_int_equal(switchboard_counts(f->board)->sources, 0);

@@ -345,6 +345,37 @@ static void test_user_timeout(void **state)
 }
 
 /* The end of the process, whatever is going on. */
+/* Who waits is told when to come back and let go; who comes is refused; who is
+ * paired goes on. */
+static void test_drain(void **state)
+{
+	struct client *a, *b, *waits, *comes;
+	struct frame f;
+
+	(void)state;
+	make_pair(&a, &b);
+	waits = arrive("192.0.2.3:1", FRAME_CONNECT);
+	expect(waits, FRAME_TYPE_WAIT);
+	comes = connect_tls("192.0.2.4:1");
+	assert_true(beacon_busy(beacon));
+	beacon_drain(beacon);
+	f = expect(waits, FRAME_TYPE_GOAWAY);
+	assert_in_range(f.u.goaway.reconnect_ms, 1000, 1999);
+	hear(waits);
+	assert_true(waits->ended);
+	f = bare_hello(FRAME_LISTEN);
+	say(comes, &f);
+	assert_in_range(
+	    expect_error(comes, FRAME_ERROR_DRAINING).retry_ms, 1000, 1999);
+	say_bytes(a, "still here", 10);
+	expect_text(b, "still here");
+	assert_true(beacon_busy(beacon));
+	leg_reset(STEAL(a->leg));
+	hear(b);
+	assert_false(beacon_busy(beacon));
+	assert_int_equal(beacon->meter.goaways, 1);
+}
+
 static void test_free_with_everybody_in(void **state)
 {
 	struct client *a, *b;
@@ -385,6 +416,7 @@ int main(void)
 		TEST(test_client_that_reads_late),
 		TEST(test_client_that_reads_paired_late),
 		TEST(test_user_timeout),
+		TEST(test_drain),
 		TEST(test_free_with_everybody_in),
 	};
 

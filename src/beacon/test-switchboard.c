@@ -322,6 +322,94 @@ static void test_time_does_not_go_back(void **state)
 	close_board(f);
 }
 
+/* ---- drain ---- */
+
+/* Waiting legs are sent away a few at a time; a pair stays; nobody may wait any
+ * more. */
+static void test_drain(void **state)
+{
+	struct fixture *f = open_board(&tiny);
+
+	(void)state;
+	LISTEN(f, 'a', 1, 1);
+	CONNECT(f, 'b', 1, 2);
+	LISTEN(f, 'c', 1, 1);
+	CONNECT(f, 'd', 2, 2);
+	LISTEN(f, 'e', 3, 3);
+	news(f);
+	switchboard_drain(f->board, f->now);
+	EXPECT(f, "goaway c, goaway d");
+	assert_in_range(f->last.retry_ms, 1000, 1999);
+	switchboard_drain(f->board, f->now);
+	EXPECT(f, "");
+	pass(f, 9);
+	EXPECT(f, "");
+	pass(f, 1);
+	EXPECT(f, "goaway e");
+	CONNECT(f, 'g', 3, 2);
+	EXPECT(f, "drop g draining");
+	assert_in_range(f->last.retry_ms, 1000, 1999);
+	pass(f, 100000);
+	EXPECT(f, "");
+	assert_int_equal(leg(f, 'a')->state, SWITCHBOARD_PAIRED);
+	leave(f, 'a');
+	close_board(f);
+}
+
+/* Pairs that are held back for want of a slot wait too; the pairs that are
+ * there do not yield to them any more. */
+static void test_drain_of_a_full_board(void **state)
+{
+	struct fixture *f = open_board(&tiny);
+
+	(void)state;
+	LISTEN(f, 'a', 1, 1);
+	CONNECT(f, 'b', 1, 2);
+	LISTEN(f, 'c', 1, 1);
+	CONNECT(f, 'd', 1, 2);
+	LISTEN(f, 'e', 2, 1);
+	CONNECT(f, 'g', 2, 2);
+	EXPECT(f, "pair a b, pair c d, wait e 1, wait g 1");
+	switchboard_drain(f->board, f->now);
+	EXPECT(f, "goaway e, goaway g");
+	assert_int_equal(switchboard_counts(f->board)->paired, 2);
+	assert_int_equal(switchboard_counts(f->board)->queued, 0);
+	close_board(f);
+}
+
+/* The pair was decided before: it is made. */
+static void test_drain_before_the_news(void **state)
+{
+	struct fixture *f = open_board(&tiny);
+
+	(void)state;
+	LISTEN(f, 'a', 1, 1);
+	news(f);
+	CONNECT(f, 'b', 1, 2);
+	switchboard_drain(f->board, f->now);
+	EXPECT(f, "pair a b");
+	close_board(f);
+}
+
+/* So many come back a second, however many there are. */
+static void test_drain_is_spread(void **state)
+{
+	struct switchboard_limits limits = tiny;
+	struct fixture *f;
+
+	(void)state;
+	limits.retry_drain_ms = 5;
+	limits.drain_step = LEGS;
+	f = open_board(&limits);
+	for (char l = 'a'; l <= 't'; l++)
+		LISTEN(f, l, 1U + (unsigned)(l - 'a') / 8, 1);
+	news(f);
+	switchboard_drain(f->board, f->now);
+	for (struct switchboard_action a; switchboard_next(f->board, &a);)
+		assert_in_range(a.retry_ms, 5, 24);
+	close_board(f);
+}
+
 static void test_production_limits(void **state)
 {
 	const struct switchboard_limits *l = &switchboard_limits;
@@ -358,6 +446,10 @@ int main(void)
 		cmocka_unit_test(test_owed_pong_never_comes),
 		cmocka_unit_test(test_ping_is_taken_back),
 		cmocka_unit_test(test_time_does_not_go_back),
+		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_drain_of_a_full_board),
+		cmocka_unit_test(test_drain_before_the_news),
+		cmocka_unit_test(test_drain_is_spread),
 		cmocka_unit_test(test_production_limits),
 	};
 

@@ -26,7 +26,7 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 	d.ctx = realm;
 	r = daemon_open(&daemon, loop, &d, fault);
 	if (!r)
-		daemon_run(daemon);
+		r = daemon_run(daemon);
 	daemon_close(daemon);
 	realm_close(realm);
 	return r;

@@ -27,7 +27,7 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 	r = daemon_open(&daemon, loop, &d, fault);
 	if (!r) {
 		broker_announce(broker);
-		daemon_run(daemon);
+		r = daemon_run(daemon);
 	}
 	daemon_close(daemon);
 	broker_close(broker);

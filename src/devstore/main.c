@@ -108,7 +108,7 @@ static int serve(struct loop *loop, struct engine *engine,
 		log_warn("for development only: in memory, not audited, not "
 			 "hardened, one key to everything");
 		daemon_listening("api", serve_address(s));
-		daemon_run(daemon);
+		r = daemon_run(daemon);
 		daemon_close(daemon);
 	}
 	serve_close(s);

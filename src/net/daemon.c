@@ -1,40 +1,104 @@
 /* net/daemon.c: see the header. */
 #include "net/daemon.h"
 #include "base/log.h"
-#include "net/loop.h"
+#include "net/drain.h"
 #include <signal.h>
 #include <sys/resource.h>
 
+enum { STATUS_USAGE = 2, STATUS_CUT = 3 };
+
 struct daemon {
 	struct loop *loop;
+	struct daemon_config config;
 	struct health *health;
+	struct drain drain;
+	bool cut;
 };
 
-static const char *always_ready(void *ctx)
+static const char *ready(void *ctx)
 {
-	(void)ctx;
-	return NULL;
+	const struct daemon *d = ctx;
+
+	if (d->drain.state != DRAIN_SERVING)
+		return "draining";
+	return d->config.ready ? d->config.ready(d->config.ctx) : NULL;
 }
 
-static int health_start(
-    struct daemon *d, const struct daemon_config *config, struct fault *fault)
+static void announce_health(const struct daemon *d)
+{
+	const char *admin = health_admin_address(d->health);
+
+	daemon_listening("health", health_address(d->health));
+	if (admin)
+		daemon_listening("admin", admin);
+}
+
+static int health_start(struct daemon *d, struct fault *fault)
 {
 	struct health_config h = {
-		.address = config->health_address,
-		.metrics = config->metrics,
-		.ready = config->ready ? config->ready : always_ready,
-		.ctx = config->ctx,
-		.routes = config->routes,
-		.n_routes = config->n_routes,
+		.address = d->config.health_address,
+		.metrics = d->config.metrics,
+		.ready = ready,
+		.ctx = d,
+		.drain = d->config.drain ? daemon_drain : NULL,
+		.drain_ctx = d,
 	};
 	int r;
 
-	if (!config->health_address)
+	if (!h.address)
 		return 0;
 	r = health_open(&d->health, d->loop, &h, fault);
 	if (!r)
-		daemon_listening("health", health_address(d->health));
+		announce_health(d);
 	return r;
+}
+
+/* ---- the way out */
+
+static void over(void *owner, bool cut)
+{
+	struct daemon *d = owner;
+
+	d->cut = cut;
+	if (cut)
+		log_warn("cut what was left");
+	log_info("stopping");
+	loop_stop(d->loop);
+}
+
+static void nothing_to_drain(void *ctx)
+{
+	(void)ctx;
+}
+
+static bool never_busy(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+static void drain_prepare(struct daemon *d)
+{
+	struct drain_config drain = {
+		.begin = d->config.drain ? d->config.drain : nothing_to_drain,
+		.busy = d->config.busy ? d->config.busy : never_busy,
+		.ctx = d->config.ctx,
+		.ms = (uint64_t)d->config.drain_ms,
+		.over = over,
+		.owner = d,
+	};
+
+	drain_init(&d->drain, d->loop, &drain);
+}
+
+void daemon_drain(void *daemon)
+{
+	struct daemon *d = daemon;
+
+	if (d->drain.state != DRAIN_SERVING)
+		return;
+	log_info("draining", LOG_INT("timeout_ms", d->config.drain_ms));
+	drain_begin(&d->drain);
 }
 
 static int isolate(const struct daemon_config *config, struct fault *fault)
@@ -56,8 +120,11 @@ static void on_signal(void *ctx, int signum)
 {
 	struct daemon *d = ctx;
 
-	log_info("stopping", LOG_INT("signal", signum));
-	loop_stop(d->loop);
+	log_info("signal", LOG_INT("number", signum));
+	if (d->drain.state == DRAIN_SERVING && d->config.drain)
+		daemon_drain(d);
+	else
+		drain_cut(&d->drain);
 }
 
 static int signals_start(struct daemon *d)
@@ -91,11 +158,13 @@ int daemon_open(struct daemon **out, struct loop *loop,
 	if (!d)
 		return -ENOMEM;
 	d->loop = loop;
+	d->config = *config;
+	drain_prepare(d);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors(config->descriptors);
-	r = health_start(d, config, fault);
+	r = signals_start(d);
 	if (!r)
-		r = signals_start(d);
+		r = health_start(d, fault);
 	if (!r)
 		r = isolate(config, fault);
 	if (r)
@@ -105,9 +174,10 @@ int daemon_open(struct daemon **out, struct loop *loop,
 	return r;
 }
 
-void daemon_run(struct daemon *d)
+int daemon_run(struct daemon *d)
 {
 	loop_run(d->loop);
+	return d->cut ? DAEMON_E_CUT : 0;
 }
 
 void daemon_close(struct daemon *d)
@@ -116,6 +186,7 @@ void daemon_close(struct daemon *d)
 		return;
 	loop_unsignal(d->loop, SIGTERM);
 	loop_unsignal(d->loop, SIGINT);
+	drain_deinit(&d->drain);
 	health_close(d->health);
 	free(d);
 }
@@ -144,7 +215,7 @@ static int run(const struct daemon_program *p, struct fault *fault)
 	if (r)
 		return fault_set(fault, r, NULL, "no event loop");
 	r = p->run(loop, p->config, fault);
-	if (r && !fault->code)
+	if (r && r != DAEMON_E_CUT && !fault->code)
 		fault_set(fault, r, NULL, "%s", strerror(r < 0 ? -r : EINVAL));
 	return r;
 }
@@ -155,7 +226,14 @@ static int load_status(int r)
 {
 	if (r == OPTION_E_DONE)
 		return EXIT_SUCCESS;
-	return r == OPTION_E_BAD ? 2 : EXIT_FAILURE;
+	return r == OPTION_E_BAD ? STATUS_USAGE : EXIT_FAILURE;
+}
+
+static int run_status(int r)
+{
+	if (r == DAEMON_E_CUT)
+		return STATUS_CUT;
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int daemon_main(const struct daemon_program *p, int argc, char **argv)
@@ -167,7 +245,7 @@ int daemon_main(const struct daemon_program *p, int argc, char **argv)
 	if (!r) {
 		log_setup(p->log_name, (enum log_format)p->common->log_format,
 		    (enum log_level)p->common->log_level);
-		status = run(p, &fault) ? EXIT_FAILURE : EXIT_SUCCESS;
+		status = run_status(run(p, &fault));
 	}
 	if (fault.code)
 		fault_print(p->options->program, &fault);

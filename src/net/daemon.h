@@ -14,12 +14,13 @@ struct daemon_program {
 	const struct option_common *common; /* in it */
 	/* what the table cannot say; -EINVAL with @fault; or NULL */
 	int (*check)(const void *config, struct fault *fault);
-	/* the program: open, daemon_open(), daemon_run(), close */
+	/* the program: open, daemon_open(), daemon_run(), close; DAEMON_E_CUT
+	 * is forwarded */
 	int (*run)(struct loop *loop, const void *config, struct fault *fault);
 };
 /** daemon_main() - all of main()
  * Return: the exit status: 0; 1: it failed, and standard error says why; 2: the
- * options are wrong. */
+ * options are wrong; 3: it ended, and something that ran was cut. */
 int daemon_main(const struct daemon_program *program, int argc, char **argv);
 
 struct daemon;
@@ -30,8 +31,12 @@ struct daemon_config {
 	const struct metric_registry *metrics;
 	const char *(*ready)(void *ctx); /* as health_config.ready */
 	void *ctx;
-	const struct httpd_route *routes; /* more health pages, or NULL */
-	size_t n_routes;
+	/* The way out (net/drain.h): begin, busy, and how long that may take.
+	 * NULL: there is nothing to wait for. While it lasts /readyz says so.
+	 */
+	void (*drain)(void *ctx);
+	bool (*busy)(void *ctx);
+	long drain_ms;
 	const struct isolate_profile *profile;
 	size_t descriptors; /* wanted: the soft limit is raised to the hard one,
 			       with a warning if that is less; 0: left alone */
@@ -42,8 +47,14 @@ struct daemon_config {
  * isolate_enter(). Return: 0; -errno with @fault. */
 MUST_USE int daemon_open(struct daemon **out, struct loop *loop,
     const struct daemon_config *config, struct fault *fault);
-/** daemon_run() - until SIGTERM or SIGINT */
-void daemon_run(struct daemon *d);
+/** daemon_run() - until SIGTERM or SIGINT, or daemon_drain(); then through the
+ * drain; a second signal ends it at once
+ * Return: 0; DAEMON_E_CUT: something that ran was cut. */
+enum { DAEMON_E_CUT = 1 << 16 }; /* no other module's code */
+MUST_USE int daemon_run(struct daemon *d);
+/** daemon_drain() - what SIGTERM does: begin to end; repeatable; @daemon: a
+ * struct daemon */
+void daemon_drain(void *daemon);
 void daemon_close(struct daemon *d);
 /** daemon_listening() - the log line by which a program says that it serves:
  * event "listening", @what ("api", "legs") and the real address */

@@ -1,14 +1,14 @@
 /* net/health.c */
 #include "net/health.h"
+#include "net/address.h"
 
 #include <stdio.h>
 
-enum { ADMIN_ROUTES_MAX = 8, FIXED_ROUTES = 3 };
-
 struct health {
+	struct loop *loop;
 	struct httpd *httpd;
+	struct httpd *admin; /* where --health-addr is not loopback */
 	struct health_config config;
-	struct httpd_route routes[FIXED_ROUTES + ADMIN_ROUTES_MAX];
 };
 
 static void answer_text(struct http_stream *s, int status, const char *text)
@@ -67,37 +67,102 @@ static void on_metrics(
 	free(text);
 }
 
-static const struct httpd_route fixed_routes[FIXED_ROUTES] = {
+static void on_drain(
+    void *ctx, struct http_stream *s, const struct http_head *head)
+{
+	struct health *h = ctx;
+
+	if (http_head_get(head, "origin")) {
+		answer_text(s, 403, "not for pages in a browser\n");
+		return;
+	}
+	answer_text(s, 202, "draining\n");
+	h->config.drain(h->config.drain_ctx);
+}
+
+/* The last one is for this machine only. */
+static const struct httpd_route routes[] = {
 	{ "GET", "/healthz", on_healthz },
 	{ "GET", "/readyz", on_readyz },
 	{ "GET", "/metrics", on_metrics },
+	{ "POST", "/admin/drain", on_drain },
 };
+enum { PUBLIC_ROUTES = N_ELEMS(routes) - 1 };
+
+static int serve(struct httpd **out, struct health *h, size_t first, size_t n)
+{
+	const struct httpd_config config = {
+		.routes = routes + first, .n_routes = n, .ctx = h
+	};
+
+	return httpd_new(out, h->loop, &config);
+}
+
+/* A machine without IPv6 has no ::1, and needs none. */
+static int listen_local_v6(struct health *h, struct fault *fault)
+{
+	struct fault own;
+	struct address v4;
+	char text[ADDRESS_TEXT_MOST];
+	int r;
+
+	INVARIANT(!address_parse(&v4, httpd_address(h->admin)));
+	(void)snprintf(text, sizeof(text), "[::1]:%u", (unsigned)v4.port);
+	r = httpd_listen(h->admin, text, NULL, &own);
+	if (!r || r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL)
+		return 0;
+	*fault = own;
+	return r;
+}
+
+static int open_admin(struct health *h, uint16_t port, struct fault *fault)
+{
+	char text[ADDRESS_TEXT_MOST];
+	int r = serve(&h->admin, h, PUBLIC_ROUTES, 1);
+
+	(void)snprintf(
+	    text, sizeof(text), "127.0.0.1:%u", port ? (unsigned)port + 1 : 0);
+	if (!r)
+		r = httpd_listen(h->admin, text, NULL, fault);
+	if (!r)
+		r = listen_local_v6(h, fault);
+	if (r)
+		fault_wrap(fault, "/admin/drain, one port above --health-addr");
+	return r;
+}
+
+static int open_pages(struct health *h, struct fault *fault)
+{
+	struct address address;
+	bool local = !address_parse(&address, h->config.address) &&
+		     address_is_loopback(address.host);
+	bool drains = h->config.drain != NULL;
+	int r = serve(
+	    &h->httpd, h, 0, drains && local ? N_ELEMS(routes) : PUBLIC_ROUTES);
+
+	if (!r)
+		r = httpd_listen(h->httpd, h->config.address, NULL, fault);
+	if (!r && drains && !local)
+		r = open_admin(h, address.port, fault);
+	return r;
+}
 
 int health_open(struct health **out, struct loop *loop,
     const struct health_config *config, struct fault *fault)
 {
 	struct health *h = calloc(1, sizeof(*h));
-	struct httpd_config served = { .ctx = h };
 	int r;
 
-	INVARIANT(config->n_routes <= ADMIN_ROUTES_MAX);
 	if (!h)
 		return -ENOMEM;
+	h->loop = loop;
 	h->config = *config;
-	memcpy(h->routes, fixed_routes, sizeof(fixed_routes));
-	for (size_t i = 0; i < config->n_routes; i++)
-		h->routes[FIXED_ROUTES + i] = config->routes[i];
-	served.routes = h->routes;
-	served.n_routes = FIXED_ROUTES + config->n_routes;
-	r = httpd_new(&h->httpd, loop, &served);
-	if (!r)
-		r = httpd_listen(h->httpd, config->address, NULL, fault);
-	if (r) {
+	r = open_pages(h, fault);
+	if (r)
 		health_close(h);
-		return r;
-	}
-	*out = h;
-	return 0;
+	else
+		*out = h;
+	return r;
 }
 
 void health_close(struct health *h)
@@ -105,10 +170,16 @@ void health_close(struct health *h)
 	if (!h)
 		return;
 	httpd_free(h->httpd);
+	httpd_free(h->admin);
 	free(h);
 }
 
 const char *health_address(const struct health *h)
 {
 	return httpd_address(h->httpd);
+}
+
+const char *health_admin_address(const struct health *h)
+{
+	return h->admin ? httpd_address(h->admin) : NULL;
 }

@@ -1,9 +1,12 @@
 /* net/health.h: what every daemon serves on --health-addr.
  *
  * /healthz (the loop is alive: 200), /readyz (useful now: 200, or 503 with the
- * reason), /metrics (Prometheus text), and the program's own admin routes.
- * Plain HTTP; the address is the operator's choice and 127.0.0.1 the sensible
- * one.
+ * reason), /metrics (Prometheus text). Plain HTTP; the address is the
+ * operator's choice and 127.0.0.1 the sensible one.
+ *
+ * POST /admin/drain is for this machine only: there too if the address is
+ * loopback, otherwise on 127.0.0.1 and ::1, one port above. A request with an
+ * Origin comes from a browser's page and is refused.
  */
 #pragma once
 #include "base/metric.h"
@@ -16,11 +19,14 @@ struct health_config {
 	/* NULL when ready, else the reason, borrowed */
 	const char *(*ready)(void *ctx);
 	void *ctx;
-	/* more routes (admin), or NULL */
-	const struct httpd_route *routes;
-	size_t n_routes;
+	/* what /admin/drain does, or NULL: there is no such thing */
+	void (*drain)(void *drain_ctx);
+	void *drain_ctx;
 };
 MUST_USE int health_open(struct health **out, struct loop *loop,
     const struct health_config *config, struct fault *fault);
 void health_close(struct health *h);
 const char *health_address(const struct health *h);
+/** health_admin_address() - where /admin/drain is served if not there; or NULL
+ */
+const char *health_admin_address(const struct health *h);

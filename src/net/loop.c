@@ -499,6 +499,11 @@ void loop_linger(struct loop *l, struct loop_lingerer *one,
 	l->lingerers = one;
 }
 
+bool loop_lingers(const struct loop *l)
+{
+	return l->lingerers != NULL;
+}
+
 void loop_unlinger(struct loop_lingerer *one)
 {
 	if (!one->link)

@@ -111,6 +111,8 @@ struct loop_lingerer {
 void loop_linger(struct loop *l, struct loop_lingerer *one,
     void (*end)(struct loop_lingerer *));
 void loop_unlinger(struct loop_lingerer *one);
+/** loop_lingers() - is anything of that kind left? */
+bool loop_lingers(const struct loop *l);
 
 /** loop_random() - a uniform number below @bound, for jitter only */
 uint32_t loop_random(struct loop *l, uint32_t bound);

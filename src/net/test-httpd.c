@@ -446,16 +446,13 @@ static void test_health(void **state)
 		    "no tunnel is up\n" },
 		{ "/metrics", NULL, "HTTP/1.1 200 ",
 		    "pharos_http_refused_total{limit=\"head\"} " },
-		{ "/any", NULL, "HTTP/1.1 200 ", "any" },
 		{ "/other", NULL, "HTTP/1.1 404 ", "" },
 	};
 	struct metric_registry metrics = { .first = NULL };
 	const struct health_config config = { .address = "127.0.0.1:0",
 		.metrics = &metrics,
 		.ready = is_ready,
-		.ctx = &reason,
-		.routes = routes,
-		.n_routes = N_ELEMS(routes) };
+		.ctx = &reason };
 	struct fault fault = FAULT_NONE;
 	struct health *h;
 
@@ -476,6 +473,74 @@ static void test_health(void **state)
 		close(fd);
 	}
 	health_close(h);
+}
+
+static unsigned drained;
+
+static void on_drain(void *ctx)
+{
+	assert_ptr_equal(ctx, &drained);
+	drained++;
+}
+
+/* /admin/drain is for this machine: on --health-addr only if that is loopback,
+ * and not for a page that a browser shows. */
+static void test_drain(void **state)
+{
+	static const struct {
+		const char *address, *request, *want;
+		bool admin; /* asked on the listener of its own */
+		unsigned drains;
+	} rows[] = {
+		{ "127.0.0.1:0", "POST /admin/drain", "HTTP/1.1 202 ", false,
+		    1 },
+		{ "localhost:0", "POST /admin/drain", "HTTP/1.1 202 ", false,
+		    1 },
+		{ "127.0.0.1:0", "GET /admin/drain", "HTTP/1.1 405 ", false },
+		{ "127.0.0.1:0",
+		    "POST /admin/drain HTTP/1.0\r\nOrigin: http://x.test",
+		    "HTTP/1.1 403 ", false },
+		{ "0.0.0.0:0", "POST /admin/drain", "HTTP/1.1 404 ", false },
+		{ "0.0.0.0:0", "POST /admin/drain", "HTTP/1.1 202 ", true, 1 },
+		{ "0.0.0.0:0", "GET /metrics", "HTTP/1.1 404 ", true },
+		{ ":0", "POST /admin/drain", "HTTP/1.1 202 ", true, 1 },
+	};
+	struct metric_registry metrics = { .first = NULL };
+
+	(void)state;
+	reason = NULL;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		const struct health_config config = {
+			.address = rows[i].address,
+			.metrics = &metrics,
+			.ready = is_ready,
+			.ctx = &reason,
+			.drain = on_drain,
+			.drain_ctx = &drained,
+		};
+		char request[256], said[4096];
+		struct fault fault = FAULT_NONE;
+		struct health *h;
+		int fd;
+
+		print_message("# %s on %s\n", rows[i].request, rows[i].address);
+		drained = 0;
+		assert_int_equal(health_open(&h, loop, &config, &fault), 0);
+		assert_int_equal(health_admin_address(h) != NULL,
+		    rows[i].address[0] != '1' && rows[i].address[0] != 'l');
+		fd =
+		    test_connect(port_of(rows[i].admin ? health_admin_address(h)
+						       : health_address(h)));
+		snprintf(request, sizeof(request), "%s%s\r\n\r\n",
+		    rows[i].request,
+		    strstr(rows[i].request, "HTTP/1.0") ? "" : " HTTP/1.0");
+		assert_true(talk(fd, request, said, NULL) > 0);
+		assert_memory_equal(said, rows[i].want, strlen(rows[i].want));
+		assert_int_equal(drained, rows[i].drains);
+		close(fd);
+		health_close(h);
+		pass(3000);
+	}
 }
 
 static void test_health_address_in_use(void **state)
@@ -508,6 +573,7 @@ int main(void)
 		TEST(test_free_under_a_handler),
 		TEST(test_alpn_decides),
 		TEST(test_health),
+		TEST(test_drain),
 		TEST(test_health_address_in_use),
 	};
 

@@ -237,6 +237,12 @@ class Peer:
         assert self.read_to_end() == b""
         return refusal
 
+    def sent_away(self):
+        """GOAWAY, then the orderly end; when to come back, in ms."""
+        body = self.expect(GOAWAY)
+        assert self.read_to_end() == b""
+        return struct.unpack(">I", body[:4])[0]
+
     def hello(self, role, info_hash, *tlvs):
         self.send(hello(role, info_hash, *tlvs))
         return self
@@ -290,18 +296,24 @@ class Fleet:
         return listener, connector
 
 
-def metrics(address):
-    """/metrics as {"name{labels}": value}."""
+def ask(address, request):
+    """One request to a health listener: the head's first line, and the body."""
     host, _, port = address.rpartition(":")
-    with socket.create_connection((host, int(port)), 10) as sock:
-        sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n"
-                     b"Connection: close\r\n\r\n")
+    with socket.create_connection((host.strip("[]"), int(port)), 10) as sock:
+        sock.sendall(f"{request} HTTP/1.1\r\nHost: x\r\nContent-Length: 0"
+                     "\r\nConnection: close\r\n\r\n".encode())
         data = b""
         while chunk := sock.recv(65536):
             data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
-    assert b" 200 " in head.splitlines()[0], head
-    lines = [line for line in body.decode().splitlines()
+    return head.splitlines()[0].decode(), body.decode()
+
+
+def metrics(address):
+    """/metrics as {"name{labels}": value}."""
+    line, body = ask(address, "GET /metrics")
+    assert " 200 " in line, line
+    lines = [line for line in body.splitlines()
              if line and not line.startswith("#")]
     return {name: float(value) for name, _, value in
             (line.rpartition(" ") for line in lines)}

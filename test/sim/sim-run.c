@@ -20,6 +20,9 @@ static const struct switchboard_limits limits = {
 	.pong_ms = 10000,
 	.retry_peer_ms = 1000,
 	.retry_busy_ms = 5000,
+	.retry_drain_ms = 1000,
+	.drain_step = 20,
+	.drain_step_ms = 10,
 	.positions_told = 4,
 };
 
@@ -78,6 +81,35 @@ static struct world_event next_event(struct world *w, unsigned step)
 	}
 }
 
+static void check(
+    const struct world *w, const char *bad, uint64_t seed, unsigned step)
+{
+	if (!bad && !w->disbelief)
+		return;
+	fprintf(stderr, "seed %llu, step %u: broken: %s\n",
+	    (unsigned long long)seed, step, bad ? bad : w->disbelief);
+	exit(1);
+}
+
+/* The end of such a life: all that wait are told in so many steps, the pairs
+ * stay. */
+static void drain(struct world *w, uint64_t seed)
+{
+	const struct switchboard_counts *counts = switchboard_counts(w->board);
+	size_t steps =
+	    (counts->listeners + counts->connectors) / limits.drain_step;
+
+	world_do(w, (struct world_event){ .kind = WORLD_DRAIN }, 0);
+	for (unsigned i = 0; i < steps; i++) {
+		check(w, world_check(w), seed, STEPS + i);
+		world_do(w, (struct world_event){ .kind = WORLD_TICK },
+		    limits.drain_step_ms);
+	}
+	check(w, world_check(w), seed, STEPS);
+	INVARIANT(!counts->listeners && !counts->connectors);
+	INVARIANT(counts->paired);
+}
+
 static void run(uint64_t seed)
 {
 	static struct world_leg legs[LEGS];
@@ -93,13 +125,9 @@ static void run(uint64_t seed)
 		world_do(&w, e, any(60));
 		if (step % CHECK_EACH == 0)
 			bad = world_check(&w);
-		if (bad || w.disbelief) {
-			fprintf(stderr, "seed %llu, step %u (%s): broken: %s\n",
-			    (unsigned long long)seed, step, world_event_text(e),
-			    bad ? bad : w.disbelief);
-			exit(1);
-		}
+		check(&w, bad, seed, step);
 	}
+	drain(&w, seed);
 	/* A run that did not reach a limit proves nothing about it. */
 	for (size_t i = 0; i < N_ELEMS(w.taken); i++)
 		INVARIANT(w.taken[i] > 100);

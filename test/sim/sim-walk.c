@@ -74,6 +74,9 @@ static struct switchboard_limits limits_of(const struct scene *s)
 		.ping_ms = 3,
 		.pong_ms = 2,
 		.positions_told = 1,
+		.retry_drain_ms = 1,
+		.drain_step = 1,
+		.drain_step_ms = 2,
 	};
 }
 
@@ -190,6 +193,9 @@ static uint64_t state_of(const struct world *w)
 		mix(&hash, i);
 		mix_leg(&hash, w, &w->legs[i]);
 	}
+	mix(&hash, w->draining);
+	if (w->draining && switchboard_due(w->board) != UINT64_MAX)
+		mix(&hash, switchboard_due(w->board) - w->now);
 	return hash | 1;
 }
 

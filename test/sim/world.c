@@ -66,9 +66,16 @@ static void take(struct world *w, const struct switchboard_action *a)
 		l->view = VIEW_ABSENT;
 		l->pinged = false;
 		break;
+	case SWITCHBOARD_GOAWAY:
+		BELIEVES(w, w->draining && waits(l) && a->retry_ms);
+		l->view = VIEW_ABSENT;
+		l->pinged = false;
+		break;
 	case SWITCHBOARD_CUT:
 		BELIEVES(w, l->with == of(a->peer) && a->text && a->code);
 		told_end(w, l);
+		break;
+	case SWITCHBOARD_WHAT_COUNT:
 		break;
 	}
 }
@@ -96,6 +103,7 @@ void world_close(struct world *w)
 
 	for (size_t i = 0; i < w->n_legs; i++)
 		switchboard_leave(w->board, &w->legs[i].leg, w->now);
+	switchboard_tick(w->board, w->now + w->limits.drain_step_ms);
 	INVARIANT(!switchboard_next(w->board, &a));
 	INVARIANT(switchboard_due(w->board) == UINT64_MAX);
 	switchboard_free(w->board);
@@ -116,6 +124,8 @@ bool world_can(const struct world *w, struct world_event e)
 		return l->view == VIEW_PAIRED;
 	case WORLD_TICK:
 		return true;
+	case WORLD_DRAIN:
+		return !w->draining;
 	case WORLD_TAKE:
 		return w->lazy;
 	case WORLD_KIND_COUNT:
@@ -153,6 +163,16 @@ static void take_one(struct world *w)
 		take(w, &a);
 }
 
+/* Whoever has a pair, or a slot for one, keeps it. */
+static void drain(struct world *w)
+{
+	uint64_t paired = switchboard_counts(w->board)->paired;
+
+	w->draining = true;
+	switchboard_drain(w->board, w->now);
+	BELIEVES(w, switchboard_counts(w->board)->paired >= paired);
+}
+
 void world_do(struct world *w, struct world_event e, uint64_t ms)
 {
 	struct world_leg *l = &w->legs[e.leg];
@@ -176,6 +196,9 @@ void world_do(struct world *w, struct world_event e, uint64_t ms)
 		w->now += ms;
 		switchboard_tick(w->board, w->now);
 		break;
+	case WORLD_DRAIN:
+		drain(w);
+		break;
 	case WORLD_TAKE:
 		take_one(w);
 		break;
@@ -195,6 +218,7 @@ const char *world_event_text(struct world_event e)
 		[WORLD_PONG] = "pong",
 		[WORLD_ACTIVE] = "active",
 		[WORLD_TICK] = "tick",
+		[WORLD_DRAIN] = "drain",
 		[WORLD_TAKE] = "take",
 	};
 	static char text[32];
@@ -223,6 +247,13 @@ static bool granted(const struct switchboard_leg *leg)
 	return leg->granted || (leg->peer && leg->peer->granted);
 }
 
+/* While draining nobody waits for long. */
+static bool leaves_soon(const struct world *w)
+{
+	return !w->draining ||
+	       switchboard_due(w->board) <= w->now + w->limits.drain_step_ms;
+}
+
 /* Nobody waits without a deadline that is near enough. */
 static const char *check_deadlines(
     const struct world *w, const struct switchboard_leg *leg)
@@ -245,9 +276,11 @@ static const char *check_deadlines(
 		if (leg->role == FRAME_CONNECT)
 			HOLDS(leg->patience.due_ms <=
 			      w->now + w->limits.connector_ms);
+		HOLDS(leaves_soon(w));
 		break;
 	case SWITCHBOARD_RESERVED:
 		HOLDS(life || granted(leg));
+		HOLDS(granted(leg) || leaves_soon(w));
 		HOLDS(!wheel_armed(&leg->patience));
 		break;
 	case SWITCHBOARD_PAIRED:
@@ -407,7 +440,7 @@ const char *world_check(const struct world *w)
 	}
 	if (!bad)
 		bad = check_counts(w, &seen);
-	if (!bad && !w->lazy)
+	if (!bad && !w->lazy && !w->draining)
 		bad = check_fair(w);
 	return bad;
 }

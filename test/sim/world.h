@@ -10,8 +10,9 @@ enum world_kind {
 	WORLD_LEAVE,
 	WORLD_PONG,
 	WORLD_ACTIVE,
-	WORLD_TICK, /* `leg` is unused */
-	WORLD_TAKE, /* one action; in lazy worlds only */
+	WORLD_TICK,  /* `leg` is unused from here on */
+	WORLD_DRAIN, /* once */
+	WORLD_TAKE,  /* one action; in lazy worlds only */
 	WORLD_KIND_COUNT
 };
 
@@ -37,9 +38,10 @@ struct world {
 	struct world_leg *legs;
 	size_t n_legs;
 	uint64_t now;
+	bool draining;
 	bool lazy; /* actions are taken by events, not after each step */
-	uint64_t taken[5];		   /* actions by kind */
-	uint64_t codes[FRAME_ERROR_COUNT]; /* of DROP and CUT */
+	uint64_t taken[SWITCHBOARD_WHAT_COUNT]; /* actions by kind */
+	uint64_t codes[FRAME_ERROR_COUNT];	/* of DROP and CUT */
 	const char *disbelief; /* an action that made no sense, or NULL */
 };
 

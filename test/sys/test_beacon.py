@@ -410,13 +410,3 @@ def test_address_in_use(lab, beacon):
                         *lab.server_words("beacon"))
     assert process.wait() == 1
     assert f"127.0.0.1:{beacon.port}" in process.text()
-
-
-def test_term_ends_everything(lab, fleet, beacon):
-    listener, connector = fleet.pair(HASH)
-    waiting = fleet.listen(other_hash(1))
-    waiting.waits()
-    assert beacon.end() == 0
-    for peer in (listener, connector, waiting):
-        with pytest.raises((Ended, Reset)):
-            peer.read(1)
