@@ -1,7 +1,7 @@
 # The front door. The build itself is Meson's; these are the commands that a
 # person types. `make` alone builds.
 
-.PHONY: all setup demo test lint fuzz bench soak-joins install format clean
+.PHONY: all setup demo test lint fuzz bench soak soak-joins install format clean
 
 all: build/build.ninja
 	ninja -C build
@@ -36,6 +36,9 @@ fuzz:
 # What it is measured beside is skipped where it is missing: tools/setup bench
 bench: all
 	bench/run
+
+soak: all
+	bench/soak
 
 soak-joins: all
 	bench/soak-joins
