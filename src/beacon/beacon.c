@@ -1,10 +1,12 @@
 #include "beacon/beacon.h"
 #include "base/log.h"
+#include "beacon/admin.h"
 #include "beacon/allow.h"
 #include "beacon/gate.h"
 #include "beacon/limits.h"
 #include "beacon/pair.h"
 #include "beacon/session.h"
+#include "net/control.h"
 #include "net/listen.h"
 #include "net/tls.h"
 #include <sys/random.h>
@@ -173,6 +175,7 @@ int beacon_new(struct beacon **out, struct loop *loop,
 	if (!b)
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
 	b->loop = loop;
+	b->started_ms = loop_now(loop);
 	TAILQ_INIT(&b->sessions);
 	TAILQ_INIT(&b->pairs);
 	r = open_tls(b, config, fault);
@@ -190,13 +193,19 @@ int beacon_new(struct beacon **out, struct loop *loop,
 int beacon_open(
     struct beacon *b, const struct config *config, struct fault *fault)
 {
-	return gate_open(b, config->addr, fault);
+	char control[CONFIG_PATH_MOST];
+	int r = 0;
+
+	if (config_control(config, control))
+		r = admin_open(b, control, fault);
+	return r ? r : gate_open(b, config->addr, fault);
 }
 
 void beacon_free(struct beacon *b)
 {
 	if (!b)
 		return;
+	control_close(b->control);
 	if (b->listener)
 		listen_close(b->listener);
 	b->running = true; /* nobody is left to hear of anything */

@@ -17,6 +17,7 @@
 
 struct allow;
 struct cidr;
+struct control;
 struct listener;
 struct pair;
 struct session;
@@ -34,11 +35,14 @@ struct beacon {
 	struct listener *listener;
 	struct cidr *proxies; /* whose preambles are believed */
 	size_t n_proxies;
+	struct control *control; /* or NULL */
 	struct meter meter;
 	struct sessions sessions;
 	struct pairs pairs;
 	struct wheel_timer clock; /* the switchboard's next deadline */
 	uint64_t touched_ms;
+	uint64_t started_ms;
+	uint64_t serials; /* of sessions */
 	uint8_t instance[FRAME_ID];
 	bool running; /* actions are being given out further up */
 	bool draining;

@@ -1,4 +1,5 @@
 #include "beacon/config.h"
+#include <stdio.h>
 
 #define AT(member) .offset = offsetof(struct config, member)
 
@@ -53,6 +54,15 @@ static const struct option_row rows[] = {
 	    .initial = "5m",
 	    .type = OPTION_DURATION,
 	    AT(drain_timeout) },
+	{ .name = "control",
+	    .metavar = "PATH",
+	    .help = "unix socket for pharos beacon, or \"off\"",
+	    .detail = "Root and the user of pharos-beacon can reach it, nobody "
+		      "else. Without this option it is "
+		      "$RUNTIME_DIRECTORY/control, which systemd sets and the "
+		      "unit asks for; where that is not set there is none.",
+	    .type = OPTION_TEXT,
+	    AT(control) },
 };
 
 const struct option_table config_options = {
@@ -63,3 +73,20 @@ const struct option_table config_options = {
 	.rows = rows,
 	.n_rows = N_ELEMS(rows),
 };
+
+bool config_control(const struct config *config, char to[CONFIG_PATH_MOST])
+{
+	const char *folders = getenv("RUNTIME_DIRECTORY");
+
+	if (config->control) {
+		if (!strcmp(config->control, "off"))
+			return false;
+		(void)snprintf(to, CONFIG_PATH_MOST, "%s", config->control);
+		return true;
+	}
+	if (!folders || !*folders)
+		return false;
+	(void)snprintf(to, CONFIG_PATH_MOST, "%.*s/control",
+	    (int)strcspn(folders, ":"), folders);
+	return true;
+}

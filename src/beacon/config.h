@@ -12,6 +12,13 @@ struct config {
 	struct option_list proxy_protocol;
 	char *allow;	    /* or NULL */
 	long drain_timeout; /* ms */
+	char *control;	    /* or NULL: see config_control() */
 };
 
 extern const struct option_table config_options;
+
+/** config_control() - where the control socket is to be: --control, else
+ * "control" in the folder that the service manager made for us
+ * Return: false: nowhere. */
+enum { CONFIG_PATH_MOST = 256 };
+bool config_control(const struct config *config, char to[CONFIG_PATH_MOST]);

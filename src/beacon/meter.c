@@ -120,7 +120,7 @@ static uint64_t read_draining(void *ctx)
 }
 
 /* Also of pairs that go on: at most LIMIT_PAIRS of them, two loads each. */
-static uint64_t read_bytes(const struct beacon *b, enum meter_way way)
+uint64_t meter_bytes(const struct beacon *b, enum meter_way way)
 {
 	uint64_t n = b->meter.bytes[way];
 	const struct pair *pair;
@@ -132,12 +132,12 @@ static uint64_t read_bytes(const struct beacon *b, enum meter_way way)
 
 static uint64_t read_to_connector(void *ctx)
 {
-	return read_bytes(ctx, METER_TO_CONNECTOR);
+	return meter_bytes(ctx, METER_TO_CONNECTOR);
 }
 
 static uint64_t read_to_listener(void *ctx)
 {
-	return read_bytes(ctx, METER_TO_LISTENER);
+	return meter_bytes(ctx, METER_TO_LISTENER);
 }
 
 static void add_durations(struct meter *m)

@@ -40,3 +40,5 @@ struct meter {
 
 /** meter_init() - fill the table; @b has its switchboard and limiter */
 void meter_init(struct beacon *b);
+/** meter_bytes() - forwarded so far, of pairs that go on too */
+uint64_t meter_bytes(const struct beacon *b, enum meter_way way);

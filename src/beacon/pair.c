@@ -6,7 +6,7 @@
 #include "net/tcp.h"
 #include <sys/random.h>
 
-enum { SHORT_HASH = 4, SHORT_ID = 8 };
+enum { SHORT_HASH = 4 };
 
 /* The pump's legs are a, the listener, and b, the connector. */
 static const int from[METER_WAYS] = {
@@ -30,7 +30,7 @@ static void count(struct pair *p, const uint64_t bytes[2], bool reset)
 	for (size_t way = 0; way < METER_WAYS; way++)
 		m->bytes[way] += bytes[from[way]];
 	m->pair_resets += reset;
-	log_debug("pair ended", LOG_HEX("pair", p->id, SHORT_ID),
+	log_debug("pair ended", LOG_HEX("pair", p->id, PAIR_SHORT_ID),
 	    LOG_BOOL("reset", reset),
 	    LOG_UINT("to_connector", bytes[from[METER_TO_CONNECTOR]]),
 	    LOG_UINT("to_listener", bytes[from[METER_TO_LISTENER]]));
@@ -93,7 +93,7 @@ static void tell(const struct pair *p)
 	const struct session *c = p->connector;
 
 	log_info("paired", LOG_HEX("hash", c->hash, SHORT_HASH),
-	    LOG_HEX("pair", p->id, SHORT_ID),
+	    LOG_HEX("pair", p->id, PAIR_SHORT_ID),
 	    LOG_BOOL("proven", c->board_leg.proven),
 	    LOG_UINT("waited_ms",
 		loop_now(p->beacon->loop) - c->board_leg.joined_ms));
@@ -113,7 +113,7 @@ void pair_open(struct session *listener, struct session *connector)
 	p->beacon = b;
 	p->listener = listener;
 	p->connector = connector;
-	p->active_ms = loop_now(b->loop);
+	p->opened_ms = p->active_ms = loop_now(b->loop);
 	TAILQ_INSERT_TAIL(&b->pairs, p, of_beacon);
 	tell(p);
 	if (session_pair(listener, p) || session_pair(connector, p))

@@ -5,11 +5,13 @@
 #pragma once
 #include "beacon/beacon.h"
 
+enum { PAIR_SHORT_ID = 8 }; /* bytes of the id, for people */
+
 struct pair {
 	struct beacon *beacon;
 	struct session *listener, *connector;
 	struct pump *pump; /* NULL until both are ready */
-	uint64_t active_ms;
+	uint64_t opened_ms, active_ms;
 	uint8_t id[FRAME_ID];
 	TAILQ_ENTRY(pair) of_beacon;
 };

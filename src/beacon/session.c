@@ -54,6 +54,7 @@ struct session *session_new(struct beacon *b, const char *source)
 	if (!s)
 		return NULL;
 	s->beacon = b;
+	s->serial = ++b->serials;
 	s->accepted_ms = loop_now(b->loop);
 	(void)snprintf(s->source, sizeof(s->source), "%s", source);
 	TAILQ_INSERT_TAIL(&b->sessions, s, of_beacon);

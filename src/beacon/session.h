@@ -33,6 +33,7 @@ struct session {
 	struct beacon *beacon;
 	enum session_state state;
 	char source[ADDRESS_TEXT_MOST];
+	uint64_t serial; /* counted up */
 	uint64_t accepted_ms;
 	uint64_t began_us; /* its handshake; then, when its HELLO was read */
 	bool proxied;	   /* a proxy will say for whom it comes */
