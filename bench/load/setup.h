@@ -52,8 +52,13 @@ enum { LOAD_SOURCES_MOST = (1 << 23) - 1 };
 struct load {
 	struct loop *loop;
 	struct crowd crowd;
-	struct tls_context *outer; /* NULL without --relay-ca */
+	/* with --relay-ca, else NULL: for a beacon, and for others */
+	struct tls_context *outer, *plain_outer;
 };
+
+/** load_wait_stdin() - until a byte or the end comes on standard input; what
+ * the loop does meanwhile goes on */
+void load_wait_stdin(struct load *load);
 
 /** load_main() - all of main()
  * @options: in the program's struct, which is @config, zeroed

@@ -6,8 +6,15 @@
 enum { SHAKE_MS = 30000 };
 
 #define TRANSIT_OK "ok\n"
+#define STRELAY_OK "\0\0\0\0\0\0\0\7success" /* and a NUL: code, message */
 
-const char *const visit_ways[] = { "beacon", "transit", NULL };
+/* Of strelaysrv's protocol, in XDR: magic, kind, length; then the body. */
+static const uint8_t strelay_join[] = { 0x9e, 0x79, 0xbc, 0x40, 0, 0, 0, 3, 0,
+	0, 0, 4 + FRAME_HASH, 0, 0, 0, FRAME_HASH };
+enum { STRELAY_HEAD = 12 };
+
+const char *const visit_ways[] = { "beacon", "transit", "strelay", "tls", "tcp",
+	NULL };
 
 static void visit_move(struct visit *v, enum visit_state to)
 {
@@ -69,18 +76,27 @@ static bool take_frame(struct visit *v)
 
 static bool take_ok(struct visit *v)
 {
-	if (memcmp(v->bytes, TRANSIT_OK, strlen(TRANSIT_OK)) != 0)
-		visit_fail(v, "the relay refused the line");
-	else
+	bool transit = v->plan->way == VISIT_TRANSIT;
+	bool ok = transit ? !memcmp(v->bytes, TRANSIT_OK, strlen(TRANSIT_OK))
+			  : !memcmp(v->bytes + STRELAY_HEAD, STRELAY_OK,
+				sizeof(STRELAY_OK));
+
+	if (ok)
 		visit_paired(v);
+	else
+		visit_fail(v, "the relay refused to join");
 	return false;
 }
 
 static int visit_need(const struct visit *v, size_t *need)
 {
+	size_t all = v->plan->way == VISIT_TRANSIT
+			 ? strlen(TRANSIT_OK)
+			 : STRELAY_HEAD + sizeof(STRELAY_OK);
+
 	if (v->plan->way == VISIT_BEACON)
 		return frame_need(v->bytes, v->n_bytes, need);
-	*need = strlen(TRANSIT_OK) - v->n_bytes;
+	*need = all - v->n_bytes;
 	return 0;
 }
 
@@ -140,6 +156,13 @@ static void write_line(struct visit *v)
 	v->n_bytes = (size_t)n;
 }
 
+static void write_join(struct visit *v)
+{
+	memcpy(v->bytes, strelay_join, sizeof(strelay_join));
+	memcpy(v->bytes + sizeof(strelay_join), v->key, sizeof(v->key));
+	v->n_bytes = sizeof(strelay_join) + sizeof(v->key);
+}
+
 static void on_greeting(void *ctx, struct leg *leg, unsigned events)
 {
 	struct visit *v = ctx;
@@ -169,8 +192,10 @@ void visit_greet(struct visit *v)
 	visit_move(v, VISIT_GREETING);
 	if (v->plan->way == VISIT_BEACON)
 		write_hello(v);
-	else
+	else if (v->plan->way == VISIT_TRANSIT)
 		write_line(v);
+	else
+		write_join(v);
 	leg_handle(v->leg, on_greeting, v);
 	leg_want(v->leg, LEG_WRITE);
 }
@@ -215,7 +240,7 @@ static void on_connected(void *ctx, struct leg *leg, unsigned events)
 	}
 	leg_want(leg, 0);
 	leg_handle(leg, NULL, NULL);
-	if (v->plan->way != VISIT_BEACON) {
+	if (v->plan->way != VISIT_BEACON && v->plan->way != VISIT_TLS) {
 		visit_secured(v);
 		return;
 	}

@@ -13,6 +13,9 @@
 enum visit_way {
 	VISIT_BEACON,  /* TLS, HELLO, PAIRED */
 	VISIT_TRANSIT, /* plain; a line with token and side, then "ok\n" */
+	VISIT_STRELAY, /* plain; a session's key, then a response */
+	VISIT_TLS,     /* TLS, and nothing to greet with */
+	VISIT_TCP,     /* not even TLS */
 };
 extern const char *const visit_ways[]; /* their names, NULL-terminated */
 
@@ -21,9 +24,10 @@ struct visit;
 /* What the visits of a program share. */
 struct visit_plan {
 	struct crowd *crowd;
-	struct tls_context *outer; /* VISIT_BEACON */
+	struct tls_context *outer; /* VISIT_BEACON, VISIT_TLS */
 	enum visit_way way;
-	/* connected, and TLS is done: visit_greet() may be called */
+	/* connected, and TLS is done: visit_greet() may be called, or v->leg
+	 * be taken */
 	void (*secured)(struct visit *v);
 	/* the relay has us wait; of a transit relay, which does not say so:
 	 * it has been greeted */
@@ -49,7 +53,7 @@ struct visit {
 	const struct visit_plan *plan;
 	enum visit_state state;
 	enum frame_role role;
-	uint8_t key[FRAME_HASH]; /* info hash, or token */
+	uint8_t key[FRAME_HASH]; /* info hash, token, key of the session */
 	struct leg *leg;
 	struct tls_shake *shake; /* in VISIT_SHAKING */
 	/* tally_now() when it began, when TLS was done, when the greeting was

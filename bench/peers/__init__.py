@@ -1,7 +1,11 @@
 """The programs that we are measured beside. Each is a class that says why it
 cannot run here (missing()), starts on loopback, reports its process, and ends.
 """
+from .haproxy import HAProxyTCP, HAProxyTLS, HAProxyWait
+from .nginx import Nginx, NginxPlain
+from .splice import Splice
 from .strelay import Strelay
 from .transit import Transit
 
-ALL = (Strelay, Transit)
+__all__ = ["HAProxyTCP", "HAProxyTLS", "HAProxyWait", "Nginx", "NginxPlain",
+           "Splice", "Strelay", "Transit"]

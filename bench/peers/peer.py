@@ -28,10 +28,14 @@ class Peer:
     def command(self):
         raise NotImplementedError
 
-    def __enter__(self):
+    def prepare(self):
+        """A folder for its files."""
         self.folder = pathlib.Path(self.bench.folder) / \
             f"{self.program}-{self.port}"
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
+
+    def __enter__(self):
+        self.prepare()
         self.process = Measured(self.folder, self.program, self.command(),
                                 self.cores)
         self.process.wait_until("listener", self._accepts)

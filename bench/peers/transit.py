@@ -6,6 +6,7 @@ class Transit(Peer):
     name = "transit relay"
     program = "twist3"
     package = "magic-wormhole-transit-relay"
+    way = "transit"
 
     def command(self):
         return ["twist3", "transitrelay",

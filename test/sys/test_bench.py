@@ -2,6 +2,7 @@
 beacon for a moment. What they measure is bench/run's; what must hold however
 slow the machine is stands here."""
 import json
+import socket
 import subprocess
 
 import pytest
@@ -9,12 +10,35 @@ import pytest
 from lab import parts
 
 
-def load(name, *words):
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def program(name):
+    return str(parts.BUILD / "bench" / f"load-{name}")
+
+
+def load(name, *words, say=""):
+    """The last line of what it reports; `say` is its standard input."""
     done = subprocess.run(
-        [str(parts.BUILD / "bench" / f"load-{name}"), *map(str, words)],
+        [program(name), *map(str, words)], input=say,
         text=True, capture_output=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def proof_words(lab):
+    return ["--cert", lab.pki / "bridge.crt", "--key", lab.pki / "bridge.key",
+            "--ca", lab.pki / "ca.crt"]
+
+
+def inner_words(lab):
+    return ["--broker-cert", lab.pki / "broker.crt",
+            "--broker-key", lab.pki / "broker.key",
+            "--bridge-cert", lab.pki / "bridge.crt",
+            "--bridge-key", lab.pki / "bridge.key", "--ca", lab.pki / "ca.crt"]
 
 
 @pytest.fixture
@@ -40,3 +64,52 @@ def test_a_refused_join_counts_as_lost(beacon):
                   "--sources", 1)
     assert report["lost"] > 0
     assert report["first_fault"] in ("sourceBusy", "rateLimit")
+
+
+@pytest.mark.parametrize("hold", [[], ["--hold"]])
+def test_proven_legs_arrive(lab, beacon, hold):
+    report = load("legs", *beacon.words, *proof_words(lab), "--legs", 50,
+                  *hold)
+    assert report["arrived"] == 50 and report["failed"] == 0, report
+
+
+def test_bare_legs_arrive(beacon):
+    report = load("legs", *beacon.words, "--legs", 50, "--sources", 10)
+    assert report["arrived"] == 50 and report["failed"] == 0, report
+
+
+def test_silent_connections_arrive(beacon):
+    report = load("legs", *beacon.words, "--way", "tcp", "--legs", 50)
+    assert report["arrived"] == 50 and report["failed"] == 0, report
+
+
+def test_a_stream_through_the_beacon(lab, beacon):
+    report = load("stream", *beacon.words, *inner_words(lab), "--bytes",
+                  1 << 20, say="\n")
+    assert report["bytes"] == 1 << 20
+
+
+def test_many_pairs_are_held(lab, beacon):
+    report = load("stream", *beacon.words, *inner_words(lab), "--pairs", 20)
+    assert report["ready"] == 20
+
+
+@pytest.mark.parametrize("end", ["fin", "rst"])
+def test_an_ending_is_seen(lab, beacon, end):
+    report = load("endings", *beacon.words, *inner_words(lab), "--end", end,
+                  "--pairs", 5, "--patience", "30s")
+    assert report["unseen"] == 0 and report["seen_ms"]["n"] == 5
+
+
+def test_a_stream_through_the_bare_pump(lab):
+    port, back = free_port(), free_port()
+    with subprocess.Popen([program("splice"), str(port), str(back), "65536"],
+                          stdout=subprocess.PIPE, text=True) as pump:
+        try:
+            assert pump.stdout.readline() == "listening\n"
+            report = load("stream", "--port", port, "--back-port", back,
+                          "--way", "tcp", *inner_words(lab), "--bytes",
+                          1 << 20, say="\n")
+        finally:
+            pump.kill()
+    assert report["bytes"] == 1 << 20

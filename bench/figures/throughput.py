@@ -1,0 +1,102 @@
+"""What a GiB costs the relay: the same load for all, an inner TLS session from
+end to end, as bridge and broker have it."""
+import contextlib
+import json
+
+from measure.joint import Joint
+from measure.processes import BenchError
+from measure.rows import Bound
+from measure.statistics import median, span
+from peers import (HAProxyTCP, HAProxyTLS, Nginx, Splice, Strelay, Transit)
+
+GIB = 1 << 30
+PIPE = 1 << 20  # bytes of a pipe, ours and the bare pump's
+WARM = 4 << 20
+
+
+def per_gib(joint, size, words=()):
+    """(CPU seconds of the relay, wall seconds) per GiB, once."""
+    bench = joint.bench
+    child = bench.start_load("stream", *joint.words(), "--bytes", size,
+                             "--warm", WARM, *words)
+    if not child.stdout.readline():
+        bench.finish_load(child)
+    before = joint.process.cpu()
+    child.stdin.write("\n")
+    child.stdin.flush()
+    line = child.stdout.readline()
+    spent = joint.process.cpu() - before
+    _, err = child.communicate(timeout=30)
+    if child.returncode or not line:
+        raise BenchError(f"load-stream by way of {joint.way}: {err.strip()}")
+    share = GIB / size
+    return spent * share, json.loads(line)["seconds"] * share
+
+
+@contextlib.contextmanager
+def strelay_joint(bench, relay, listener, connector):
+    control = relay.join(listener)
+    asking, *keys = relay.keys(control, listener, connector)
+    with control, asking:
+        yield Joint(bench, relay.process, relay.port, "strelay", keys=keys)
+
+
+def runner_of_strelay(bench, relay, size):
+    devices = relay.device(0), relay.device(1)
+
+    def once():
+        with strelay_joint(bench, relay, *devices) as joint:
+            return per_gib(joint, size)
+    return once
+
+
+def runners(bench, stack, size):
+    """{who: what measures it once}, all running; the absent with why."""
+    found, absent = {}, {}
+    beacon = stack.enter_context(bench.start_beacon())
+    ours = Joint.of_beacon(bench, beacon)
+    found["shed"] = lambda: per_gib(ours, size)
+    found["kept"] = lambda: per_gib(ours, size)
+    splice = stack.enter_context(Splice(bench, PIPE))
+    joints = {Splice.name: Joint.of_peer(bench, splice)}
+    for peer in (HAProxyTLS, HAProxyTCP, Nginx, Transit):
+        if peer.missing():
+            absent[peer.name] = peer.missing()
+        else:
+            joints[peer.name] = Joint.of_peer(
+                bench, stack.enter_context(peer(bench)))
+    for name, joint in joints.items():
+        found[name] = lambda joint=joint: per_gib(joint, size)
+    if Strelay.missing():
+        absent[Strelay.name] = Strelay.missing()
+    else:
+        found[Strelay.name] = runner_of_strelay(
+            bench, stack.enter_context(Strelay(bench)), size)
+    return found, absent
+
+
+def measure(bench):
+    size, rounds = bench.of(GIB, GIB // 4), bench.of(5, 2)
+    with contextlib.ExitStack() as stack:
+        found, absent = runners(bench, stack, size)
+        taken = {name: [] for name in found}
+        for _ in range(rounds):
+            for name, once in found.items():
+                taken[name].append(once()[0])
+    shed, kept = taken.pop("shed"), taken.pop("kept")
+    peers = {name: median(values) for name, values in taken.items()}
+    peers.update(absent)
+    method = (f"{rounds} runs of {size >> 20} MiB in turn with the peers, one "
+              "way, inner TLS 1.3 from end to end in all; the relay's process "
+              f"clock; median, {span(shed)}")
+    bounds = {Splice.name: Bound("ratio", 1.2, 1),
+              HAProxyTLS.name: Bound("ratio", 1 / 8, 1 / 11)}
+    for name, value in peers.items():
+        bench.rows.add_peers("CPU per GiB, shed", median(shed), "s", method,
+                             {name: value}, bounds.get(name))
+    bounds = {HAProxyTLS.name: Bound("ratio", 1, 0.8)}
+    for name in (HAProxyTLS.name, Nginx.name):
+        bench.rows.add_peers(
+            "CPU per GiB, outer TLS kept", median(kept), "s",
+            f"as above, --no-shed; {span(kept)}", {name: peers[name]},
+            bounds.get(name))
