@@ -1,13 +1,12 @@
 #include "base/isolate.h"
+#include "base/filter.h"
+#include "base/landlock.h"
 #include "base/log.h"
-#include <fcntl.h>
-#include <linux/landlock.h>
-#include <seccomp.h>
+#include <stdio.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Five stages, in an order in which no stage forbids what a later one needs:
@@ -20,43 +19,8 @@
  * is cut where CAP_SETPCAP allows. A process that has none to begin with passes
  * through unchanged.
  *
- * Landlock refuses what a ruleset *handles* and no rule allows. Each version of
- * the kernel's interface knows more kinds of access than the last; naming an
- * unknown one is an error, so the handled set is cut to the running kernel's.
- * Executing, making devices, and device control are handled and never allowed.
- *
- * seccomp: the filter is an allow-list; everything else fails with EPERM, so a
- * library's odd call is an error it can handle, not the process's end.
+ * Landlock and seccomp are rooms of their own (base/landlock.c, base/filter.c).
  */
-
-/* Kinds of access by the version (ABI) that brought them. The names of the
- * newer ones are not in every kernel header that we build against. */
-#define ACCESS_TRUNCATE	 (UINT64_C(1) << 14)
-#define ACCESS_IOCTL_DEV (UINT64_C(1) << 15)
-
-static const struct {
-	int abi;
-	uint64_t access;
-} handled_since[] = {
-	{ 1, (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1 }, /* the first 13 */
-	{ 2, LANDLOCK_ACCESS_FS_REFER },
-	{ 3, ACCESS_TRUNCATE },
-	{ 5, ACCESS_IOCTL_DEV },
-};
-
-static const uint64_t access_read =
-    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-static const uint64_t access_write =
-    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
-    LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_TRUNCATE |
-    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
-    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
-    LANDLOCK_ACCESS_FS_REFER;
-/* what a rule for a file, not a folder, may name */
-static const uint64_t access_of_files = LANDLOCK_ACCESS_FS_READ_FILE |
-					LANDLOCK_ACCESS_FS_WRITE_FILE |
-					ACCESS_TRUNCATE;
-
 static int failed(struct fault *fault, int code, const char *stage)
 {
 	return fault_set(fault, code,
@@ -161,167 +125,130 @@ static int cut_capabilities(const struct isolate_profile *profile,
 	return 0;
 }
 
-/* ---- Landlock ---- */
+/* ---- all of them ---- */
 
-static int landlock_abi(void)
-{
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
-	    LANDLOCK_CREATE_RULESET_VERSION);
-
-	return abi < 0 ? 0 : (int)abi;
-}
-
-static uint64_t handled_by(int abi)
-{
-	uint64_t handled = 0;
-
-	for (size_t i = 0; i < N_ELEMS(handled_since); i++) {
-		if (abi >= handled_since[i].abi)
-			handled |= handled_since[i].access;
-	}
-	return handled;
-}
-
-static int allow_path(
-    int ruleset, const struct isolate_path *path, uint64_t handled)
-{
-	CLEANUP(close_p) int fd = open(path->path, O_PATH | O_CLOEXEC);
-	struct landlock_path_beneath_attr rule = { .parent_fd = fd };
-	struct stat status;
-
-	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-	if (fstat(fd, &status))
-		return -errno;
-	rule.allowed_access =
-	    path->access == ISOLATE_WRITE ? access_write : access_read;
-	if (!S_ISDIR(status.st_mode))
-		rule.allowed_access &= access_of_files;
-	rule.allowed_access &= handled;
-	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
-		&rule, 0))
-		return -errno;
-	return 0;
-}
-
-static int confine_paths(const struct isolate_profile *profile,
+static int confine(const struct isolate_profile *profile,
     struct isolate_report *report, struct fault *fault)
 {
-	struct landlock_ruleset_attr attr = {
-		.handled_access_fs = handled_by(landlock_abi()),
-	};
-	CLEANUP(close_p) int ruleset = -1;
+	int version = landlock_version(), r;
 
-	report->landlock_abi = landlock_abi();
-	if (!profile->use_paths || !report->landlock_abi)
+	report->landlock_abi = version < 0 ? 0 : version;
+	if (!profile->landlock)
 		return 0;
-	ruleset =
-	    (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-	if (ruleset < 0)
-		return failed(fault, -errno, "Landlock rules");
-	for (size_t i = 0; i < profile->n_paths; i++) {
-		const struct isolate_path *path = &profile->paths[i];
-		int err = allow_path(ruleset, path, attr.handled_access_fs);
-
-		if (err)
-			return failed(fault, err, path->path);
+	if (version < 0) {
+		report->landlock_missing = version;
+		return 0;
 	}
-	if (syscall(SYS_landlock_restrict_self, ruleset, 0))
-		return failed(fault, -errno, "Landlock");
-	report->landlock = true;
-	return 0;
+	r = landlock_enter(profile, version, fault);
+	report->landlock = !r;
+	return r;
 }
 
-/* ---- seccomp ---- */
-
-static void filter_freep(scmp_filter_ctx *filter)
-{
-	if (*filter)
-		seccomp_release(*filter);
-}
-
-/* Calls without which no process ends or returns from a signal. */
-static const char *const always[] = { "exit", "exit_group", "rt_sigreturn" };
-
-static int allow_calls(scmp_filter_ctx filter, const char *const *calls,
-    size_t n, struct fault *fault)
-{
-	for (size_t i = 0; i < n; i++) {
-		int number = seccomp_syscall_resolve_name(calls[i]);
-		int err;
-
-		if (number == __NR_SCMP_ERROR)
-			return fault_set(fault, -EINVAL, NULL,
-			    "isolation: libseccomp knows no system call '%s'",
-			    calls[i]);
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
-		if (err)
-			return failed(fault, err, calls[i]);
-	}
-	return 0;
-}
-
-static int filter_calls(const struct isolate_profile *profile,
+static int filter(const struct isolate_profile *profile,
     struct isolate_report *report, struct fault *fault)
 {
-	CLEANUP(filter_freep) scmp_filter_ctx filter = NULL;
-	int err;
+	int r;
 
-	if (!profile->calls || prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
+	if (!profile->calls)
 		return 0;
-	filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	if (!filter)
-		return failed(fault, -ENOMEM, "seccomp");
-	err = allow_calls(filter, always, N_ELEMS(always), fault);
-	if (!err)
-		err = allow_calls(
-		    filter, profile->calls, profile->n_calls, fault);
-	if (err)
-		return err;
-	err = seccomp_load(filter);
-	if (err)
-		return failed(fault, err, "seccomp");
-	report->seccomp = true;
-	return 0;
+	report->seccomp_missing = filter_missing();
+	if (report->seccomp_missing)
+		return 0;
+	r = filter_enter(profile, fault);
+	report->seccomp = !r;
+	return r;
 }
 
 int isolate_enter(const struct isolate_profile *profile,
     struct isolate_report *report, struct fault *fault)
 {
 	struct isolate_report on = { .landlock_abi = 0 };
-	int err;
+	int r;
 
 	if (!alone())
 		return failed(fault, -EBUSY, "a second thread runs already");
-	err = forbid_dumps(&on, fault);
-	if (!err)
-		err = forbid_privileges(&on, fault);
-	if (!err)
-		err = cut_capabilities(profile, &on, fault);
-	if (!err)
-		err = confine_paths(profile, &on, fault);
-	if (!err)
-		err = filter_calls(profile, &on, fault);
-	if (err)
-		return err;
-	if (report)
+	r = forbid_dumps(&on, fault);
+	if (!r)
+		r = forbid_privileges(&on, fault);
+	if (!r)
+		r = cut_capabilities(profile, &on, fault);
+	if (!r)
+		r = confine(profile, &on, fault);
+	if (!r)
+		r = filter(profile, &on, fault);
+	if (!r && report)
 		*report = on;
-	return 0;
+	return r;
+}
+
+/* ---- what is said of it ---- */
+
+/* "on", "not asked for" or why it is off, into @text. */
+static const char *state(char text[64], bool asked, bool on, int missing)
+{
+	if (on || !asked)
+		return on ? "on" : "not asked for";
+	snprintf(text, 64, "missing in the kernel: %s", strerror(-missing));
+	return text;
 }
 
 void isolate_log(
     const struct isolate_profile *profile, const struct isolate_report *report)
 {
-	bool all = (report->landlock || !profile->use_paths) &&
+	bool all = (report->landlock || !profile->landlock) &&
 		   (report->seccomp || !profile->calls);
+	char landlock[64], seccomp[64];
 
 	log_write(all ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 	    all ? "isolated" : "isolated in part",
+	    LOG_STR(
+		"landlock", state(landlock, profile->landlock, report->landlock,
+				report->landlock_missing)),
+	    LOG_INT("landlock_abi", report->landlock_abi),
+	    LOG_STR("seccomp", state(seccomp, profile->calls, report->seccomp,
+				   report->seccomp_missing)),
 	    LOG_BOOL("undumpable", report->undumpable),
 	    LOG_BOOL("no_new_privileges", report->no_new_privileges),
 	    LOG_BOOL("capabilities", report->capabilities),
-	    LOG_BOOL("bounding", report->bounding),
-	    LOG_BOOL("landlock", report->landlock),
-	    LOG_INT("landlock_abi", report->landlock_abi),
-	    LOG_BOOL("seccomp", report->seccomp), LOG_END);
+	    LOG_BOOL("bounding", report->bounding), LOG_END);
+}
+
+enum meter_row { DUMPS, PRIVILEGES, CAPABILITIES, LANDLOCK, SECCOMP, ABI };
+
+void isolate_meter_init(
+    struct isolate_meter *m, struct metric_registry *registry)
+{
+	static const char *const stages[] = {
+		[DUMPS] = "stage=\"dumps\"",
+		[PRIVILEGES] = "stage=\"privileges\"",
+		[CAPABILITIES] = "stage=\"capabilities\"",
+		[LANDLOCK] = "stage=\"landlock\"",
+		[SECCOMP] = "stage=\"seccomp\"",
+	};
+
+	_Static_assert(N_ELEMS(m->rows) == ABI + 1, "a row each");
+	for (size_t i = 0; i < N_ELEMS(stages); i++)
+		m->rows[i] = (struct metric_row){ .name = "pharos_isolation",
+			.labels = stages[i],
+			.help = "stages of isolation that are on (1) or off",
+			.kind = METRIC_GAUGE,
+			.value = &m->values[i] };
+	m->rows[ABI] = (struct metric_row){ .name = "pharos_landlock_abi",
+		.help = "version of the kernel's Landlock; 0 is none",
+		.kind = METRIC_GAUGE,
+		.value = &m->values[ABI] };
+	m->table = (struct metric_table){ .rows = m->rows,
+		.n_rows = N_ELEMS(m->rows) };
+	metric_add(registry, &m->table);
+}
+
+void isolate_meter_set(
+    struct isolate_meter *m, const struct isolate_report *report)
+{
+	m->values[DUMPS] = report->undumpable;
+	m->values[PRIVILEGES] = report->no_new_privileges;
+	m->values[CAPABILITIES] = report->capabilities;
+	m->values[LANDLOCK] = report->landlock;
+	m->values[SECCOMP] = report->seccomp;
+	m->values[ABI] = (uint64_t)report->landlock_abi;
 }

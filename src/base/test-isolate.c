@@ -1,57 +1,22 @@
+#include "base/test-child.h"
 #include "base/test-valgrind.h"
 #include "base/isolate.h"
+#include "base/landlock.h"
 #include "base/log.h"
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
+#include <sys/un.h>
 #include <unistd.h>
-#include <cmocka.h>
 
-/* Each case runs in a child, which enters a profile and then tries things. A
- * child that finds something wrong says so on standard error. Children leave by
- * _exit(): a leak checker would need the very calls that were given up. */
-
-#define CHECK(condition)                                                       \
-	do {                                                                   \
-		if (!(condition))                                              \
-			child_failed(#condition, __LINE__);                    \
-	} while (0)
-
-enum { CHILD_GOOD = 0, CHILD_BAD = 1 };
-
-static _Noreturn void child_failed(const char *condition, int line)
-{
-	int error = errno;
-
-	/* standard error was opened before anything was given up */
-	dprintf(STDERR_FILENO, "# line %d: %s (errno %d)\n", line, condition,
-	    error);
-	_exit(CHILD_BAD);
-}
-
-static void in_child(void (*body)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		body();
-		_exit(CHILD_GOOD);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), CHILD_GOOD);
-}
+/* Each case runs in a child, which enters a profile and then tries things. */
 
 static void enter(
     const struct isolate_profile *profile, struct isolate_report *report)
@@ -244,6 +209,49 @@ static int try_open(const char *path, int flags)
 	return 0;
 }
 
+static int try_socket(const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	strncpy(name.sun_path, path, sizeof(name.sun_path) - 1);
+	r = bind(fd, (struct sockaddr *)&name, sizeof(name)) ? errno : 0;
+	close(fd);
+	return r;
+}
+
+static void links_and_sockets(void)
+{
+	static const struct isolate_path paths[] = {
+		{ "w", ISOLATE_LINK },
+		{ "n", ISOLATE_SOCKET },
+	};
+
+	enter(
+	    &(struct isolate_profile){
+		.paths = paths, .n_paths = N_ELEMS(paths), .landlock = true },
+	    NULL);
+	CHECK(symlink("n", "w/link") == 0 && unlink("w/link") == 0);
+	CHECK(try_socket("w/socket") == EACCES);
+	CHECK(try_socket("n/socket") == 0 && unlink("n/socket") == 0);
+	CHECK(try_open("n/file", O_RDONLY) == EACCES);
+	CHECK(try_open("n/new", O_WRONLY | O_CREAT) == EACCES);
+}
+
+/* A folder that this user cannot search now is no reason not to start. */
+static void out_of_reach(void)
+{
+	static const struct isolate_path paths[] = { { "r/file",
+	    ISOLATE_READ } };
+
+	CHECK(chmod("r", 0) == 0);
+	CHECK(setresuid(65534, 65534, 65534) == 0);
+	enter(
+	    &(struct isolate_profile){
+		.paths = paths, .n_paths = N_ELEMS(paths), .landlock = true },
+	    NULL);
+}
+
 static void paths_confined(void)
 {
 	static const struct isolate_path paths[] = {
@@ -259,7 +267,7 @@ static void paths_confined(void)
 	CHECK(try_open("n/file", O_RDONLY) == 0);
 	enter(
 	    &(struct isolate_profile){
-		.paths = paths, .n_paths = N_ELEMS(paths), .use_paths = true },
+		.paths = paths, .n_paths = N_ELEMS(paths), .landlock = true },
 	    &report);
 	CHECK(report.landlock && report.landlock_abi > 0);
 	CHECK(try_open("r/file", O_RDONLY) == 0);
@@ -282,6 +290,7 @@ static void paths_confined(void)
 	CHECK(try_open("f", O_WRONLY) == EACCES);
 	CHECK(unlink("r/file") == -1 && errno == EACCES);
 	CHECK(symlink("n", "w/link") == -1 && errno == EACCES);
+	CHECK(try_socket("w/socket") == EACCES);
 	CHECK(mkfifo("w/fifo", 0600) == -1 && errno == EACCES);
 	CHECK(execl("/bin/true", "true", (char *)0) == -1 && errno == EACCES);
 	if (report.landlock_abi >= 3)
@@ -290,9 +299,102 @@ static void paths_confined(void)
 
 static void no_paths_at_all(void)
 {
-	enter(&(struct isolate_profile){ .use_paths = true }, NULL);
+	enter(&(struct isolate_profile){ .landlock = true }, NULL);
 	CHECK(try_open("f", O_RDONLY) == EACCES);
 	CHECK(try_open("/", O_RDONLY | O_DIRECTORY) == EACCES);
+}
+
+static int try_connect(uint16_t port)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	r = connect(fd, (struct sockaddr *)&to, sizeof(to)) ? errno : 0;
+	close(fd);
+	return r;
+}
+
+static void ports_confined(void)
+{
+	static const uint16_t ports[] = { 9 };
+	struct sockaddr_in any = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	enter(
+	    &(struct isolate_profile){
+		.landlock = true, .ports = ports, .n_ports = N_ELEMS(ports) },
+	    NULL);
+	CHECK(try_connect(9) != EACCES);
+	CHECK(try_connect(10) == EACCES);
+	CHECK(bind(fd, (struct sockaddr *)&any, sizeof(any)) == -1 &&
+	      errno == EACCES);
+}
+
+static void test_ports(void **state)
+{
+	(void)state;
+	if (landlock_version() < 4) {
+		print_message("# this kernel's Landlock knows no ports\n");
+		skip();
+	}
+	in_child(ports_confined);
+}
+
+static void signals_stay_inside(void)
+{
+	enter(&(struct isolate_profile){ .landlock = true }, NULL);
+	CHECK(kill(getppid(), 0) == -1 && errno == EPERM);
+	CHECK(kill(getpid(), 0) == 0);
+}
+
+/* The name of an abstract socket is in no folder. */
+static int abstract_socket(struct sockaddr_un *name, socklen_t *size)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	*size = sizeof(*name);
+	*name = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	CHECK(!bind(fd, (struct sockaddr *)name, sizeof(sa_family_t)));
+	CHECK(!getsockname(fd, (struct sockaddr *)name, size));
+	return fd;
+}
+
+static int try_abstract(const struct isolate_profile *profile)
+{
+	struct sockaddr_un name;
+	socklen_t size;
+	int there = abstract_socket(&name, &size);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	CHECK(there >= 0);
+	enter(profile, NULL);
+	return connect(fd, (struct sockaddr *)&name, size) ? errno : 0;
+}
+
+static void abstract_refused(void)
+{
+	CHECK(try_abstract(&(struct isolate_profile){ .landlock = true }) ==
+	      EPERM);
+}
+
+static void abstract_allowed(void)
+{
+	CHECK(try_abstract(&(struct isolate_profile){
+		  .landlock = true, .abstract_sockets = true }) == 0);
+}
+
+static void test_scopes(void **state)
+{
+	(void)state;
+	if (landlock_version() < 6) {
+		print_message("# this kernel's Landlock knows no scopes\n");
+		skip();
+	}
+	in_child(signals_stay_inside);
+	in_child(abstract_refused);
+	in_child(abstract_allowed);
 }
 
 static void test_paths(void **state)
@@ -304,24 +406,47 @@ static void test_paths(void **state)
 	}
 	in_child(paths_confined);
 	in_child(no_paths_at_all);
+	in_child(links_and_sockets);
+	if (geteuid() == 0) {
+		in_child(out_of_reach);
+		assert_int_equal(chmod("r", 0700), 0);
+	}
 }
 
 /* ---- stage 5 */
 
-/* what a sanitizer's runtime calls on its own */
-#define RUNTIME_CALLS "mmap", "munmap", "madvise", "sigaltstack"
+/* What a case tries before it leaves; a sanitizer's runtime tries more. */
+static const struct isolate_call basic_rows[] = {
+	{ "write" },
+	{ "getpid" },
+	{ "gettid" },
+	{ "rt_sigprocmask" },
+	{ "mmap" },
+	{ "munmap" },
+	{ "madvise" },
+	{ "sigaltstack" },
+};
+static const struct isolate_calls basic = { ISOLATE_CALLS(basic_rows) };
+
+static void enter_calls(
+    const struct isolate_calls *more, struct isolate_report *report)
+{
+	const struct isolate_calls *const calls[] = { &basic, more };
+
+	enter(&(struct isolate_profile){ .calls = calls,
+		  .n_calls = N_ELEMS(calls) },
+	    report);
+}
 
 static void calls_filtered(void)
 {
 	/* recv is no system call on every machine; its name is known */
-	static const char *const calls[] = { "read", "write", "getpid",
-		"rt_sigprocmask", "kill", "recv", RUNTIME_CALLS };
+	static const struct isolate_call rows[] = { { "read" }, { "recv" } };
+	static const struct isolate_calls calls = { ISOLATE_CALLS(rows) };
 	struct isolate_report report;
 
-	enter(&(struct isolate_profile){ .calls = calls,
-		  .n_calls = N_ELEMS(calls) },
-	    &report);
-	CHECK(report.seccomp);
+	enter_calls(&calls, &report);
+	CHECK(report.seccomp && !report.seccomp_missing);
 	CHECK(syscall(SYS_getpid) > 0);
 	CHECK(write(STDERR_FILENO, "", 0) == 0);
 	errno = 0;
@@ -331,35 +456,88 @@ static void calls_filtered(void)
 	      errno == EPERM);
 }
 
+/* getpriority(which, who): which is an int */
+static void calls_by_argument(void)
+{
+	static const struct isolate_call rows[] = {
+		{ .name = "getpriority",
+		    .n_tests = 2,
+		    .tests[0].mask = ISOLATE_INT,
+		    .tests[1] = { .number = 1, .mask = ISOLATE_INT } },
+		{ .name = "getpriority",
+		    .n_tests = 1,
+		    .tests[0] = { .mask = ISOLATE_INT, .value = 1 } },
+		{ .name = "umask", .n_tests = 1, .tests[0].mask = 0700 },
+	};
+	static const struct isolate_calls calls = { ISOLATE_CALLS(rows) };
+
+	enter_calls(&calls, NULL);
+	CHECK(syscall(SYS_getpriority, 0, 0) > 0);
+	CHECK(syscall(SYS_getpriority, 0, 1) == -1 && errno == EPERM);
+	CHECK(syscall(SYS_getpriority, 1, 0) > 0);
+	CHECK(syscall(SYS_getpriority, 2, 0) == -1 && errno == EPERM);
+	CHECK(syscall(SYS_umask, 0077) >= 0);
+	CHECK(syscall(SYS_umask, 0177) == -1 && errno == EPERM);
+	/* what the kernel takes for 0 is 0 to the filter too */
+	CHECK(syscall(SYS_getpriority, INT64_C(1) << 32, 0) > 0);
+}
+
+static void calls_answered(void)
+{
+	static const struct isolate_call rows[] = { { "getppid" } };
+	static const struct isolate_calls calls = { ISOLATE_CALLS(rows),
+		.answer = ENOSYS };
+
+	enter_calls(&calls, NULL);
+	CHECK(syscall(SYS_getppid) == -1 && errno == ENOSYS);
+}
+
+/* Two purposes may need the same call, one of them only in part. */
+static void calls_twice(void)
+{
+	static const struct isolate_call rows[] = {
+		{ .name = "getpid" },
+		{ .name = "write", .n_tests = 1, .tests[0].value = 1 },
+		{ .name = "write" },
+	};
+	static const struct isolate_calls calls = { ISOLATE_CALLS(rows) };
+
+	enter_calls(&calls, NULL);
+	CHECK(write(STDERR_FILENO, "", 0) == 0);
+}
+
 static void on_signal(int number)
 {
 	(void)number;
 }
 
+/* A signal to oneself, as abort() sends it; not to others. */
 static void signals_return(void)
 {
-	static const char *const calls[] = { "getpid", "gettid", "tgkill",
-		"kill", "write", "rt_sigprocmask", RUNTIME_CALLS };
+	pid_t parent = getppid();
 
 	CHECK(signal(SIGUSR1, on_signal) != SIG_ERR);
-	enter(&(struct isolate_profile){ .calls = calls,
-		  .n_calls = N_ELEMS(calls) },
-	    NULL);
-	CHECK(kill((pid_t)syscall(SYS_getpid), SIGUSR1) == 0);
+	enter_calls(&basic, NULL);
+	CHECK(raise(SIGUSR1) == 0);
+	CHECK(syscall(SYS_tgkill, parent, parent, 0) == -1 && errno == EPERM);
 }
 
 static void unknown_call(void)
 {
-	static const char *const calls[] = { "read", "raed" };
+	static const struct isolate_call rows[] = { { "read" }, { "raed" } };
+	struct isolate_calls table = { ISOLATE_CALLS(rows) };
+	const struct isolate_calls *calls[] = { &basic, &table };
+	const struct isolate_profile profile = { .calls = calls, .n_calls = 2 };
 	struct isolate_report report = { .landlock_abi = 42 };
 	struct fault fault = FAULT_NONE;
 
-	CHECK(isolate_enter(&(struct isolate_profile){ .calls = calls,
-				.n_calls = N_ELEMS(calls) },
-		  &report, &fault) == -EINVAL);
+	CHECK(isolate_enter(&profile, &report, &fault) == -EINVAL);
 	CHECK(fault.code == -EINVAL && strstr(fault.text, "'raed'"));
 	CHECK(report.landlock_abi == 42); /* untouched */
 	CHECK(syscall(SYS_getppid) > 0);  /* no filter was loaded */
+	table.newer = true;
+	enter(&profile, NULL);
+	CHECK(syscall(SYS_getppid) == -1 && errno == EPERM);
 }
 
 static void test_calls(void **state)
@@ -374,6 +552,9 @@ static void test_calls(void **state)
 		skip();
 	}
 	in_child(calls_filtered);
+	in_child(calls_by_argument);
+	in_child(calls_answered);
+	in_child(calls_twice);
 	in_child(signals_return);
 	in_child(unknown_call);
 }
@@ -432,17 +613,48 @@ static void said(const struct isolate_profile *profile,
 
 static void test_log(void **state)
 {
-	static const char *const calls[] = { "read" };
 	struct isolate_report on = { .landlock = true, .seccomp = true };
-	struct isolate_report off = { .landlock_abi = 0 };
-	struct isolate_profile both = { .use_paths = true, .calls = calls };
+	struct isolate_report off = { .landlock_missing = -EOPNOTSUPP,
+		.seccomp_missing = -ENOSYS };
+	const struct isolate_calls *const calls[] = { &basic };
+	struct isolate_profile both = { .landlock = true, .calls = calls };
 	struct isolate_profile none = { .calls = NULL };
 
 	(void)state;
 	said(&both, &on, " info ");
+	said(&both, &on, "landlock=on");
 	said(&none, &off, " info ");
+	said(&none, &off, "seccomp=\"not asked for\"");
 	said(&both, &off, " isolated in part ");
-	said(&both, &off, "landlock=false");
+	said(&both, &off,
+	    "landlock=\"missing in the kernel: Operation not supported\"");
+	said(&both, &off,
+	    "seccomp=\"missing in the kernel: Function not implemented\"");
+}
+
+static void shown(const struct metric_registry *registry, const char *expected)
+{
+	CLEANUP(free_p) char *text = NULL;
+	size_t n;
+
+	assert_int_equal(metric_print(registry, &text, &n), 0);
+	if (!strstr(text, expected))
+		assert_string_equal(text, expected);
+}
+
+static void test_metrics(void **state)
+{
+	struct metric_registry registry = { .first = NULL };
+	struct isolate_report report = { .landlock = true, .landlock_abi = 7 };
+	struct isolate_meter meter;
+
+	(void)state;
+	isolate_meter_init(&meter, &registry);
+	shown(&registry, "pharos_isolation{stage=\"landlock\"} 0\n");
+	isolate_meter_set(&meter, &report);
+	shown(&registry, "pharos_isolation{stage=\"landlock\"} 1\n");
+	shown(&registry, "pharos_isolation{stage=\"seccomp\"} 0\n");
+	shown(&registry, "pharos_landlock_abi 7\n");
 }
 
 int main(void)
@@ -451,9 +663,12 @@ int main(void)
 		cmocka_unit_test(test_no_dumps),
 		cmocka_unit_test(test_capabilities),
 		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_metrics),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

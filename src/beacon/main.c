@@ -2,13 +2,14 @@
  * pharos-beacon(8) and doc/wire/beacon.md. */
 #include "beacon/beacon.h"
 #include "beacon/limits.h"
+#include "beacon/profile.h"
 #include "net/daemon.h"
 
 static int run(struct loop *loop, const void *from, struct fault *fault)
 {
-	static const struct isolate_profile profile = { 0 };
 	const struct config *config = from;
 	CLEANUP(beacon_freep) struct beacon *beacon = NULL;
+	CLEANUP(profile_deinit) struct profile profile;
 	struct daemon *daemon = NULL;
 	struct daemon_config d = {
 		.common = &config->common,
@@ -17,11 +18,13 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.drain = beacon_drain,
 		.busy = beacon_busy,
 		.drain_ms = config->drain_timeout,
-		.profile = &profile,
+		.profile = &profile.isolate,
 		.descriptors = LIMIT_DESCRIPTORS,
 	};
-	int r = beacon_new(&beacon, loop, config, fault);
+	int r = beacon_profile(&profile, config, fault);
 
+	if (!r)
+		r = beacon_new(&beacon, loop, config, fault);
 	if (!r)
 		r = beacon_open(beacon, config, fault);
 	if (r)

@@ -73,6 +73,45 @@ int address_parse(struct address *out, const char *text)
 	return 0;
 }
 
+/* The port by which a scheme is known; 0: unknown. */
+static uint16_t port_of_scheme(const char *url, size_t n)
+{
+	static const struct {
+		const char *scheme;
+		uint16_t port;
+	} usual[] = { { "https", 443 }, { "http", 80 }, { "socks5", 1080 },
+		{ "socks5h", 1080 } };
+
+	for (size_t i = 0; i < N_ELEMS(usual); i++)
+		if (n == strlen(usual[i].scheme) &&
+		    !strncmp(url, usual[i].scheme, n))
+			return usual[i].port;
+	return 0;
+}
+
+uint16_t address_port_of(const char *text)
+{
+	const char *authority = strstr(text, "://");
+	const char *at, *colon;
+	char port[6] = "";
+	uint16_t found = 0;
+	size_t n;
+
+	authority = authority ? authority + 3 : text;
+	n = strcspn(authority, "/?#");
+	at = memrchr(authority, '@', n);
+	n = at ? n - (size_t)(at + 1 - authority) : n;
+	authority = at ? at + 1 : authority;
+	colon = memrchr(authority, ':', n);
+	if (colon && !memchr(colon, ']', n - (size_t)(colon - authority))) {
+		n -= (size_t)(colon + 1 - authority);
+		memcpy(port, colon + 1, n < sizeof(port) ? n : 0);
+		return port_parse(&found, port) ? 0 : found;
+	}
+	at = strstr(text, "://");
+	return at ? port_of_scheme(text, (size_t)(at - text)) : 0;
+}
+
 static void text_of_v4(char out[ADDRESS_TEXT_MOST], const void *in, int port)
 {
 	char host[INET_ADDRSTRLEN] = "?";

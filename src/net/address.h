@@ -17,6 +17,10 @@ enum { ADDRESS_E_HOST = 1, ADDRESS_E_PORT };
  * Return: 0; ADDRESS_E_HOST: not a name or address; ADDRESS_E_PORT: missing or
  * above 65535. */
 MUST_USE int address_parse(struct address *out, const char *text);
+/** address_port_of() - which TCP port @text leads to: "host:port", or a URL
+ * ("https://host/", "socks5://user@host:1080")
+ * Return: 0 if there is none in it and the scheme has no usual one. */
+uint16_t address_port_of(const char *text);
 /** address_is_loopback() - is @host (brackets may stand around it) "localhost"
  * or an address of the machine itself? Other names are not looked up: false. */
 bool address_is_loopback(const char *host);

@@ -13,6 +13,7 @@ struct daemon {
 	struct health *health;
 	struct drain drain;
 	bool cut;
+	struct isolate_meter isolation;
 };
 
 static const char *ready(void *ctx)
@@ -101,7 +102,8 @@ void daemon_drain(void *daemon)
 	drain_begin(&d->drain);
 }
 
-static int isolate(const struct daemon_config *config, struct fault *fault)
+static int isolate(
+    struct daemon *d, const struct daemon_config *config, struct fault *fault)
 {
 	struct isolate_report report;
 	int r;
@@ -111,9 +113,11 @@ static int isolate(const struct daemon_config *config, struct fault *fault)
 		return 0;
 	}
 	r = isolate_enter(config->profile, &report, fault);
-	if (!r)
-		isolate_log(config->profile, &report);
-	return r;
+	if (r)
+		return r;
+	isolate_meter_set(&d->isolation, &report);
+	isolate_log(config->profile, &report);
+	return 0;
 }
 
 static void on_signal(void *ctx, int signum)
@@ -160,13 +164,14 @@ int daemon_open(struct daemon **out, struct loop *loop,
 	d->loop = loop;
 	d->config = *config;
 	drain_prepare(d);
+	isolate_meter_init(&d->isolation, config->metrics);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors(config->descriptors);
 	r = signals_start(d);
 	if (!r)
 		r = health_start(d, fault);
 	if (!r)
-		r = isolate(config, fault);
+		r = isolate(d, config, fault);
 	if (r)
 		daemon_close(d);
 	else

@@ -28,7 +28,7 @@ struct daemon;
 struct daemon_config {
 	const struct option_common *common;
 	const char *health_address; /* NULL: no health pages */
-	const struct metric_registry *metrics;
+	struct metric_registry *metrics;
 	const char *(*ready)(void *ctx); /* as health_config.ready */
 	void *ctx;
 	/* The way out (net/drain.h): begin, busy, and how long that may take.

@@ -154,6 +154,37 @@ static void a_source_is_the_same_from_text_and_from_socket(void **state)
 	}
 }
 
+static void the_port_of_what_is_dialled(void **state)
+{
+	static const struct {
+		const char *text;
+		uint16_t port;
+	} rows[] = {
+		{ "beacon.example:8443", 8443 },
+		{ "[2001:db8::1]:443", 443 },
+		{ "beacon.example", 0 },
+		{ "beacon.example:", 0 },
+		{ "beacon.example:99999", 0 },
+		{ "beacon.example:123456", 0 },
+		{ "https://store.example:8200", 8200 },
+		{ "https://store.example:8200/v1:9/", 8200 },
+		{ "https://store.example", 443 },
+		{ "https://store.example/", 443 },
+		{ "http://[2001:db8::1]/", 80 },
+		{ "http://[2001:db8::1]:8200/", 8200 },
+		{ "http://user:pass@proxy.example:3128", 3128 },
+		{ "http://user:p:1@proxy.example", 80 },
+		{ "socks5://proxy.example", 1080 },
+		{ "gopher://proxy.example", 0 },
+		{ "", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		if (address_port_of(rows[i].text) != rows[i].port)
+			fail_msg("'%s'", rows[i].text);
+}
+
 static void loopback_is_told_from_what_only_begins_alike(void **state)
 {
 	static const struct {
@@ -191,6 +222,7 @@ int main(void)
 		    sources_are_the_same_when_limits_must_not_tell_them_apart),
 		cmocka_unit_test(
 		    a_source_is_the_same_from_text_and_from_socket),
+		cmocka_unit_test(the_port_of_what_is_dialled),
 		cmocka_unit_test(loopback_is_told_from_what_only_begins_alike),
 	};
 

@@ -18,7 +18,8 @@
  */
 #include "wrapper/fetch.h"
 #include "base/file.h"
-#include "base/isolate.h"
+#include "base/profile.h"
+#include "net/address.h"
 #include "net/httpc.h"
 #include "net/loop.h"
 #include "net/tunnel.h"
@@ -28,8 +29,6 @@
 #include "wrapper/fetchtask.h"
 #include "wrapper/fetchway.h"
 #include "wrapper/value.h"
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -516,37 +515,22 @@ static int take_session(struct fetch *f, int fd)
 	return r;
 }
 
-enum { FILES = 5 };
-
-/* What name resolution, and trust in the system's roots, read. */
-static const char *const system_paths[] = { "/etc/resolv.conf", "/etc/hosts",
-	"/etc/nsswitch.conf", "/etc/host.conf", "/etc/ssl", "/etc/pki",
-	"/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/lib/ssl",
-	"/dev/urandom" };
-
-/* The folder of each file, as it is named and as it is, since tokens and
- * certificates are replaced by renaming. */
+/* What the job names, and nothing else: files, and the broker's port. */
 static int isolate(const struct handoff_job *job, struct fault *fault)
 {
-	const char *const files[FILES] = { job->broker_ca, job->bridge_ca,
+	const char *const files[] = { job->broker_ca, job->bridge_ca,
 		job->jwt_file, job->token_file, job->broker_token_file };
-	struct isolate_path paths[N_ELEMS(system_paths) + 2UL * FILES];
-	char named[FILES][HANDOFF_TEXT_MOST + 1], real[FILES][PATH_MAX];
-	struct isolate_profile profile = { .paths = paths, .use_paths = true };
+	CLEANUP(profile_deinit) struct profile profile;
+	int r;
 
-	for (size_t i = 0; i < N_ELEMS(system_paths); i++)
-		paths[profile.n_paths++] =
-		    (struct isolate_path){ system_paths[i], ISOLATE_READ };
-	for (size_t i = 0; i < FILES; i++) {
-		if (!*files[i] || !realpath(files[i], real[i]))
-			continue; /* reading it will say what is wrong */
-		memcpy(named[i], files[i], strlen(files[i]) + 1);
-		paths[profile.n_paths++] =
-		    (struct isolate_path){ dirname(named[i]), ISOLATE_READ };
-		paths[profile.n_paths++] =
-		    (struct isolate_path){ dirname(real[i]), ISOLATE_READ };
-	}
-	return isolate_enter(&profile, NULL, fault);
+	profile_init(&profile, NULL, 0);
+	for (size_t i = 0; i < N_ELEMS(files); i++)
+		profile_beside(&profile, files[i]);
+	profile_resolver(&profile);
+	profile_system_cas(&profile);
+	profile_port(&profile, address_port_of(job->broker));
+	r = profile_check(&profile, fault);
+	return r ? r : isolate_enter(&profile.isolate, NULL, fault);
 }
 
 static int prepare(struct fetch *f, int *session, struct fault *fault)
