@@ -1,4 +1,5 @@
 """Python packages that a test drives and that Debian does not have."""
+import fcntl
 import subprocess
 import sys
 
@@ -11,6 +12,13 @@ def interpreter(*packages):
     """A Python that has these packages, made once under the build folder.
     Return (path, None), or (None, why it could not be made)."""
     folder = BUILD / "venv" / "-".join(sorted(packages)).replace("==", "_")
+    folder.parent.mkdir(exist_ok=True)
+    with open(f"{folder}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run beside each other
+        return _make(folder, packages)
+
+
+def _make(folder, packages):
     python = folder / "bin" / "python"
     if (folder / "complete").exists():
         return python, None

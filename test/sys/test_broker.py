@@ -389,7 +389,7 @@ def test_too_many_sessions_of_one_pod(tmp_path):
 def gauges(lab, broker):
     text = curl(lab, f"http://127.0.0.1:{broker.health}/metrics").stdout
     return {line.rpartition(" ")[0].removeprefix("pharos_broker_"):
-            int(line.rpartition(" ")[2])
+            float(line.rpartition(" ")[2])
             for line in text.splitlines() if not line.startswith("#")}
 
 
