@@ -3,6 +3,7 @@
 #include "beacon/admin.h"
 #include "beacon/allow.h"
 #include "beacon/gate.h"
+#include "beacon/hello.h"
 #include "beacon/limits.h"
 #include "beacon/pair.h"
 #include "beacon/session.h"
@@ -124,8 +125,14 @@ bool beacon_busy(void *ctx)
 
 /* ---- opening and closing ---- */
 
+/* What stands in files. */
+struct papers {
+	struct tls_context *tls;
+	struct allow *allow;
+};
+
 static int open_tls(
-    struct beacon *b, const struct config *config, struct fault *fault)
+    struct tls_context **out, const struct config *config, struct fault *fault)
 {
 	static const char *const alpn[] = { FRAME_ALPN, NULL };
 	const struct tls_config tls = {
@@ -137,7 +144,61 @@ static int open_tls(
 		.trust = TLS_TRUST_NOBODY,
 	};
 
-	return tls_context_new(&b->tls, &tls, fault);
+	return tls_context_new(out, &tls, fault);
+}
+
+static int load_papers(
+    struct papers *out, const struct config *config, struct fault *fault)
+{
+	struct papers p = { .tls = NULL };
+	int r = open_tls(&p.tls, config, fault);
+
+	if (!r && config->allow)
+		r = allow_load(&p.allow, config->allow, fault);
+	if (r)
+		tls_context_free(p.tls);
+	else
+		*out = p;
+	return r;
+}
+
+static void use_papers(struct beacon *b, const struct papers *p)
+{
+	tls_context_free(b->tls);
+	allow_free(b->allow);
+	b->tls = p->tls;
+	b->allow = p->allow;
+}
+
+/* Those that wait and are not on the list any more. */
+static void refuse_strangers(struct beacon *b)
+{
+	struct session_refusal why;
+	struct session *s, *next;
+
+	b->running = true; /* so that only the one at hand goes */
+	for (s = TAILQ_FIRST(&b->sessions); s; s = next) {
+		next = TAILQ_NEXT(s, of_beacon);
+		if (s->state != SESSION_WAITING ||
+		    hello_allowed(b->allow, s->hash, &why))
+			continue;
+		session_refuse(s, &why);
+	}
+	b->running = false;
+	beacon_run(b);
+}
+
+int beacon_reload(void *ctx, struct fault *fault)
+{
+	struct beacon *b = ctx;
+	struct papers p;
+	int r = load_papers(&p, b->config, fault);
+
+	if (r)
+		return r;
+	use_papers(b, &p);
+	refuse_strangers(b);
+	return 0;
 }
 
 static int open_core(struct beacon *b, struct fault *fault)
@@ -170,6 +231,7 @@ int beacon_new(struct beacon **out, struct loop *loop,
     const struct config *config, struct fault *fault)
 {
 	CLEANUP(beacon_freep) struct beacon *b = calloc(1, sizeof(*b));
+	struct papers p;
 	int r;
 
 	if (!b)
@@ -178,9 +240,10 @@ int beacon_new(struct beacon **out, struct loop *loop,
 	b->started_ms = loop_now(loop);
 	TAILQ_INIT(&b->sessions);
 	TAILQ_INIT(&b->pairs);
-	r = open_tls(b, config, fault);
-	if (!r && config->allow)
-		r = allow_load(&b->allow, config->allow, fault);
+	b->config = config;
+	r = load_papers(&p, config, fault);
+	if (!r)
+		use_papers(b, &p);
 	if (!r)
 		r = gate_trust(b, &config->proxy_protocol, fault);
 	if (!r)

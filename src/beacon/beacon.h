@@ -28,6 +28,7 @@ TAILQ_HEAD(pairs, pair);
 
 struct beacon {
 	struct loop *loop;
+	const struct config *config;
 	struct tls_context *tls;
 	struct allow *allow; /* NULL: every hash is served */
 	struct limiter *limiter;
@@ -49,6 +50,7 @@ struct beacon {
 };
 
 /** beacon_new() - load certificate, key and list; nobody can come in yet
+ * @config: borrowed until beacon_free()
  * Return: 0; -errno with @fault. */
 MUST_USE int beacon_new(struct beacon **out, struct loop *loop,
     const struct config *config, struct fault *fault);
@@ -58,6 +60,10 @@ MUST_USE int beacon_open(
     struct beacon *b, const struct config *config, struct fault *fault);
 /** beacon_ready() - NULL, or why the beacon is of no use now; @ctx: a beacon */
 const char *beacon_ready(void *ctx);
+/** beacon_reload() - certificate, key and list anew, if all are good; pairs and
+ * legs stay, but waiting legs that the list does not serve any more; @ctx: a
+ * beacon. Return: 0; -errno with @fault, and nothing has changed. */
+MUST_USE int beacon_reload(void *ctx, struct fault *fault);
 /** beacon_drain() - waiting legs get GOAWAY, newcomers are told `draining`,
  * pairs go on; repeatable. daemon_drain() calls it; that is what a program
  * asks for.

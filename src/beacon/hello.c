@@ -70,12 +70,21 @@ static int check_proof(const struct leg *leg, const struct frame_hello *h,
 	return r;
 }
 
+bool hello_allowed(const struct allow *allow, const uint8_t hash[FRAME_HASH],
+    struct session_refusal *why)
+{
+	if (allow_has(allow, hash))
+		return true;
+	(void)refuse(why, FRAME_ERROR_UNPROVEN,
+	    "this beacon does not serve that info hash");
+	return false;
+}
+
 static int judge(const struct allow *allow, const struct leg *leg,
     const struct frame_hello *h, struct session_refusal *why)
 {
-	if (!allow_has(allow, h->hash))
-		return refuse(why, FRAME_ERROR_UNPROVEN,
-		    "this beacon does not serve that info hash");
+	if (!hello_allowed(allow, h->hash, why))
+		return HELLO_E_REFUSED;
 	return h->has_proof ? check_proof(leg, h, why) : 0;
 }
 

@@ -16,6 +16,9 @@ struct hello_bytes {
 MUST_USE int hello_judge(const struct allow *allow, const struct leg *leg,
     const struct hello_bytes *in, struct switchboard_hello *out,
     struct session_refusal *why);
+/** hello_allowed() - is the hash served here? If not, @why is what to answer */
+bool hello_allowed(const struct allow *allow, const uint8_t hash[FRAME_HASH],
+    struct session_refusal *why);
 /** hello_fault() - what to answer to bytes of which frame_need() or
  * frame_read() said @code */
 void hello_fault(int code, struct session_refusal *why);

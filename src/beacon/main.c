@@ -8,6 +8,8 @@
 static int run(struct loop *loop, const void *from, struct fault *fault)
 {
 	const struct config *config = from;
+	const char *const files[] = { config->tls_cert, config->tls_key,
+		config->allow };
 	CLEANUP(beacon_freep) struct beacon *beacon = NULL;
 	CLEANUP(profile_deinit) struct profile profile;
 	struct daemon *daemon = NULL;
@@ -15,6 +17,9 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.common = &config->common,
 		.health_address = config->health_addr,
 		.ready = beacon_ready,
+		.reload = beacon_reload,
+		.files = files,
+		.n_files = N_ELEMS(files),
 		.drain = beacon_drain,
 		.busy = beacon_busy,
 		.drain_ms = config->drain_timeout,

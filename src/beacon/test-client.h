@@ -19,11 +19,7 @@
 
 enum { START = 100000, CAPACITY = 65536, IN_MOST = 8192 };
 
-#define PROXIES                                                                \
-	(char[])                                                               \
-	{                                                                      \
-		"203.0.113.0/24"                                               \
-	} /* that are trusted */
+static char trusted[] = "203.0.113.0/24"; /* proxies */
 #define PROXY "203.0.113.7:4711"
 
 struct client {
@@ -112,13 +108,14 @@ static inline int remove_files(void **state)
 
 static inline int setup(void **state)
 {
-	char *proxies[] = { PROXIES };
-	struct config config = { .tls_cert = cert_file,
-		.tls_key = key_file,
-		.proxy_protocol = { proxies, N_ELEMS(proxies) } };
+	static char *proxies[] = { trusted };
+	static struct config config;
 	struct fault fault = FAULT_NONE;
 
 	(void)state;
+	config = (struct config){ .tls_cert = cert_file,
+		.tls_key = key_file,
+		.proxy_protocol = { proxies, N_ELEMS(proxies) } };
 	log_setup("beacon", LOG_FORMAT_TEXT, LOG_LEVEL_ERR);
 	assert_int_equal(loop_new(&loop), 0);
 	loop_fake_clock(loop, START);

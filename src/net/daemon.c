@@ -12,6 +12,7 @@ struct daemon {
 	struct daemon_config config;
 	struct health *health;
 	struct drain drain;
+	struct reload *reload;
 	bool cut;
 	struct isolate_meter isolation;
 };
@@ -131,11 +132,40 @@ static void on_signal(void *ctx, int signum)
 		drain_cut(&d->drain);
 }
 
+static void on_hangup(void *ctx, int signum)
+{
+	struct daemon *d = ctx;
+
+	(void)signum;
+	if (d->reload)
+		(void)reload_now(d->reload);
+	else
+		log_info("nothing to reload");
+}
+
 static int signals_start(struct daemon *d)
 {
 	int r = loop_signal(d->loop, SIGTERM, on_signal, d);
 
-	return r ? r : loop_signal(d->loop, SIGINT, on_signal, d);
+	if (!r)
+		r = loop_signal(d->loop, SIGINT, on_signal, d);
+	return r ? r : loop_signal(d->loop, SIGHUP, on_hangup, d);
+}
+
+static int reload_start(struct daemon *d)
+{
+	const struct reload_config reload = {
+		.files = d->config.files,
+		.n_files = d->config.n_files,
+		.load = d->config.reload,
+		.ctx = d->config.ctx,
+	};
+
+	if (!reload.load)
+		return 0;
+	if (d->config.metrics)
+		metric_add(d->config.metrics, reload_metrics());
+	return reload_open(&d->reload, d->loop, &reload);
 }
 
 /* The usual soft limit of 1,024 is far too low for who serves thousands. */
@@ -169,6 +199,8 @@ int daemon_open(struct daemon **out, struct loop *loop,
 	raise_descriptors(config->descriptors);
 	r = signals_start(d);
 	if (!r)
+		r = reload_start(d);
+	if (!r)
 		r = health_start(d, fault);
 	if (!r)
 		r = isolate(d, config, fault);
@@ -191,6 +223,8 @@ void daemon_close(struct daemon *d)
 		return;
 	loop_unsignal(d->loop, SIGTERM);
 	loop_unsignal(d->loop, SIGINT);
+	loop_unsignal(d->loop, SIGHUP);
+	reload_close(d->reload);
 	drain_deinit(&d->drain);
 	health_close(d->health);
 	free(d);

@@ -5,6 +5,7 @@
 #include "base/isolate.h"
 #include "base/option.h"
 #include "net/health.h"
+#include "net/reload.h"
 
 /* A program, for daemon_main(). */
 struct daemon_program {
@@ -27,8 +28,8 @@ struct daemon;
 
 struct daemon_config {
 	const struct option_common *common;
-	const char *health_address; /* NULL: no health pages */
-	struct metric_registry *metrics;
+	const char *health_address;	 /* NULL: no health pages */
+	struct metric_registry *metrics; /* gets those of the daemon too */
 	const char *(*ready)(void *ctx); /* as health_config.ready */
 	void *ctx;
 	/* The way out (net/drain.h): begin, busy, and how long that may take.
@@ -37,6 +38,11 @@ struct daemon_config {
 	void (*drain)(void *ctx);
 	bool (*busy)(void *ctx);
 	long drain_ms;
+	/* What SIGHUP and a change of these files do (net/reload.h); NULL:
+	 * SIGHUP is ignored. */
+	reload_fn reload;
+	const char *const *files; /* borrowed */
+	size_t n_files;
 	const struct isolate_profile *profile;
 	size_t descriptors; /* wanted: the soft limit is raised to the hard one,
 			       with a warning if that is less; 0: left alone */
