@@ -60,6 +60,10 @@ static enum flow_outcome flow_fill(struct flow *f)
 		return FLOW_STUCK;
 	if (n < 0)
 		return FLOW_FROM_FAILED;
+	if (leg_shed_in(f->from)) {
+		(void)leg_shed_out(f->to);
+		return FLOW_MOVED;
+	}
 	leg_finish(f->to);
 	flow_move(f, FLOW_ENDED);
 	return FLOW_MOVED;

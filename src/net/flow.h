@@ -4,9 +4,10 @@
  *
  * A flow holds at most one block of the loop's pool, and only while it has
  * bytes that the sink did not take; the source is not read meanwhile. The end
- * passes after the last byte (leg_finish). It owns neither leg and handles
- * nothing: the owner runs it when the source is readable or the sink writable,
- * and asks both for what it then wants.
+ * passes after the last byte (leg_finish); so does the place where the source
+ * sheds its protection (leg_shed_in, leg_shed_out). It owns neither leg and
+ * handles nothing: the owner runs it when the source is readable or the sink
+ * writable, and asks both for what it then wants.
  */
 #pragma once
 #include "base/buf.h"

@@ -167,6 +167,24 @@ void leg_finish(struct leg *leg)
 		leg->verbs->finish(leg);
 }
 
+bool leg_shed_out(struct leg *leg)
+{
+	return leg->verbs->shed_out && leg->state == LEG_OPEN &&
+	       leg->verbs->shed_out(leg);
+}
+
+bool leg_shed_in(struct leg *leg)
+{
+	return leg->verbs->shed_in && leg->verbs->shed_in(leg);
+}
+
+struct leg *leg_bare(struct leg *leg)
+{
+	if (!leg->verbs->bare || leg->state != LEG_OPEN)
+		return leg;
+	return leg->verbs->bare(leg);
+}
+
 void leg_close(struct leg *leg)
 {
 	if (!leg)

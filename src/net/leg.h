@@ -54,6 +54,28 @@ MUST_USE ssize_t leg_write(struct leg *leg, const void *bytes, size_t n);
 /** leg_finish() - half-close: the peer reads the end after the last byte that
  * leg_write() took; reading goes on; repeatable */
 void leg_finish(struct leg *leg);
+/* Shedding: a leg that protects bytes can stop doing so, one direction at a
+ * time, once what it carries protects itself, if both ends have agreed on it
+ * (tls_leg_agree_shed()). Any other leg has nothing to shed.
+ *
+ * leg_shed_out() - what is written from here on goes out as it is; before it,
+ * the peer reads an authenticated end of the protection. To be called where a
+ * record of the protocol that is carried ends. Repeatable.
+ * Return: true: so it is; false: this leg does not shed. */
+bool leg_shed_out(struct leg *leg);
+/** leg_shed_in() - leg_read() has given 0: was that the end of the peer's
+ * protection only?
+ * Return: true: yes, and from here on leg_read() gives what the peer sends as
+ * it is; false: it was the end. */
+MUST_USE bool leg_shed_in(struct leg *leg);
+/** leg_bare() - the leg itself; or, when it has shed both ways and holds
+ * nothing more, the one below, which is the caller's then in its place: without
+ * a handler. @leg is gone. */
+MUST_USE struct leg *leg_bare(struct leg *leg);
+/* The code of a failure that came with or right after shedding: the connection
+ * was cut or garbled before a byte of the peer's was seen to come through. */
+#define LEG_CUT_AT_SHED (-ENOLINK)
+
 /** leg_close() - orderly end of both directions: what leg_write() took is still
  * delivered, for at most LEG_LINGER_MS; unread bytes are dropped
  * leg_reset() - end at once; the peer sees a reset where the kind has one

@@ -27,6 +27,11 @@ struct leg_verbs {
 	void (*reset)(struct leg *leg);
 	const char *(*source)(const struct leg *leg);
 	struct leg *(*lower)(const struct leg *leg);
+	/* NULL for kinds that have nothing to shed; shed_out and bare are
+	 * called while OPEN only */
+	bool (*shed_out)(struct leg *leg);
+	bool (*shed_in)(struct leg *leg);
+	struct leg *(*bare)(struct leg *leg);
 };
 
 struct leg {

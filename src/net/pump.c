@@ -10,6 +10,9 @@
  * whole at once: the other leg is reset, whatever is in flight is dropped. Two
  * ends close both legs in order. Either way the owner is told once.
  *
+ * A leg that has shed its protection both ways is given up for the one below it
+ * (leg_bare), which the flows then use.
+ *
  * The half-closed deadline is armed when the first flow ends and looks at the
  * time of the last byte when it fires, so a byte costs no timer work.
  */
@@ -22,6 +25,7 @@ struct pump {
 	struct leg *leg[2];
 	struct flow flow[2]; /* [i]: from leg[i] to leg[1 - i] */
 	struct wheel_timer timer;
+	bool bare[2]; /* leg[i] is no more the one that we were given */
 	unsigned half_closed_ms;
 	uint64_t last_active;
 	pump_fn fn;
@@ -44,6 +48,7 @@ static void pump_end(struct pump *p, const struct pump_result *how)
 
 	for (int i = 0; i < 2; i++) {
 		result.bytes[i] = p->flow[i].bytes;
+		result.shed = pump_shed(p);
 		if (result.reset || result.timed_out)
 			leg_reset(p->leg[i]);
 		else
@@ -89,10 +94,26 @@ static void pump_half_closed(struct pump *p)
 	loop_after(p->loop, &p->timer, p->half_closed_ms, on_half_closed);
 }
 
+static void on_leg(void *ctx, struct leg *leg, unsigned events);
+
+static void pump_look_below(struct pump *p, int i)
+{
+	struct leg *leg = leg_bare(p->leg[i]);
+
+	if (leg == p->leg[i])
+		return;
+	p->leg[i] = p->flow[i].from = p->flow[1 - i].to = leg;
+	p->bare[i] = true;
+	leg_handle(leg, on_leg, p);
+}
+
 /* What follows from where the two flows have come to. */
 static void pump_settle(struct pump *p)
 {
 	int ended = flow_ended(&p->flow[0]) + flow_ended(&p->flow[1]);
+
+	for (int i = 0; i < 2; i++)
+		pump_look_below(p, i);
 
 	if (ended == 2) {
 		pump_end(p, &(struct pump_result){ .failed = -1 });
@@ -181,6 +202,11 @@ void pump_stop(struct pump *p)
 uint64_t pump_bytes(const struct pump *p, int from)
 {
 	return p->flow[from].bytes;
+}
+
+bool pump_shed(const struct pump *p)
+{
+	return p->bare[0] && p->bare[1];
 }
 
 uint64_t pump_last_active(const struct pump *p)

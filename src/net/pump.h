@@ -16,6 +16,7 @@ struct pump_result {
 	uint64_t bytes[2]; /* a to b, b to a */
 	bool reset;	   /* ended by a reset or an error, not by two ends */
 	bool timed_out;	   /* half-closed and silent for too long */
+	bool shed;	   /* as pump_shed() said last */
 	int failed;	   /* 0: a, 1: b, -1: neither: who failed first */
 };
 
@@ -33,5 +34,7 @@ MUST_USE int pump_start(struct pump **out, struct leg *a, struct leg *b,
 void pump_stop(struct pump *p);
 /** pump_bytes() - so far, from leg @from (0: a, 1: b) to the other */
 uint64_t pump_bytes(const struct pump *p, int from);
+/** pump_shed() - have both legs shed their protection (net/leg.h)? */
+bool pump_shed(const struct pump *p);
 /** pump_last_active() - loop_now() of the last byte */
 uint64_t pump_last_active(const struct pump *p);

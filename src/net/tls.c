@@ -31,7 +31,14 @@
  * close_notify is in `out`; SSL_shutdown() is called once, since a second call
  * would read), FINISHED (all is below, and the leg below is half-closed). The
  * way in ends with the peer's close_notify and with nothing else; what follows
- * it stays in the block `in`, since read-ahead is off.
+ * it stays in the block `in`, since read-ahead is off. A leg whose ends have
+ * agreed to shed TLS may go another way, which tlsshed.c tells.
+ *
+ * This leg is itself the owner of the one below, and sheds that one's TLS (if
+ * there is any, and it may) when its own handshake is done and a record ends.
+ * From then until a record has come in raw and proved good a failure may be the
+ * doing of something on the way that does not let raw bytes through: it is told
+ * as LEG_CUT_AT_SHED.
  *
  * A failure of the leg below is told at once, but what had come before it can
  * still be read; a failure of SSL ends reading too (`broken`). An alert that
@@ -39,9 +46,9 @@
  */
 #include "base/buf.h"
 #include "net/legkind.h"
-#include "net/tlsbio.h"
 #include "net/tlscontext.h"
 #include "net/tlsfault.h"
+#include "net/tlsleg.h"
 
 #include <assert.h>
 #include <openssl/err.h>
@@ -58,29 +65,7 @@ enum {
 static_assert(
     (int)LOOP_BLOCK >= (int)RECORD_ROOM, "a record fits into a block");
 
-enum tls_way_out { WAY_OPEN, WAY_ASKED, WAY_NOTIFIED, WAY_FINISHED };
-
-struct tls_leg {
-	struct leg leg;
-	struct tlsbio wire;
-	struct tls_context *context;
-	SSL *ssl;
-	struct tls_verdict verdict;
-	enum tls_way_out way_out;
-	bool read_ended;  /* the peer's close_notify has been read */
-	bool broken;	  /* SSL has failed; it is not called any more */
-	bool write_waits; /* SSL wants the rest of a message first */
-	bool owner_is_gone;
-	struct wheel_timer linger_timer;
-	struct loop_lingerer lingerer;
-};
-
 static const struct leg_verbs tls_verbs;
-
-static struct tls_leg *tls_of(struct leg *leg)
-{
-	return CONTAINER_OF(leg, struct tls_leg, leg);
-}
 
 static const struct tls_leg *tls_of_const(const struct leg *leg)
 {
@@ -88,10 +73,12 @@ static const struct tls_leg *tls_of_const(const struct leg *leg)
 	return (const void *)leg; /* its first member */
 }
 
-static void tls_move(struct tls_leg *t, enum tls_way_out to)
+void tlsleg_move(struct tls_leg *t, enum tls_way_out to)
 {
 	static const unsigned allowed[] = {
-		[WAY_OPEN] = 1u << WAY_ASKED,
+		[WAY_OPEN] = 1u << WAY_SHEDDING | 1u << WAY_ASKED,
+		[WAY_SHEDDING] = 1u << WAY_RAW | 1u << WAY_ASKED,
+		[WAY_RAW] = 1u << WAY_NOTIFIED,
 		[WAY_ASKED] = 1u << WAY_NOTIFIED,
 		[WAY_NOTIFIED] = 1u << WAY_FINISHED,
 		[WAY_FINISHED] = 0,
@@ -106,8 +93,22 @@ static bool has_room(const struct tls_leg *t, size_t n)
 	return tlsbio_room(&t->wire) >= n;
 }
 
-/* The leg below has failed with @code, or, 0, ended before its time. */
-static void fail_below(struct tls_leg *t, int code)
+/* Has the leg below begun to pass our records as they are, and nothing yet
+ * shown that they get through? */
+static bool at_shed(const struct tls_leg *t)
+{
+	return (t->sheds_below || t->wire.below_shed) && !t->seen_below;
+}
+
+static void fail_at_shed(struct tls_leg *t, const char *text)
+{
+	leg_failed(&t->leg, LEG_CUT_AT_SHED,
+	    "something on the way does not let it through; the next connection "
+	    "keeps outer TLS",
+	    "%s: broken where outer TLS was shed: %s", t->context->hop, text);
+}
+
+void tlsleg_fail_below(struct tls_leg *t, int code)
 {
 	const struct fault *below = leg_fault(t->wire.lower);
 	const char *when =
@@ -116,7 +117,9 @@ static void fail_below(struct tls_leg *t, int code)
 	if (t->leg.state == LEG_FAILED)
 		return; /* somebody knew better */
 	t->verdict.failure = TLS_FAILURE_CLOSED;
-	if (code)
+	if (at_shed(t))
+		fail_at_shed(t, below->text[0] ? below->text : "cut");
+	else if (code)
 		leg_failed(&t->leg, code, below->hint[0] ? below->hint : NULL,
 		    "%s: failed during the %s: %s", t->context->hop, when,
 		    below->text[0] ? below->text : strerror(-code));
@@ -142,13 +145,17 @@ static void fail_ssl(struct tls_leg *t)
 		return;
 	}
 	if (t->wire.read_error || t->wire.ended) {
-		fail_below(t, t->wire.read_error);
+		tlsleg_fail_below(t, t->wire.read_error);
 		return;
 	}
 	if (t->wire.too_long)
 		r.text = "a handshake message is longer than 16 KiB";
 	t->verdict.failure = r.failure;
-	leg_failed(&t->leg, r.code, r.hint, "%s: %s", t->context->hop, r.text);
+	if (at_shed(t) && r.failure != TLS_FAILURE_TRUST)
+		fail_at_shed(t, r.text);
+	else
+		leg_failed(
+		    &t->leg, r.code, r.hint, "%s: %s", t->context->hop, r.text);
 }
 
 /* The leg below cannot be written any more. In TLS 1.3 a client learns only
@@ -159,13 +166,13 @@ static void lower_gone(struct tls_leg *t, int code)
 	char byte;
 	size_t n;
 
-	if (t->leg.state == LEG_OPEN && !t->broken && !t->read_ended) {
+	if (t->leg.state == LEG_OPEN && !t->broken && t->way_in == WAY_IN_TLS) {
 		ERR_clear_error();
 		if (!SSL_peek_ex(t->ssl, &byte, 1, &n) &&
 		    SSL_get_error(t->ssl, 0) == SSL_ERROR_SSL)
 			fail_ssl(t);
 	}
-	fail_below(t, code);
+	tlsleg_fail_below(t, code);
 }
 
 static void fail_closed(struct tls_leg *t)
@@ -192,10 +199,12 @@ static void on_shaken(struct tls_leg *t)
 {
 	const struct tls_context *c = t->context;
 
-	if (c->alpn && !c->alpn_optional && !tls_leg_alpn(&t->leg)[0])
+	if (c->alpn && !c->alpn_optional && !tls_leg_alpn(&t->leg)[0]) {
 		fail_alpn(t);
-	else
-		leg_opened(&t->leg);
+		return;
+	}
+	t->wire.may_shed = true;
+	leg_opened(&t->leg);
 }
 
 static void shake(struct tls_leg *t)
@@ -248,21 +257,31 @@ static void notify(struct tls_leg *t)
 	(void)SSL_shutdown(t->ssl);
 	ERR_clear_error();
 	t->wire.shut = true;
-	tls_move(t, WAY_NOTIFIED);
+	tlsleg_move(t, t->way_out == WAY_SHEDDING ? WAY_RAW : WAY_NOTIFIED);
 }
 
-/* Send what there is, and go on with an end that was asked for. */
+/* Does our close_notify wait for its turn? */
+static bool notifies(const struct tls_leg *t)
+{
+	return t->way_out == WAY_ASKED || t->way_out == WAY_SHEDDING;
+}
+
+/* Send what there is, and go on with an end that was asked for. All of it
+ * being sent, a record of ours ends here: from now on we protect ourselves. */
 static int push(struct tls_leg *t)
 {
 	int r = tlsbio_flush(&t->wire);
 
-	if (t->way_out == WAY_ASKED) {
+	if (notifies(t)) {
 		notify(t);
 		r = tlsbio_flush(&t->wire);
 	}
+	if (!r && t->way_out == WAY_OPEN && t->leg.state == LEG_OPEN &&
+	    !t->sheds_below)
+		t->sheds_below = leg_shed_out(t->wire.lower);
 	if (!r && t->way_out == WAY_NOTIFIED) {
 		leg_finish(t->wire.lower);
-		tls_move(t, WAY_FINISHED);
+		tlsleg_move(t, WAY_FINISHED);
 	}
 	return r;
 }
@@ -271,39 +290,54 @@ static bool needs_bytes(const struct tls_leg *t)
 {
 	if (t->broken)
 		return false;
-	if (t->way_out == WAY_ASKED && SSL_in_init(t->ssl))
+	if (notifies(t) && SSL_in_init(t->ssl))
 		return true;
 	if (t->owner_is_gone)
 		return false;
 	if (t->leg.state == LEG_OPENING)
 		return true;
-	return (t->leg.wanted & LEG_READ && !t->read_ended) ||
+	return (t->leg.wanted & LEG_READ && t->way_in != WAY_IN_ENDED) ||
 	       (t->leg.wanted & LEG_WRITE && t->write_waits);
 }
 
-static void want_below(struct tls_leg *t)
+void tlsleg_want_below(struct tls_leg *t)
 {
 	unsigned want = 0;
 
-	if (!tlsbio_flushed(&t->wire))
+	if (!tlsbio_flushed(&t->wire) ||
+	    (t->raw_full && t->leg.wanted & LEG_WRITE))
 		want |= LEG_WRITE;
 	if (t->wire.dry && needs_bytes(t))
 		want |= LEG_READ;
 	leg_want(t->wire.lower, want);
 }
 
-/* What follows from whatever has just happened. */
-static void settle(struct tls_leg *t)
+static void on_lower(void *ctx, struct leg *lower, unsigned events);
+
+/* The leg below may have become one with the leg below it. */
+static void look_below(struct tls_leg *t)
+{
+	struct leg *below = leg_bare(t->wire.lower);
+
+	if (below == t->wire.lower)
+		return;
+	t->wire.lower = below;
+	leg_handle(below, on_lower, t);
+}
+
+void tlsleg_settle(struct tls_leg *t)
 {
 	int r = push(t);
 
+	tlsshed_settle(t);
+	look_below(t);
 	if (r && r != -EAGAIN && t->leg.state != LEG_FAILED)
 		lower_gone(t, r);
-	want_below(t);
+	tlsleg_want_below(t);
 	leg_ready(&t->leg);
 }
 
-static void tls_destroy(struct tls_leg *t)
+void tlsleg_destroy(struct tls_leg *t)
 {
 	loop_cancel(t->leg.loop, &t->linger_timer);
 	loop_unlinger(&t->lingerer);
@@ -323,7 +357,7 @@ static void end_below(struct tls_leg *t, bool orderly)
 		leg_close(t->wire.lower);
 	else
 		leg_reset(t->wire.lower);
-	tls_destroy(t);
+	tlsleg_destroy(t);
 }
 
 /* Return: true when the leg is gone. */
@@ -334,7 +368,7 @@ static bool close_on(struct tls_leg *t)
 			 t->way_out != WAY_FINISHED;
 
 	if (r == -EAGAIN || (!r && says_more)) {
-		want_below(t);
+		tlsleg_want_below(t);
 		return false;
 	}
 	end_below(t, true);
@@ -347,6 +381,8 @@ static void on_lower(void *ctx, struct leg *lower, unsigned events)
 
 	if (events & (LEG_READ | LEG_GONE))
 		t->wire.dry = false;
+	if (events & LEG_WRITE)
+		t->raw_full = false;
 	if (t->owner_is_gone) {
 		if (events & LEG_GONE)
 			end_below(t, true);
@@ -358,27 +394,29 @@ static void on_lower(void *ctx, struct leg *lower, unsigned events)
 		shake(t);
 	if (events & LEG_GONE && t->leg.state != LEG_FAILED)
 		lower_gone(t, leg_error(lower));
-	settle(t);
+	tlsleg_settle(t);
 }
 
 static void tls_want(struct leg *leg)
 {
-	want_below(tls_of(leg));
+	tlsleg_want_below(tls_leg_of(leg));
 }
 
 static unsigned tls_ready(struct leg *leg)
 {
-	struct tls_leg *t = tls_of(leg);
-	unsigned events = 0;
+	struct tls_leg *t = tls_leg_of(leg);
+	bool writes, reads;
 
 	if (leg->state == LEG_FAILED)
 		return LEG_READ;
-	if (t->read_ended || (!t->wire.dry && has_room(t, REPLY_ROOM)))
-		events |= LEG_READ;
-	if (t->way_out == WAY_OPEN && has_room(t, RECORD_ROOM) &&
-	    !(t->write_waits && t->wire.dry))
-		events |= LEG_WRITE;
-	return events;
+	reads = t->way_in == WAY_IN_ENDED ||
+		(!t->wire.dry &&
+		    (t->way_in == WAY_IN_RAW || has_room(t, REPLY_ROOM)));
+	writes =
+	    (t->way_out == WAY_OPEN && has_room(t, RECORD_ROOM) &&
+		!(t->write_waits && t->wire.dry)) ||
+	    (t->way_out == WAY_RAW && tlsbio_flushed(&t->wire) && !t->raw_full);
+	return (reads ? LEG_READ : 0u) | (writes ? LEG_WRITE : 0u);
 }
 
 /* At most one record's bytes.
@@ -389,15 +427,17 @@ static ssize_t read_some(struct tls_leg *t, void *to, size_t n)
 
 	while (has_room(t, REPLY_ROOM)) {
 		ERR_clear_error();
-		if (SSL_read_ex(t->ssl, to, n, &got))
+		if (SSL_read_ex(t->ssl, to, n, &got)) {
+			t->seen_below = t->wire.below_shed;
 			return (ssize_t)got;
+		}
 		switch (SSL_get_error(t->ssl, 0)) {
 		case SSL_ERROR_WANT_READ:
 			if (t->wire.dry)
 				return -EAGAIN;
 			break; /* a message that was none of data */
 		case SSL_ERROR_ZERO_RETURN:
-			t->read_ended = true;
+			t->way_in = WAY_IN_ENDED;
 			return 0;
 		default:
 			fail_ssl(t);
@@ -409,12 +449,14 @@ static ssize_t read_some(struct tls_leg *t, void *to, size_t n)
 
 static ssize_t tls_read(struct leg *leg, void *to, size_t n)
 {
-	struct tls_leg *t = tls_of(leg);
+	struct tls_leg *t = tls_leg_of(leg);
 	size_t done = 0;
 	ssize_t got = 0;
 
-	if (t->read_ended)
+	if (t->way_in == WAY_IN_ENDED)
 		return 0;
+	if (t->way_in == WAY_IN_RAW)
+		return tlsshed_read(t, to, n);
 	if (t->broken)
 		return leg_error(leg);
 	while (done < n) {
@@ -423,7 +465,7 @@ static ssize_t tls_read(struct leg *leg, void *to, size_t n)
 			break;
 		done += (size_t)got;
 	}
-	settle(t);
+	tlsleg_settle(t);
 	return done ? (ssize_t)done : got;
 }
 
@@ -434,7 +476,7 @@ static ssize_t write_some(struct tls_leg *t, const void *bytes, size_t n)
 	size_t put;
 
 	if (!has_room(t, RECORD_ROOM) && tlsbio_flush(&t->wire))
-		return -EAGAIN; /* settle() sees why */
+		return -EAGAIN; /* tlsleg_settle() sees why */
 	ERR_clear_error();
 	t->write_waits = false;
 	if (SSL_write_ex(t->ssl, bytes, n, &put))
@@ -449,10 +491,14 @@ static ssize_t write_some(struct tls_leg *t, const void *bytes, size_t n)
 
 static ssize_t tls_write(struct leg *leg, const void *bytes, size_t n)
 {
-	struct tls_leg *t = tls_of(leg);
+	struct tls_leg *t = tls_leg_of(leg);
 	size_t done = 0;
 	ssize_t put = 0;
 
+	if (t->way_out == WAY_RAW)
+		return tlsshed_write(t, bytes, n);
+	if (t->way_out == WAY_SHEDDING)
+		return -EAGAIN;
 	if (t->way_out != WAY_OPEN)
 		return -EPIPE;
 	while (done < n) {
@@ -461,17 +507,26 @@ static ssize_t tls_write(struct leg *leg, const void *bytes, size_t n)
 			break;
 		done += (size_t)put;
 	}
-	settle(t);
+	tlsleg_settle(t);
 	return done ? (ssize_t)done : put;
+}
+
+static void end_way_out(struct tls_leg *t)
+{
+	if (t->leg.state != LEG_OPEN)
+		return;
+	if (t->way_out == WAY_OPEN || t->way_out == WAY_SHEDDING)
+		tlsleg_move(t, WAY_ASKED);
+	else if (t->way_out == WAY_RAW)
+		tlsleg_move(t, WAY_NOTIFIED);
 }
 
 static void tls_finish(struct leg *leg)
 {
-	struct tls_leg *t = tls_of(leg);
+	struct tls_leg *t = tls_leg_of(leg);
 
-	if (leg->state == LEG_OPEN && t->way_out == WAY_OPEN)
-		tls_move(t, WAY_ASKED);
-	settle(t);
+	end_way_out(t);
+	tlsleg_settle(t);
 }
 
 static void on_linger_timer(struct wheel_timer *timer, uint64_t now)
@@ -487,15 +542,14 @@ static void on_linger_end(struct loop_lingerer *one)
 
 static void tls_close(struct leg *leg)
 {
-	struct tls_leg *t = tls_of(leg);
+	struct tls_leg *t = tls_leg_of(leg);
 
 	if (leg->state == LEG_OPENING) {
 		end_below(t, true);
 		return;
 	}
 	t->owner_is_gone = true;
-	if (leg->state == LEG_OPEN && t->way_out == WAY_OPEN)
-		tls_move(t, WAY_ASKED);
+	end_way_out(t);
 	if (close_on(t))
 		return;
 	loop_after(leg->loop, &t->linger_timer, LEG_LINGER_MS, on_linger_timer);
@@ -504,7 +558,7 @@ static void tls_close(struct leg *leg)
 
 static void tls_reset(struct leg *leg)
 {
-	end_below(tls_of(leg), false);
+	end_below(tls_leg_of(leg), false);
 }
 
 static const char *tls_source(const struct leg *leg)
@@ -528,6 +582,9 @@ static const struct leg_verbs tls_verbs = {
 	.reset = tls_reset,
 	.source = tls_source,
 	.lower = tls_lower,
+	.shed_out = tlsshed_out,
+	.shed_in = tlsshed_in,
+	.bare = tlsshed_bare,
 };
 
 static bool name_ok(const char *name)
@@ -606,7 +663,7 @@ int tls_leg_open(struct leg **out, struct leg *lower,
 	}
 	leg_handle(lower, on_lower, t);
 	shake(t);
-	settle(t);
+	tlsleg_settle(t);
 	*out = &t->leg;
 	return 0;
 }
@@ -617,6 +674,8 @@ const char *tls_leg_alpn(const struct leg *leg)
 	const unsigned char *name;
 	unsigned n;
 
+	if (!t->ssl)
+		return "";
 	SSL_get0_alpn_selected(t->ssl, &name, &n);
 	return tls_context_alpn(t->context, name, n);
 }
@@ -625,7 +684,7 @@ int tls_leg_export(const struct leg *leg, const char *label, uint8_t out[32])
 {
 	const struct tls_leg *t = tls_of_const(leg);
 
-	if (leg->state != LEG_OPEN)
+	if (leg->state != LEG_OPEN || !t->ssl)
 		return -EPROTO;
 	return SSL_export_keying_material(
 		   t->ssl, out, 32, label, strlen(label), NULL, 0, 0) == 1
@@ -635,7 +694,15 @@ int tls_leg_export(const struct leg *leg, const char *label, uint8_t out[32])
 
 X509 *tls_leg_peer(const struct leg *leg)
 {
-	return SSL_get0_peer_certificate(tls_of_const(leg)->ssl);
+	const struct tls_leg *t = tls_of_const(leg);
+
+	return t->ssl ? SSL_get0_peer_certificate(t->ssl) : NULL;
+}
+
+void tls_leg_agree_shed(struct leg *leg)
+{
+	INVARIANT(tls_leg_is(leg));
+	tls_leg_of(leg)->may_shed = true;
 }
 
 bool tls_leg_is(const struct leg *leg)

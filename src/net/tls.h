@@ -75,6 +75,8 @@ int64_t tls_context_expiry(const struct tls_context *c);
 MUST_USE int tls_leg_open(struct leg **out, struct leg *lower,
     struct tls_context *context, const char *name);
 
+/* ---- while the leg has not shed TLS both ways */
+
 /** tls_leg_alpn() - what was agreed, "" if nothing; valid once OPEN */
 const char *tls_leg_alpn(const struct leg *leg);
 /** tls_leg_export() - RFC 5705/8446 exporter with empty context
@@ -85,6 +87,12 @@ MUST_USE int tls_leg_export(
 X509 *tls_leg_peer(const struct leg *leg);
 /** tls_leg_is() - is this a TLS leg? */
 bool tls_leg_is(const struct leg *leg);
+
+/** tls_leg_agree_shed() - both ends know that either may shed this TLS
+ * (leg_shed_out(), leg_shed_in()): its close_notify is then where raw bytes
+ * begin, and not the end. A TLS leg over this one sheds it by itself: as soon
+ * as its own handshake is done, at the end of a record. */
+void tls_leg_agree_shed(struct leg *leg);
 
 /* Classes of handshake failures, for counters. Whoever opens TLS with a
  * deadline and one outcome uses net/shake.h. */

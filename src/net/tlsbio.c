@@ -28,6 +28,10 @@ static int fill(struct tlsbio *b)
 	if (!b->in)
 		return -ENOMEM;
 	n = leg_read(b->lower, b->in->data, pool_block_size(pool));
+	if (n == 0 && b->may_shed && leg_shed_in(b->lower)) {
+		b->below_shed = true;
+		n = leg_read(b->lower, b->in->data, pool_block_size(pool));
+	}
 	if (n > 0) {
 		b->in->end = (uint32_t)n;
 		return 0;
@@ -101,10 +105,24 @@ static bool guard_passes(struct tlsbio *b, const uint8_t *bytes, size_t n)
 	return true;
 }
 
+/* Up to @n bytes of `in`, which holds some. */
+static size_t take_in(struct tlsbio *b, void *to, size_t n)
+{
+	size_t held = b->in->end - b->in->start;
+
+	if (n > held)
+		n = held;
+	memcpy(to, b->in->data + b->in->start, n);
+	b->in->start += (uint32_t)n;
+	if (n == held)
+		give_in(b);
+	return n;
+}
+
 static int on_read(BIO *bio, char *to, int room)
 {
 	struct tlsbio *b = BIO_get_data(bio);
-	uint32_t n;
+	size_t n;
 	int r = fill(b);
 
 	BIO_clear_retry_flags(bio);
@@ -120,16 +138,12 @@ static int on_read(BIO *bio, char *to, int room)
 		return -1;
 	}
 	n = b->in->end - b->in->start;
-	if (n > (uint32_t)room)
-		n = (uint32_t)room;
+	if (n > (size_t)room)
+		n = (size_t)room;
 	b->too_long = !guard_passes(b, b->in->data + b->in->start, n);
 	if (b->too_long)
 		return -1;
-	memcpy(to, b->in->data + b->in->start, n);
-	b->in->start += n;
-	if (b->in->start == b->in->end)
-		give_in(b);
-	return (int)n;
+	return (int)take_in(b, to, n);
 }
 
 /* What SSL wants to say after our close_notify (the answer to a KeyUpdate, an
@@ -193,6 +207,13 @@ void tlsbio_deinit(struct tlsbio *b)
 {
 	give_in(b);
 	pool_give(pool_of(b), STEAL(b->out));
+}
+
+ssize_t tlsbio_take(struct tlsbio *b, void *to, size_t n)
+{
+	if (!b->in)
+		return leg_read(b->lower, to, n);
+	return (ssize_t)take_in(b, to, n);
 }
 
 int tlsbio_flush(struct tlsbio *b)

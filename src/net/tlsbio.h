@@ -36,7 +36,9 @@ struct tlsbio {
 	bool ended;		/* nothing comes after what is in `in` */
 	bool dry;		/* the leg below had nothing when last asked */
 	bool too_long;		/* the guard has refused a message */
-	bool shut; /* our way out has ended: what SSL writes goes nowhere */
+	bool shut;     /* our way out has ended: what SSL writes goes nowhere */
+	bool may_shed; /* an end of the leg below may be leg_shed_in() */
+	bool below_shed; /* it was; `in` was empty then */
 	struct tlsbio_guard guard;
 };
 
@@ -50,6 +52,10 @@ void tlsbio_deinit(struct tlsbio *b);
  * Return: 0: all of it; -EAGAIN: the leg takes no more now; other -errno: the
  * leg has failed, now or before; the rest is dropped. */
 MUST_USE int tlsbio_flush(struct tlsbio *b);
+/** tlsbio_take() - what SSL has not read and, after it, what the leg below has:
+ * for the time when SSL reads no more
+ * Return: as leg_read(). */
+MUST_USE ssize_t tlsbio_take(struct tlsbio *b, void *to, size_t n);
 static inline bool tlsbio_flushed(const struct tlsbio *b)
 {
 	return !b->out;
