@@ -10,6 +10,7 @@
 #include "net/control.h"
 #include "net/listen.h"
 #include "net/tls.h"
+#include "pki/known.h"
 #include <sys/random.h>
 
 enum { TOUCH_EACH_MS = 100 };
@@ -210,7 +211,8 @@ static int open_core(struct beacon *b, struct fault *fault)
 	    getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return fault_set(
 		    fault, -EIO, NULL, "the kernel gave no random bytes");
-	if (limiter_new(&b->limiter, &limiter_rules) ||
+	if (known_new(&b->known, LIMIT_KNOWN_LEAVES) ||
+	    limiter_new(&b->limiter, &limiter_rules) ||
 	    switchboard_new(
 		&b->board, &switchboard_limits, loop_now(b->loop), seed))
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
@@ -280,6 +282,7 @@ void beacon_free(struct beacon *b)
 	switchboard_free(b->board);
 	limiter_free(b->limiter);
 	allow_free(b->allow);
+	known_free(b->known);
 	free(b->proxies);
 	tls_context_free(b->tls);
 	free(b);

@@ -18,6 +18,7 @@
 struct allow;
 struct cidr;
 struct control;
+struct known;
 struct listener;
 struct pair;
 struct session;
@@ -31,6 +32,7 @@ struct beacon {
 	const struct config *config;
 	struct tls_context *tls;
 	struct allow *allow; /* NULL: every hash is served */
+	struct known *known; /* leaves that have proved legs */
 	struct limiter *limiter;
 	struct switchboard *board;
 	struct listener *listener;

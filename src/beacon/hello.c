@@ -42,7 +42,7 @@ static const struct {
 };
 
 static int check_proof(const struct leg *leg, const struct frame_hello *h,
-    struct session_refusal *why)
+    struct known *known, struct session_refusal *why)
 {
 	const struct frame_proof *p = &h->proof;
 	uint8_t exporter[FRAME_EXPORTER], bytes[PROOF_SIGNED_SIZE];
@@ -58,6 +58,7 @@ static int check_proof(const struct leg *leg, const struct frame_hello *h,
 		.n_roles = N_ELEMS(may[h->role].roles),
 		.bytes = bytes,
 		.n_bytes = sizeof(bytes),
+		.known = known,
 	};
 	int r = tls_leg_export(leg, PROOF_EXPORTER_LABEL, exporter);
 
@@ -81,11 +82,12 @@ bool hello_allowed(const struct allow *allow, const uint8_t hash[FRAME_HASH],
 }
 
 static int judge(const struct allow *allow, const struct leg *leg,
-    const struct frame_hello *h, struct session_refusal *why)
+    const struct frame_hello *h, struct known *known,
+    struct session_refusal *why)
 {
 	if (!hello_allowed(allow, h->hash, why))
 		return HELLO_E_REFUSED;
-	return h->has_proof ? check_proof(leg, h, why) : 0;
+	return h->has_proof ? check_proof(leg, h, known, why) : 0;
 }
 
 int hello_judge(const struct allow *allow, const struct leg *leg,
@@ -104,7 +106,7 @@ int hello_judge(const struct allow *allow, const struct leg *leg,
 	if (frame.type != FRAME_TYPE_HELLO)
 		return refuse(why, FRAME_ERROR_BAD_HELLO,
 		    "the first frame has to be HELLO");
-	r = judge(allow, leg, h, why);
+	r = judge(allow, leg, h, in->known, why);
 	if (r)
 		return r;
 	log_debug("hello", LOG_STR("source", in->source),

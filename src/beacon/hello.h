@@ -11,7 +11,8 @@ enum { HELLO_E_REFUSED = 1 };
 struct hello_bytes {
 	const uint8_t *bytes;
 	size_t n;
-	const char *source; /* for the log */
+	const char *source;  /* for the log */
+	struct known *known; /* as in prove_claim */
 };
 MUST_USE int hello_judge(const struct allow *allow, const struct leg *leg,
     const struct hello_bytes *in, struct switchboard_hello *out,

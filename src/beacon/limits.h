@@ -21,6 +21,10 @@ enum {
 	LIMIT_UNFINISHED = 2000,
 	LIMIT_UNFINISHED_SOURCE = 64,
 
+	/* leaves whose proof is remembered as verified; one more replaces the
+	   one used longest ago */
+	LIMIT_KNOWN_LEAVES = 512,
+
 	/* waiting legs */
 	LIMIT_WAITING = 20000,
 	LIMIT_WAITING_HASH_PROVEN = 64,

@@ -2,6 +2,7 @@
 #include "beacon/beacon.h"
 #include "beacon/pair.h"
 #include "net/listen.h"
+#include "pki/known.h"
 #include <stdio.h>
 
 #define NAME(x) "pharos_beacon_" x
@@ -67,6 +68,24 @@ static void add_switchboard(struct meter *m, const struct switchboard_counts *c)
 		    &c->yielded },
 		{ NAME("info_hashes"), NULL, "info hashes with waiting legs",
 		    METRIC_GAUGE, &c->halls },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		add_row(m, &rows[i]);
+}
+
+static void add_known(struct meter *m, const struct known_counts *c)
+{
+	const struct metric_row rows[] = {
+		{ NAME("known_leaves"), NULL,
+		    "certificates that have proved a leg, remembered",
+		    METRIC_GAUGE, &c->leaves },
+		{ NAME("known_leaves_found_total"), NULL,
+		    "proofs by one that was remembered", METRIC_COUNTER,
+		    &c->found },
+		{ NAME("known_leaves_replaced_total"), NULL,
+		    "remembered ones that made room for another",
+		    METRIC_COUNTER, &c->replaced },
 	};
 
 	for (size_t i = 0; i < N_ELEMS(rows); i++)
@@ -207,6 +226,7 @@ void meter_init(struct beacon *b)
 	add_durations(m);
 	add_refusals(m);
 	add_failures(m);
+	add_known(m, known_counts(b->known));
 	add_limiter(m, limiter_counts(b->limiter));
 	metric_add(&m->registry, &m->table);
 }

@@ -259,7 +259,7 @@ static void join(struct session *s, const struct switchboard_hello *hello)
 static void on_hello(struct session *s)
 {
 	struct switchboard_hello hello = { .role = FRAME_LISTEN };
-	struct hello_bytes in = { s->in, s->have, s->source };
+	struct hello_bytes in = { s->in, s->have, s->source, s->beacon->known };
 	struct session_refusal why;
 
 	s->began_us = loop_us(s->beacon->loop);

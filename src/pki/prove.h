@@ -9,6 +9,7 @@
 #pragma once
 #include "base/err.h"
 #include "pki/identity.h"
+#include "pki/known.h"
 
 enum { PROVE_SIGNATURE_MOST = 1024, PROVE_CERT_MOST = 1536 };
 
@@ -32,7 +33,10 @@ struct prove_claim {
 	size_t n_roles;
 	const void *bytes; /* that were signed */
 	size_t n_bytes;
-	int64_t now; /* seconds since 1970, 0 for the clock */
+	int64_t now;	     /* seconds since 1970, 0 for the clock */
+	struct known *known; /* a leaf that is in there is not verified again,
+				but for its times, role and signature; one that
+				proves itself is added; or NULL */
 };
 enum {
 	PROVE_E_KEY = 1,   /* kind of key not allowed, or not DER */

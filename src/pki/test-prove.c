@@ -201,12 +201,12 @@ static void spoil(enum wrong wrong, struct prove_material *m,
 	}
 }
 
-static void one_thing_wrong(void **state)
+/* The same, whether the leaf has proved itself before or not. */
+static void check_rows(struct known *known)
 {
 	struct identity *id = testpki_identity(&ca, ROLE_BRIDGE, "b", NULL);
 	struct testpki_ca other = testpki_ca_new("prove test");
 
-	(void)state;
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {
 		struct prove_material m = { 0 };
 		struct prove_claim claim;
@@ -215,6 +215,7 @@ static void one_thing_wrong(void **state)
 
 		prove(&m, ca.cert, id->leaf, id->key, hash);
 		claim = claim_of(&m, hash);
+		claim.known = known;
 		spoil(rows[i].wrong, &m, &claim, hash, other.cert);
 		r = prove_check(&claim);
 		if (r != rows[i].check)
@@ -223,6 +224,28 @@ static void one_thing_wrong(void **state)
 	}
 	testpki_ca_free(&other);
 	identity_free(id);
+}
+
+static void one_thing_wrong(void **state)
+{
+	(void)state;
+	check_rows(NULL);
+}
+
+/* The first row is the good proof, by which it becomes known. */
+static void one_thing_wrong_with_a_known_leaf(void **state)
+{
+	struct known *known;
+
+	(void)state;
+	assert_int_equal(rows[0].check, 0);
+	assert_int_equal(known_new(&known, 8), 0);
+	check_rows(known);
+	assert_int_equal(known_counts(known)->leaves, 1);
+	/* the good proof was the first; rows that change the leaf or the hash,
+	 * or come at another time, do not find it */
+	assert_true(known_counts(known)->found >= 4);
+	known_free(known);
 }
 
 static const struct {
@@ -320,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_of_key_proves),
 		cmocka_unit_test(one_thing_wrong),
+		cmocka_unit_test(one_thing_wrong_with_a_known_leaf),
 		cmocka_unit_test(leaves_that_prove_nothing),
 		cmocka_unit_test(an_issuer_without_ca_true),
 		cmocka_unit_test(a_certificate_that_is_too_large),

@@ -16,6 +16,13 @@ void verify_date_text(char out[VERIFY_DATE_MOST], const ASN1_TIME *t)
 		snprintf(out, VERIFY_DATE_MOST, "a date that is none");
 }
 
+int64_t verify_seconds(const ASN1_TIME *t)
+{
+	struct tm tm;
+
+	return ASN1_TIME_to_tm(t, &tm) ? timegm(&tm) : INT64_MIN;
+}
+
 void verify_name_text(char out[VERIFY_NAME_MOST], const X509_NAME *name)
 {
 	CLEANUP(bio_p) BIO *bio = BIO_new(BIO_s_mem());

@@ -26,6 +26,8 @@ int verify_fault(struct fault *f, X509_STORE_CTX *ctx, X509 *ca);
 /** verify_date_text() - "2026-11-21 07:51 UTC" */
 enum { VERIFY_DATE_MOST = 32 };
 void verify_date_text(char out[VERIFY_DATE_MOST], const ASN1_TIME *t);
+/** verify_seconds() - since 1970; INT64_MIN for a date that is none */
+int64_t verify_seconds(const ASN1_TIME *t);
 /** verify_name_text() - a subject or issuer, cut to the room; "" without one */
 enum { VERIFY_NAME_MOST = 120 };
 void verify_name_text(char out[VERIFY_NAME_MOST], const X509_NAME *name);
