@@ -1,9 +1,11 @@
 /* pharos: what people type. Each verb is a table and a function; cli/verb.h. */
 #include "cli/beacon.h"
+#include "cli/pipe.h"
 #include "cli/pki.h"
 #include "cli/verb.h"
 
-static const struct verb *const groups[] = { &pki_verbs, &beacon_verbs };
+static const struct verb *const groups[] = { &pki_verbs, &beacon_verbs,
+	&pipe_verbs };
 
 static const struct verb pharos = {
 	.name = "pharos",

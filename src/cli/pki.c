@@ -148,7 +148,7 @@ static const struct verb *const members[] = {
 
 const struct verb pki_verbs = {
 	.name = "pki",
-	.about = "certificates of bridges and brokers",
+	.about = "certificates of bridges, brokers and pipes",
 	.verbs = members,
 	.n_verbs = N_ELEMS(members),
 };

@@ -9,7 +9,7 @@ enum { CA_NAME_ROOM = 65 }; /* X.520's 64 characters */
 
 struct config {
 	char *folder, *name, *csr;
-	struct option_list beacons, hosts;
+	struct option_list beacons, hosts, pipes;
 	long days, ca_days;
 };
 
@@ -40,6 +40,13 @@ static const struct option_row rows[] = {
 		      "broker's listener is issued for it",
 	    .offset = offsetof(struct config, hosts),
 	    .type = OPTION_LIST },
+	{ .name = "pipe",
+	    .metavar = "NAME",
+	    .help = "pipe certificates, not bridge and broker",
+	    .detail = "NAME.crt and NAME.key for each of them, for \"pharos "
+		      "pipe\"; the first is the side that exposes a service",
+	    .offset = offsetof(struct config, pipes),
+	    .type = OPTION_LIST },
 	{ .name = "csr",
 	    .metavar = "FILE",
 	    .help = "the broker's request; no broker.key is made",
@@ -67,8 +74,8 @@ static const struct option_row rows[] = {
 
 static const struct option_table table = {
 	.program = "pharos pki init",
-	.about = "Make a bridge CA and the certificates of its bridge and "
-		 "broker.",
+	.about = "Make a CA and the certificates of its bridge and broker, or "
+		 "of pipes.",
 	.manual = "pharos-pki(1)",
 	.rows = rows,
 	.n_rows = N_ELEMS(rows),
@@ -91,6 +98,10 @@ static int make_ca(
 		    "Certificates must end before their CA.",
 		    "--days %ld is not shorter than --ca-days %ld",
 		    config->days, config->ca_days);
+	if (config->pipes.n_items && (config->csr || config->hosts.n_items))
+		return fault_set(fault, OPTION_E_BAD, NULL,
+		    "--%s is for a broker; it does not go with --pipe",
+		    config->csr ? "csr" : "broker-host");
 	if (pki_key_new(&out->key) ||
 	    pki_ca_new(&out->cert, out->key, name, (int)config->ca_days))
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
@@ -120,6 +131,33 @@ static int add_leaf(struct fileset *set, const struct pki_issuer *issuer,
 	return pki_run_errand(set, &errand, fault);
 }
 
+static int add_pipes(struct fileset *set, const struct pki_issuer *issuer,
+    const struct config *config, struct fault *fault)
+{
+	struct pki_errand errand = {
+		.issuer = issuer,
+		.order = {
+			.role = ROLE_PIPE,
+			.seconds = config->days * PKI_DAY_SECONDS,
+		},
+	};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < config->pipes.n_items; i++) {
+		const char *name = config->pipes.items[i];
+
+		if (!role_name_ok(name) || !strcmp(name, PKI_CA_NAME))
+			return fault_set(fault, OPTION_E_BAD, NULL,
+			    "--pipe: expected 1 to %d characters out of a-z, "
+			    "0-9, '.' and '-', and not '" PKI_CA_NAME
+			    "', got '%.80s'",
+			    ROLE_NAME_MOST, name);
+		errand.order.name = errand.file_name = name;
+		err = pki_run_errand(set, &errand, fault);
+	}
+	return err;
+}
+
 static int add_all(struct fileset *set, const struct pki_issuer *issuer,
     const struct config *config, struct fault *fault)
 {
@@ -127,6 +165,8 @@ static int add_all(struct fileset *set, const struct pki_issuer *issuer,
 
 	if (!err)
 		err = pki_add_key(set, PKI_CA_NAME, issuer->key, fault);
+	if (!err && config->pipes.n_items)
+		return add_pipes(set, issuer, config, fault);
 	if (!err)
 		err = add_leaf(set, issuer, ROLE_BRIDGE, config, fault);
 	if (!err)
@@ -138,32 +178,46 @@ static int add_all(struct fileset *set, const struct pki_issuer *issuer,
 
 /* ---- what is printed ---- */
 
-static void print_tunnel(
-    const struct config *config, const char *hash, enum role role)
+static void print_beacons(const struct config *config)
 {
 	static const char *const nobody[] = { "BEACON:443" };
 	const char *const *beacons =
 	    config->beacons.n_items ? (const char *const *)config->beacons.items
 				    : nobody;
 	size_t n = config->beacons.n_items ? config->beacons.n_items : 1;
-	char name[40];
 
 	for (size_t i = 0; i < n; i++) {
 		fputs(" \\\n      --beacon-address ", stdout);
 		pki_print_word(beacons[i]);
 	}
-	printf(" \\\n      --beacon-info-hash %s", hash);
-	snprintf(name, sizeof(name), "%s.crt", role_text(role));
+}
+
+/* @holder: the files' name; @own_key: its key is not in the folder */
+static void print_files(
+    const struct config *config, const char *holder, bool own_key)
+{
+	char name[FILESET_NAME_MOST + 8];
+
+	snprintf(name, sizeof(name), "%s.crt", holder);
 	fputs(" \\\n      --tls-cert ", stdout);
 	pki_print_path(config->folder, name);
-	snprintf(name, sizeof(name), "%s.key", role_text(role));
+	snprintf(name, sizeof(name), "%s.key", holder);
 	fputs(" \\\n      --tls-key ", stdout);
-	if (role == ROLE_BROKER && config->csr)
+	if (own_key)
 		fputs("KEY-FILE", stdout);
 	else
 		pki_print_path(config->folder, name);
 	fputs(" \\\n      --tls-ca ", stdout);
 	pki_print_path(config->folder, "ca.crt");
+}
+
+static void print_tunnel(
+    const struct config *config, const char *hash, enum role role)
+{
+	print_beacons(config);
+	printf(" \\\n      --beacon-info-hash %s", hash);
+	print_files(
+	    config, role_text(role), role == ROLE_BROKER && config->csr);
 }
 
 static void print_broker(const struct config *config, const char *hash)
@@ -202,6 +256,35 @@ static void print_story(const struct config *config, const char *hash)
 	print_broker(config, hash);
 }
 
+static void print_pipe(
+    const struct config *config, const char *name, const char *command)
+{
+	printf(" with ca.crt, %s.crt, %s.key:\n\n  pharos pipe %s", name, name,
+	    command);
+	print_beacons(config);
+	print_files(config, name, false);
+	putchar('\n');
+}
+
+static void print_pipe_story(const struct config *config, const char *hash)
+{
+	char *const *names = config->pipes.items;
+	char connect[ROLE_NAME_MOST + 64];
+
+	fputs("Made a CA and certificates for pipes in ", stdout);
+	pki_print_word(config->folder);
+	printf(".\nKeep ca.key offline: it can issue more of them.\n"
+	       "\ninfo hash: %s\n\nWhere the service is,",
+	    hash);
+	print_pipe(config, names[0], "expose --to 127.0.0.1:22");
+	(void)snprintf(connect, sizeof(connect),
+	    "connect --listen 127.0.0.1:2222 --peer %s", names[0]);
+	for (size_t i = 1; i < config->pipes.n_items; i++) {
+		fputs("\nWhere it is used,", stdout);
+		print_pipe(config, names[i], connect);
+	}
+}
+
 static int run(const void *data, char *const *words, struct fault *fault)
 {
 	const struct config *config = data;
@@ -224,13 +307,16 @@ static int run(const void *data, char *const *words, struct fault *fault)
 	if (err)
 		return err;
 	hex_encode(hash, realm, REALM_SIZE);
-	print_story(config, hash);
+	if (config->pipes.n_items)
+		print_pipe_story(config, hash);
+	else
+		print_story(config, hash);
 	return 0;
 }
 
 const struct verb pki_init_verb = {
 	.name = "init",
-	.about = "make a bridge CA and its certificates",
+	.about = "make a CA and its certificates",
 	.table = &table,
 	.config_size = sizeof(struct config),
 	.run = run,

@@ -114,6 +114,8 @@ static void print_completion(const struct place *top)
 
 static int finish(const char *program, int err, const struct fault *fault)
 {
+	if (err == VERB_E_CUT)
+		return VERB_CUT;
 	if (err && err != OPTION_E_DONE) {
 		fault_print(program, fault);
 		return err == OPTION_E_BAD ? VERB_MISUSED : VERB_FAILED;

@@ -21,15 +21,17 @@ struct verb {
 	size_t config_size;
 	/** @config: filled as @table says; verb_run() frees it
 	 * @words: those that are not options; ends with NULL
-	 * Return: 0; OPTION_E_BAD with @fault: wrong use; -errno with @fault */
+	 * Return: 0; OPTION_E_BAD with @fault: wrong use; VERB_E_CUT: it ended,
+	 * and something that ran was cut; -errno with @fault */
 	int (*run)(const void *config, char *const *words, struct fault *fault);
 };
 
-enum { VERB_DONE = 0, VERB_FAILED = 1, VERB_MISUSED = 2 };
+enum { VERB_E_CUT = 1 << 16 }; /* no other module's code */
+enum { VERB_DONE = 0, VERB_FAILED = 1, VERB_MISUSED = 2, VERB_CUT = 3 };
 
 /** verb_run() - what main() does
  * @top:    the group that is the program; its name is the program's
  * @manual: "pharos(1)"
- * Return: the exit status: VERB_DONE, VERB_FAILED or VERB_MISUSED. */
+ * Return: the exit status: VERB_DONE, VERB_FAILED, VERB_MISUSED or VERB_CUT. */
 MUST_USE int verb_run(
     const struct verb *top, const char *manual, int argc, char **argv);

@@ -50,6 +50,7 @@ struct route {
 	unsigned accepted; /* ROUTE_ACCEPT: legs that live */
 	struct wheel_timer timer;
 	struct loop_task task;
+	bool stopped;
 	bool telling; /* the owner is called: */
 	bool closed;  /* route_close() takes effect after it */
 };
@@ -58,7 +59,7 @@ static void on_task(struct loop_task *task);
 
 static void ask_plan_again(struct route *r)
 {
-	if (r->kind != ROUTE_ACCEPT)
+	if (r->kind != ROUTE_ACCEPT && !r->stopped)
 		loop_post(r->loop, &r->task, on_task);
 }
 
@@ -349,6 +350,19 @@ int route_open(struct route **out, struct loop *loop,
 	return 0;
 }
 
+void route_stop(struct route *r)
+{
+	r->stopped = true;
+	while (r->attempts) {
+		beaconc_cancel(r->attempts->visit);
+		dial_cancel(r->attempts->dial);
+		attempt_free(r->attempts);
+	}
+	listen_close(STEAL(r->listener));
+	loop_cancel(r->loop, &r->timer);
+	loop_unpost(r->loop, &r->task);
+}
+
 void route_close(struct route *r)
 {
 	if (!r)
@@ -357,14 +371,7 @@ void route_close(struct route *r)
 		r->closed = true;
 		return;
 	}
-	while (r->attempts) {
-		beaconc_cancel(r->attempts->visit);
-		dial_cancel(r->attempts->dial);
-		attempt_free(r->attempts);
-	}
-	listen_close(r->listener);
-	loop_cancel(r->loop, &r->timer);
-	loop_unpost(r->loop, &r->task);
+	route_stop(r);
 	for (size_t i = 0; i < r->n_targets; i++)
 		free(r->target[i].text);
 	free(r);
@@ -400,8 +407,9 @@ void route_look(const struct route *r, unsigned target, struct route_state *out)
 
 	*out = (struct route_state){
 		.target = r->target[target].text,
-		.waiting =
-		    t->on_way[ROUTEPLAN_PROVEN] + t->on_way[ROUTEPLAN_BARE],
+		.waiting = r->stopped ? 0
+				      : t->on_way[ROUTEPLAN_PROVEN] +
+					    t->on_way[ROUTEPLAN_BARE],
 		.live = r->kind == ROUTE_ACCEPT ? r->accepted : t->live,
 		.resting_until =
 		    t->rest_until > loop_now(r->loop) ? t->rest_until : 0,

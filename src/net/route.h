@@ -51,6 +51,9 @@ MUST_USE int route_open(struct route **out, struct loop *loop,
     void *ctx, struct fault *fault);
 /** route_close() - legs on their way are dropped; legs handed out are not */
 void route_close(struct route *r);
+/** route_stop() - no more legs: those on their way are dropped, and nobody is
+ * let in; everything else goes on until route_close() */
+void route_stop(struct route *r);
 /** route_ended() - a leg from @target has ended, or could not be used */
 void route_ended(struct route *r, unsigned target);
 

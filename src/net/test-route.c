@@ -559,6 +559,29 @@ static void closing_drops_what_is_on_its_way_and_no_more(void **state)
 	assert_int_equal(n_sessions, 4);
 }
 
+static void stopping_keeps_what_there_is_and_brings_nothing_new(void **state)
+{
+	struct route_config config = beacon_config(ROUTE_EVERY, 3);
+	struct route_state s;
+
+	(void)state;
+	is_beacon = true;
+	go(&config);
+	pair(&session[0]);
+	route_stop(route);
+	turns();
+	route_look(route, 0, &s);
+	assert_int_equal(s.waiting, 0);
+	assert_int_equal(s.live, 1);
+	assert_string_equal(s.target, targets[0]);
+	assert_int_equal(leg_state(got.leg[0]), LEG_OPEN);
+	for (int i = 1; i < n_sessions; i++)
+		assert_null(session[i].leg);
+	route_ended(route, 0);
+	turns();
+	assert_int_equal(n_sessions, 4);
+}
+
 static void the_route_may_be_closed_from_any_of_its_calls(void **state)
 {
 	struct route_config config = beacon_config(ROUTE_SOME, 1);
@@ -662,6 +685,7 @@ int main(void)
 		TEST(what_a_beacon_asks_for_is_waited_for),
 		TEST(a_beacon_that_dies_is_one_failure_and_is_probed_by_one),
 		TEST(closing_drops_what_is_on_its_way_and_no_more),
+		TEST(stopping_keeps_what_there_is_and_brings_nothing_new),
 		TEST(the_route_may_be_closed_from_any_of_its_calls),
 		TEST(accepting_hands_out_what_comes),
 		TEST(bad_targets_are_refused),

@@ -229,6 +229,24 @@ static void tls_end_and_asking_end_are_two_facts(void **state)
 	}
 }
 
+static void expect_names(struct tunnel_trust *trust, const char *const *names)
+{
+	trust->peer_names = names;
+	trust->n_peer_names = 0;
+	while (names[trust->n_peer_names])
+		trust->n_peer_names++;
+}
+
+static void one_of_the_names_is_enough(void **state)
+{
+	static const char *const names[] = { "k0", "k1", NULL };
+
+	(void)state;
+	expect_names(&end[0].trust, names);
+	open_both(0);
+	assert_int_equal(end[0].ups + end[1].ups, 2);
+}
+
 /* Whom a tunnel does not let in, and what both sides say. */
 static void only_the_expected_peer_comes_up(void **state)
 {
@@ -238,12 +256,21 @@ static void only_the_expected_peer_comes_up(void **state)
 		enum role server_wants, client_wants;
 		int refuses; /* which end */
 		const char *text;
+		const char *server_names[3], *client_names[3];
 	} rows[] = {
 		{ "wrong role of the client", false, ROLE_PIPE, ROLE_BRIDGE, 0,
 		    "role" },
 		{ "wrong role of the server", false, ROLE_BROKER, ROLE_PIPE, 1,
 		    "role" },
 		{ "another CA", true, ROLE_BROKER, ROLE_BRIDGE, 1, "" },
+		{ "another name of the client", false, ROLE_BROKER, ROLE_BRIDGE,
+		    0,
+		    "expected a certificate named k2 (or others), got one "
+		    "named k1",
+		    { "k2", "k" }, { "b1" } },
+		{ "another name of the server", false, ROLE_BROKER, ROLE_BRIDGE,
+		    1, "expected a certificate named b2, got one named b1",
+		    { "k1" }, { "b2" } },
 	};
 
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {
@@ -251,6 +278,8 @@ static void only_the_expected_peer_comes_up(void **state)
 			setup(state);
 		end[0].trust.peer_role = rows[i].server_wants;
 		end[1].trust.peer_role = rows[i].client_wants;
+		expect_names(&end[0].trust, rows[i].server_names);
+		expect_names(&end[1].trust, rows[i].client_names);
 		if (rows[i].stranger)
 			end[1].trust.identity = stranger_id;
 		open_both(0);
@@ -449,6 +478,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(tls_end_and_asking_end_are_two_facts),
+		TEST(one_of_the_names_is_enough),
 		TEST(only_the_expected_peer_comes_up),
 		TEST(a_peer_without_http_has_a_deadline),
 		TEST(a_silent_peer_has_a_deadline),

@@ -49,6 +49,23 @@ static void tunnel_move(struct tunnel *t, enum tunnel_state to)
 	t->state = to;
 }
 
+static int check_name(const struct tunnel_trust *trust,
+    const struct subject *seen, struct fault *fault)
+{
+	for (size_t i = 0; i < trust->n_peer_names; i++)
+		if (!strcmp(trust->peer_names[i], seen->name))
+			return 0;
+	return !trust->n_peer_names
+		   ? 0
+		   : fault_set(fault, -EACCES,
+			 "is it the peer that was meant? A holder of another "
+			 "certificate of the same CA answers",
+			 "expected a certificate named %s%s, got one named %s",
+			 trust->peer_names[0],
+			 trust->n_peer_names > 1 ? " (or others)" : "",
+			 seen->name);
+}
+
 static int check_peer(void *ctx, X509 *leaf, struct fault *fault)
 {
 	const struct tunnel_trust *trust = ctx;
@@ -58,8 +75,9 @@ static int check_peer(void *ctx, X509 *leaf, struct fault *fault)
 		.as_server = trust->end == TLS_CLIENT,
 	};
 	struct subject seen;
+	int r = pki_expect(&expected, leaf, 0, &seen, fault);
 
-	return pki_expect(&expected, leaf, 0, &seen, fault);
+	return r ? r : check_name(trust, &seen, fault);
 }
 
 int tunnel_context(struct tls_context **out, const struct tunnel_trust *trust,

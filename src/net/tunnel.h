@@ -29,11 +29,13 @@ struct tunnel_events {
 };
 
 /* Whom a tunnel trusts: a holder of a certificate of @identity's CA, in its
- * realm, with role @peer_role. */
+ * realm, with role @peer_role and, where names are given, one of these. */
 struct tunnel_trust {
 	const struct identity *identity; /* our own; borrowed */
 	enum tls_end end;
 	enum role peer_role;
+	const char *const *peer_names; /* borrowed; 0 of them: any name */
+	size_t n_peer_names;
 };
 /** tunnel_context() - the TLS context of tunnels, for either end
  * @trust: borrowed, must outlive the context and its legs.

@@ -202,6 +202,18 @@ void tunnel_set_close(struct tunnel_set *s)
 	free(s);
 }
 
+void tunnel_set_drain(struct tunnel_set *s, unsigned ms)
+{
+	route_stop(s->route);
+	for (struct member *m = s->members; m; m = m->next)
+		tunnel_close(m->tunnel, ms);
+}
+
+bool tunnel_set_busy(const struct tunnel_set *s)
+{
+	return s->n_members > 0;
+}
+
 struct http_conn *tunnel_set_pick(struct tunnel_set *s)
 {
 	struct http_conn *silent = NULL;

@@ -32,6 +32,11 @@ MUST_USE int tunnel_set_open(struct tunnel_set **out, struct loop *loop,
     const struct tunnel_set_config *config,
     const struct tunnel_set_events *events, void *ctx, struct fault *fault);
 void tunnel_set_close(struct tunnel_set *s);
+/** tunnel_set_drain() - no new tunnels; those that are there take no more
+ * streams, and those that run may end for @ms; `gone` comes for each
+ * tunnel_set_busy() - are there tunnels, up or on their way? */
+void tunnel_set_drain(struct tunnel_set *s, unsigned ms);
+bool tunnel_set_busy(const struct tunnel_set *s);
 /** tunnel_set_pick() - the tunnel to send on: the oldest that is up and takes
  * streams, and of those rather one that owes no answer to a ping; NULL if there
  * is none */

@@ -48,6 +48,18 @@ const char *uplink_what_text(enum uplink_what what)
 	return what_texts[what];
 }
 
+/* An orderly end is no reason to worry. */
+static void log_gone(const struct uplink_news *news)
+{
+	bool orderly = news->fault->code == -ESHUTDOWN;
+
+	log_write(orderly ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+	    uplink_what_text(news->what), LOG_STR("peer", news->peer),
+	    LOG_STR("target", news->target),
+	    LOG_STR("fault", news->fault->text), LOG_UINT("up", news->up),
+	    LOG_END);
+}
+
 void uplink_log(void *ctx, const struct uplink_news *news)
 {
 	const char *event = uplink_what_text(news->what);
@@ -59,10 +71,7 @@ void uplink_log(void *ctx, const struct uplink_news *news)
 		    LOG_STR("target", news->target), LOG_UINT("up", news->up));
 		break;
 	case UPLINK_GONE:
-		log_warn(event, LOG_STR("peer", news->peer),
-		    LOG_STR("target", news->target),
-		    LOG_STR("fault", news->fault->text),
-		    LOG_UINT("up", news->up));
+		log_gone(news);
 		break;
 	case UPLINK_FAILED:
 		log_warn(event, LOG_STR("target", news->target),
@@ -182,6 +191,8 @@ static int load_identity(
 		.identity = u->identity,
 		.end = config->end,
 		.peer_role = config->peer_role,
+		.peer_names = config->peer_names,
+		.n_peer_names = config->n_peer_names,
 	};
 	return tunnel_context(&u->tunnel_tls, &u->trust, fault);
 }
@@ -262,6 +273,16 @@ void uplink_close(struct uplink *u)
 }
 
 /* ---- use */
+
+void uplink_drain(struct uplink *u, unsigned ms)
+{
+	tunnel_set_drain(u->set, ms);
+}
+
+bool uplink_busy(const struct uplink *u)
+{
+	return tunnel_set_busy(u->set);
+}
 
 struct http_conn *uplink_pick(struct uplink *u)
 {

@@ -37,6 +37,9 @@ struct uplink_config {
 	const char *cert_file, *key_file, *ca_file;
 	const char *info_hash; /* as typed; must be that of ca_file; or NULL */
 	enum role role, peer_role;
+	const char *const *peer_names; /* borrowed until uplink_close(); 0 of
+					  them: any */
+	size_t n_peer_names;
 	enum tls_end end;
 	struct httpd *handlers; /* this end serves requests; NULL: it sends */
 
@@ -57,6 +60,11 @@ MUST_USE int uplink_open(struct uplink **out, struct loop *loop,
     const struct uplink_config *config, struct fault *fault);
 /** uplink_close() - tunnels are cut; NULL is fine */
 void uplink_close(struct uplink *u);
+
+/** uplink_drain() - the orderly way out: as tunnel_set_drain()
+ * uplink_busy() - as tunnel_set_busy(): is there something to wait for? */
+void uplink_drain(struct uplink *u, unsigned ms);
+bool uplink_busy(const struct uplink *u);
 
 /** uplink_pick() - a tunnel to send on, or NULL
  * uplink_up() - how many are up

@@ -1,6 +1,6 @@
 /* net/uplinkoption.h: the options by which an operator says how a program meets
- * its peer: the same words for bridge and broker. How the reverse mode is told
- * (dial whom, listen where) is each program's own.
+ * its peer: the same words for all. How it meets one without a beacon (dial
+ * whom, listen where) is each program's own.
  */
 #pragma once
 #include "base/option.h"
@@ -17,28 +17,35 @@ struct uplink_options {
 
 extern const char *const uplink_modes[];
 
+/* for a program with one way to meet without a beacon, its reverse mode */
 #define UPLINK_OPTION_ROWS(config, member)                                     \
-	{ .name = "mode",                                                      \
-		.metavar = "beacon|reverse",                                   \
+	UPLINK_OPTION_ROW_MODE(config, member),                                \
+	    UPLINK_OPTION_ROWS_PLAIN(config, member)
+
+#define UPLINK_OPTION_ROW_MODE(config, member)                                 \
+	{                                                                      \
+		.name = "mode", .metavar = "beacon|reverse",                   \
 		.help = "how bridge and broker meet",                          \
 		.detail =                                                      \
 		    "With beacon both dial beacons; with reverse the bridge "  \
 		    "dials the broker.",                                       \
-		.initial = "beacon",                                           \
-		.choices = uplink_modes,                                       \
-		.type = OPTION_CHOICE,                                         \
-		.offset = offsetof(config, member.mode) },                     \
-	    { .name = "beacon-address",                                        \
-		    .metavar = "HOST:PORT",                                    \
-		    .help = "a beacon; several by commas or repeated",         \
-		    .detail =                                                  \
-			"At most 16. A bridge waits at all of them, a broker " \
-			"uses two and fails over.",                            \
-		    .type = OPTION_LIST,                                       \
-		    .offset = offsetof(config, member.beacon_address) },       \
+		.initial = "beacon", .choices = uplink_modes,                  \
+		.type = OPTION_CHOICE, .offset = offsetof(config, member.mode) \
+	}
+
+#define UPLINK_OPTION_ROWS_PLAIN(config, member)                               \
+	{ .name = "beacon-address",                                            \
+		.metavar = "HOST:PORT",                                        \
+		.help = "a beacon; several by commas or repeated",             \
+		.detail =                                                      \
+		    "At most 16. Who listens (a bridge) waits at all of "      \
+		    "them, who connects (a broker) uses two and fails "        \
+		    "over.",                                                   \
+		.type = OPTION_LIST,                                           \
+		.offset = offsetof(config, member.beacon_address) },           \
 	    { .name = "beacon-info-hash",                                      \
 		    .metavar = "HEX",                                          \
-		    .help = "SHA-256 of the bridge CA's certificate",          \
+		    .help = "SHA-256 of the CA's certificate",                 \
 		    .detail = "Printed by pharos pki info-hash.",              \
 		    .type = OPTION_TEXT,                                       \
 		    .offset = offsetof(config, member.info_hash) },            \
@@ -66,7 +73,7 @@ extern const char *const uplink_modes[];
 		    .offset = offsetof(config, member.tls_key) },              \
 	{                                                                      \
 		.name = "tls-ca", .metavar = "FILE",                           \
-		.help = "certificate of the bridge CA, PEM",                   \
+		.help = "certificate of the CA of both sides, PEM",            \
 		.type = OPTION_TEXT, .flags = OPTION_REQUIRED,                 \
 		.offset = offsetof(config, member.tls_ca)                      \
 	}

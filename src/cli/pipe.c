@@ -1,0 +1,223 @@
+/* cli/pipe.c: see the header. */
+#include "cli/pipe.h"
+#include "base/log.h"
+#include "net/loop.h"
+
+/* ---- options */
+
+static int one_way(struct fault *fault, const char *text)
+{
+	return fault_set(fault, OPTION_E_BAD,
+	    "Give --beacon-address, or --dial on one side and --accept on the "
+	    "other.",
+	    "%s", text);
+}
+
+int pipe_options_check(const struct pipe_options *options, struct fault *fault)
+{
+	const struct uplink_options *uplink = &options->uplink;
+	size_t beacons = uplink->beacon_address.n_items;
+	size_t targets =
+	    beacons > options->dial.n_items ? beacons : options->dial.n_items;
+	const char *const *peers = (const char *const *)options->peer.items;
+	int ways =
+	    (beacons > 0) + (options->dial.n_items > 0) + !!options->accept;
+
+	if (!ways)
+		return one_way(
+		    fault, "nothing says how to meet the other side");
+	if (ways > 1)
+		return one_way(fault,
+		    "--beacon-address, --dial and --accept are three ways to "
+		    "meet; one can be used");
+	if (!beacons && (uplink->beacon_ca || uplink->beacon_pin))
+		return one_way(
+		    fault, "--beacon-ca and --beacon-pin are for beacons");
+	if (targets > ROUTE_TARGETS_MAX)
+		return fault_set(fault, OPTION_E_BAD,
+		    "Leave out those that are farthest away.",
+		    "%zu addresses to dial, at most %d are used", targets,
+		    ROUTE_TARGETS_MAX);
+	for (size_t i = 0; i < options->peer.n_items; i++)
+		if (!role_name_ok(peers[i]))
+			return fault_set(fault, OPTION_E_BAD, NULL,
+			    "--peer %.80s: not a certificate's name", peers[i]);
+	return 0;
+}
+
+static void use_dial(
+    struct route_config *route, const struct pipe_options *options)
+{
+	route->kind = ROUTE_DIAL;
+	route->targets = (const char *const *)options->dial.items;
+	route->n_targets = options->dial.n_items;
+}
+
+static void use_accept(
+    struct route_config *route, const struct pipe_options *options)
+{
+	route->kind = ROUTE_ACCEPT;
+	route->targets = (const char *const *)&options->accept;
+	route->n_targets = 1;
+}
+
+void pipe_trunk_config(struct trunk_config *out, enum trunk_side side,
+    unsigned count, const struct pipe_options *options)
+{
+	struct uplink_options uplink = options->uplink;
+	struct route_config *route = &out->uplink.route;
+
+	*out = (struct trunk_config){ .side = side };
+	out->uplink.role = out->uplink.peer_role = ROLE_PIPE;
+	uplink.mode =
+	    uplink.beacon_address.n_items ? UPLINK_BEACON : UPLINK_REVERSE;
+	out->uplink.peer_names = (const char *const *)options->peer.items;
+	out->uplink.n_peer_names = options->peer.n_items;
+	uplink_options_use(&uplink, &out->uplink);
+	if (options->dial.n_items)
+		use_dial(route, options);
+	else if (options->accept)
+		use_accept(route, options);
+	route->keep = side == TRUNK_LISTEN ? ROUTE_EVERY : ROUTE_SOME;
+	route->count = count;
+	if (side == TRUNK_CONNECT && route->n_targets < count)
+		route->count = (unsigned)route->n_targets;
+}
+
+/* ---- running */
+
+static int serve(struct pipe_program *p, struct loop *loop, struct fault *fault)
+{
+	static const struct isolate_profile profile = { 0 };
+	const struct daemon_config config = {
+		.common = &p->options->common,
+		.health_address = p->options->health_addr,
+		.metrics = p->metrics,
+		.ready = p->ready,
+		.drain = p->drain,
+		.busy = p->busy,
+		.drain_ms = p->drain_ms,
+		.ctx = p->ctx,
+		.profile = &profile,
+		.descriptors = PIPE_DESCRIPTORS,
+	};
+	int r = daemon_open(&p->daemon, loop, &config, fault);
+
+	if (!r)
+		r = daemon_run(p->daemon);
+	daemon_close(STEAL(p->daemon));
+	return r == DAEMON_E_CUT ? VERB_E_CUT : r;
+}
+
+int pipe_run(struct pipe_program *p, struct fault *fault)
+{
+	CLEANUP(loop_freep) struct loop *loop = NULL;
+	const struct option_common *common = &p->options->common;
+	enum log_level level = (enum log_level)common->log_level;
+	int r = loop_new(&loop);
+
+	if (p->quiet && level == LOG_LEVEL_INFO)
+		level = LOG_LEVEL_WARN;
+	log_setup("pipe", (enum log_format)common->log_format, level);
+	if (!r)
+		r = p->open(p->ctx, loop, fault);
+	if (!r)
+		r = serve(p, loop, fault);
+	p->close(p->ctx);
+	if (r < 0 && !fault->code)
+		fault_set(fault, r, NULL, "%s", strerror(-r));
+	return r;
+}
+
+void pipe_drain(struct trunk *trunk, long drain_ms)
+{
+	enum { LATER_MS = 1000 };
+
+	trunk_drain(trunk, (unsigned)drain_ms + LATER_MS);
+}
+
+bool pipe_busy(const struct trunk *trunk)
+{
+	return uplink_busy(trunk_uplink(trunk));
+}
+
+/* ---- counting */
+
+static uint64_t read_tunnels(void *ctx)
+{
+	struct trunk *const *trunk = ctx;
+
+	return uplink_up(trunk_uplink(*trunk));
+}
+
+static uint64_t read_waiting(void *ctx)
+{
+	struct trunk *const *trunk = ctx;
+
+	return uplink_waiting(trunk_uplink(*trunk));
+}
+
+#define NAME(x) "pharos_pipe_" x
+
+void pipe_meter_init(struct pipe_meter *m, const struct pipe_counts *counts,
+    struct trunk *const *trunk)
+{
+	void *ctx = (void *)(uintptr_t)trunk;
+	const struct metric_row rows[] = {
+		{ NAME("tunnels"), NULL, "tunnels that are up", METRIC_GAUGE,
+		    NULL, read_tunnels, ctx },
+		{ NAME("waiting"), NULL, "legs waiting or on their way",
+		    METRIC_GAUGE, NULL, read_waiting, ctx },
+		{ NAME("connections"), NULL, "connections that are open",
+		    METRIC_GAUGE, &counts->open },
+		{ NAME("connections_total"), "result=\"carried\"",
+		    "connections, by what came of them", METRIC_COUNTER,
+		    &counts->carried },
+		{ NAME("connections_total"), "result=\"failed\"", NULL,
+		    METRIC_COUNTER, &counts->failed },
+		{ NAME("connections_total"), "result=\"refused\"", NULL,
+		    METRIC_COUNTER, &counts->refused },
+		{ NAME("connections_total"), "result=\"full\"", NULL,
+		    METRIC_COUNTER, &counts->full },
+		{ NAME("resets_total"), NULL,
+		    "connections that did not end in order", METRIC_COUNTER,
+		    &counts->reset },
+		{ NAME("bytes_total"), "direction=\"to_peer\"",
+		    "bytes of connections that have ended", METRIC_COUNTER,
+		    &counts->to_peer },
+		{ NAME("bytes_total"), "direction=\"from_peer\"", NULL,
+		    METRIC_COUNTER, &counts->from_peer },
+	};
+
+	_Static_assert(N_ELEMS(rows) <= N_ELEMS(m->rows), "room for all");
+	*m = (struct pipe_meter){ .table = { .n_rows = N_ELEMS(rows) } };
+	memcpy(m->rows, rows, sizeof(rows));
+	m->table.rows = m->rows;
+	metric_add(&m->registry, &m->table);
+	metric_add(&m->registry, http_metrics());
+}
+
+const char *pipe_ready(const struct trunk *trunk, enum trunk_side side)
+{
+	const struct uplink *uplink = trunk_uplink(trunk);
+
+	if (uplink_up(uplink))
+		return NULL;
+	if (side == TRUNK_LISTEN && uplink_waiting(uplink))
+		return NULL;
+	return "no tunnel to the other side is up";
+}
+
+/* ---- the group */
+
+static const struct verb *const members[] = {
+	&pipe_expose_verb,
+	&pipe_connect_verb,
+};
+
+const struct verb pipe_verbs = {
+	.name = "pipe",
+	.about = "TCP services over a tunnel, without an open port",
+	.verbs = members,
+	.n_verbs = N_ELEMS(members),
+};
