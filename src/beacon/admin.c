@@ -7,6 +7,7 @@
 #include "beacon/report.h"
 #include "beacon/session.h"
 #include "net/control.h"
+#include "net/daemon.h"
 #include <stdio.h>
 
 /* @j is counted down. */
@@ -50,6 +51,20 @@ static void on_legs(
 		return;
 	}
 	answer(s, report_list(ctx, after));
+}
+
+static void on_drain(
+    void *ctx, struct http_stream *s, const struct http_head *head)
+{
+	struct beacon *b = ctx;
+
+	(void)head;
+	if (!b->daemon) {
+		http_stream_refuse(s, 503, "the beacon has not yet started");
+		return;
+	}
+	daemon_drain(b->daemon);
+	answer(s, report_status(b));
 }
 
 /* ---- kill ---- */
@@ -122,6 +137,7 @@ int admin_open(struct beacon *b, const char *path, struct fault *fault)
 	static const struct httpd_route routes[] = {
 		{ "GET", "/v1/status", on_status },
 		{ "GET", "/v1/legs", on_legs },
+		{ "POST", "/v1/drain", on_drain },
 		{ "POST", "/v1/kill/*", on_kill },
 	};
 	const struct control_config config = {

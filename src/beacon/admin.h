@@ -2,6 +2,7 @@
  *
  *   GET  /v1/status
  *   GET  /v1/legs?after=N   a page of at most REPORT_PAGE legs and pairs
+ *   POST /v1/drain          as SIGTERM; the answer is a status
  *   POST /v1/kill/ID        end a leg ("leg-12") or a pair (its 16 digits)
  */
 #pragma once

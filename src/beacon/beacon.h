@@ -19,6 +19,7 @@ struct allow;
 struct cidr;
 struct control;
 struct known;
+struct daemon;
 struct listener;
 struct pair;
 struct session;
@@ -39,6 +40,7 @@ struct beacon {
 	struct cidr *proxies; /* whose preambles are believed */
 	size_t n_proxies;
 	struct control *control; /* or NULL */
+	struct daemon *daemon;	 /* of main(); NULL: it does not run yet */
 	struct meter meter;
 	struct sessions sessions;
 	struct pairs pairs;

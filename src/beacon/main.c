@@ -37,8 +37,10 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 	d.metrics = &beacon->meter.registry;
 	d.ctx = beacon;
 	r = daemon_open(&daemon, loop, &d, fault);
+	beacon->daemon = daemon;
 	if (!r)
 		r = daemon_run(daemon);
+	beacon->daemon = NULL;
 	daemon_close(daemon);
 	return r;
 }

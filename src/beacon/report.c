@@ -4,6 +4,7 @@
 #include "beacon/limits.h"
 #include "beacon/pair.h"
 #include "beacon/session.h"
+#include "net/daemon.h"
 #include "net/tls.h"
 #include <stdio.h>
 #include <time.h>
@@ -84,10 +85,21 @@ static json_t *bytes_of(const struct beacon *b)
 	    number(meter_bytes(b, METER_TO_LISTENER)));
 }
 
+static void put_drain(json_t *to, const struct beacon *b)
+{
+	uint64_t left_ms;
+	bool draining = b->daemon && daemon_draining(b->daemon, &left_ms);
+
+	json_object_set_new(to, "draining", json_boolean(draining));
+	if (draining)
+		json_object_set_new(
+		    to, "drain_seconds_left", number(left_ms / SECOND_MS));
+}
+
 json_t *report_status(struct beacon *b)
 {
 	const struct switchboard_counts *c = switchboard_counts(b->board);
-	const char *why = beacon_ready(b);
+	const char *why = b->draining ? "draining" : beacon_ready(b);
 	json_t *j = json_pack("{s:s, s:i, s:o, s:o, s:b, s:s*}", "version",
 	    PHAROS_VERSION, "process", (int)getpid(), "instance",
 	    hex(b->instance, FRAME_ID), "uptime_seconds",
@@ -96,6 +108,7 @@ json_t *report_status(struct beacon *b)
 
 	if (!j)
 		return NULL;
+	put_drain(j, b);
 	json_object_set_new(j, "listeners_waiting", number(c->listeners));
 	json_object_set_new(j, "connectors_waiting", number(c->connectors));
 	json_object_set_new(j, "pairs_queued", number(c->queued));

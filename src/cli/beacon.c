@@ -1,24 +1,13 @@
 #include "cli/beacon.h"
 #include <stdio.h>
 
-static const char *const outputs[] = { "text", "json", NULL };
+const char *const beacon_outputs[] = { "text", "json", NULL };
 
-const struct option_row beacon_rows[BEACON_ROWS] = {
-	{ .name = "control",
-	    .metavar = "PATH",
-	    .help = "the beacon's control socket",
-	    .initial = BEACON_CONTROL,
-	    .offset = offsetof(struct beacon_config, control),
-	    .type = OPTION_TEXT },
-	{ .name = "output",
-	    .letter = 'o',
-	    .metavar = "text|json",
-	    .help = "form of what is printed",
-	    .initial = "text",
-	    .choices = outputs,
-	    .offset = offsetof(struct beacon_config, output),
-	    .type = OPTION_CHOICE },
+struct plain {
+	struct beacon_config common;
 };
+const struct option_row beacon_rows[BEACON_ROWS] = { BEACON_ROWS_COMMON(
+    struct plain, common) };
 
 int beacon_call(json_t **out, const struct beacon_config *config,
     const char *method, const char *target, struct fault *fault)
@@ -83,6 +72,7 @@ static const struct verb *const members[] = {
 	&beacon_status_verb,
 	&beacon_list_verb,
 	&beacon_kill_verb,
+	&beacon_drain_verb,
 };
 
 const struct verb beacon_verbs = {

@@ -7,7 +7,8 @@
 extern const struct verb beacon_verbs; /* the group */
 
 /* its verbs, for their tables in beacon_*.c */
-extern const struct verb beacon_status_verb, beacon_list_verb, beacon_kill_verb;
+extern const struct verb beacon_status_verb, beacon_list_verb, beacon_kill_verb,
+    beacon_drain_verb;
 
 /* Where its unit has the socket made. */
 #define BEACON_CONTROL "/run/pharos-beacon/control"
@@ -19,8 +20,24 @@ struct beacon_config {
 	char *control;
 	int output; /* enum beacon_output */
 };
-extern const struct option_row beacon_rows[];
+extern const char *const beacon_outputs[];
+#define BEACON_ROWS_COMMON(config, member)                                     \
+	{ .name = "control",                                                   \
+		.metavar = "PATH",                                             \
+		.help = "the beacon's control socket",                         \
+		.initial = BEACON_CONTROL,                                     \
+		.offset = offsetof(config, member.control),                    \
+		.type = OPTION_TEXT },                                         \
+	{                                                                      \
+		.name = "output", .letter = 'o', .metavar = "text|json",       \
+		.help = "form of what is printed", .initial = "text",          \
+		.choices = beacon_outputs,                                     \
+		.offset = offsetof(config, member.output),                     \
+		.type = OPTION_CHOICE                                          \
+	}
+/* Those alone, into a struct beacon_config. */
 enum { BEACON_ROWS = 2 };
+extern const struct option_row beacon_rows[BEACON_ROWS];
 
 /** beacon_call() - see call_make() */
 MUST_USE int beacon_call(json_t **out, const struct beacon_config *config,

@@ -59,6 +59,9 @@ static void print_text(const json_t *j)
 	    beacon_age(age, beacon_number(j, "uptime_seconds")));
 	printf("%-13s %s\n", "ready",
 	    ready ? "yes" : beacon_text(j, "not_ready_reason"));
+	if (json_is_true(json_object_get(j, "draining")))
+		printf("%-13s what is left is cut in %llu s\n", "draining",
+		    (unsigned long long)beacon_number(j, "drain_seconds_left"));
 	printf("%-13s until %s\n", "certificate",
 	    beacon_text(j, "certificate_expires"));
 	printf("%-13s %llu listeners, %llu connectors\n", "waiting",

@@ -114,8 +114,11 @@ static void print_completion(const struct place *top)
 
 static int finish(const char *program, int err, const struct fault *fault)
 {
-	if (err == VERB_E_CUT)
+	if (err == VERB_E_CUT) {
+		if (fault->code)
+			fault_print(program, fault);
 		return VERB_CUT;
+	}
 	if (err && err != OPTION_E_DONE) {
 		fault_print(program, fault);
 		return err == OPTION_E_BAD ? VERB_MISUSED : VERB_FAILED;

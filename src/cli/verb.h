@@ -22,7 +22,8 @@ struct verb {
 	/** @config: filled as @table says; verb_run() frees it
 	 * @words: those that are not options; ends with NULL
 	 * Return: 0; OPTION_E_BAD with @fault: wrong use; VERB_E_CUT: it ended,
-	 * and something that ran was cut; -errno with @fault */
+	 * and something that ran was cut (@fault may say what); -errno with
+	 * @fault */
 	int (*run)(const void *config, char *const *words, struct fault *fault);
 };
 

@@ -103,6 +103,16 @@ void daemon_drain(void *daemon)
 	drain_begin(&d->drain);
 }
 
+bool daemon_draining(const struct daemon *d, uint64_t *left_ms)
+{
+	uint64_t now = loop_now(d->loop), until = d->drain.until_ms;
+
+	if (d->drain.state == DRAIN_SERVING)
+		return false;
+	*left_ms = until > now ? until - now : 0;
+	return true;
+}
+
 static int isolate(
     struct daemon *d, const struct daemon_config *config, struct fault *fault)
 {

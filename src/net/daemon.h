@@ -61,6 +61,9 @@ MUST_USE int daemon_run(struct daemon *d);
 /** daemon_drain() - what SIGTERM does: begin to end; repeatable; @daemon: a
  * struct daemon */
 void daemon_drain(void *daemon);
+/** daemon_draining() - has that begun?
+ * @left_ms: until what is left is cut; set when it has */
+bool daemon_draining(const struct daemon *d, uint64_t *left_ms);
 void daemon_close(struct daemon *d);
 /** daemon_listening() - the log line by which a program says that it serves:
  * event "listening", @what ("api", "legs") and the real address */

@@ -1,4 +1,5 @@
 """`pharos beacon` and the socket it asks: who may, what it says, what it ends."""
+import contextlib
 import hashlib
 import http.client
 import json
@@ -223,6 +224,61 @@ def test_kill_takes_one_id(beacon, control, words):
     assert "kill takes one id" in done.stderr
 
 
+# ---- drain
+
+def start_draining(lab, control, *words):
+    beacon = lab.start_beacon(0, "--control", control, *words)
+    beacon.health = lab.address_of(beacon, "health")
+    return beacon
+
+
+@contextlib.contextmanager
+def drain_and_wait(control):
+    with subprocess.Popen(
+            [str(program("pharos")), "beacon", "drain", "--wait", "--control",
+             str(control)], text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE) as waiter:
+        try:
+            yield waiter
+        finally:
+            waiter.kill()
+
+
+def test_drain_waits_for_pairs(lab, control):
+    beacon = start_draining(lab, control)
+    with Fleet(beacon.port, lab.server_ca) as fleet:
+        pair = fleet.pair(HASH)
+        with drain_and_wait(control) as waiter:
+            first = waiter.stdout.readline()
+            assert re.fullmatch(r"draining: 1 pairs, cut in \d+ s\n", first)
+            status = ask(control, "status")
+            assert status["draining"] is True and status["ready"] is False
+            assert 290 <= status["drain_seconds_left"] <= 300
+            assert "draining" in said(control, "status")
+            pair[0].send(b"still here")
+            assert pair[1].read(10) == b"still here"
+            for peer in pair:
+                peer.socket.close()
+            assert waiter.wait(15) == 0
+    assert beacon.wait(15) == 0
+
+
+def test_drain_tells_of_pairs_that_were_cut(lab, control):
+    beacon = start_draining(lab, control, "--drain-timeout", "1s")
+    with Fleet(beacon.port, lab.server_ca) as fleet:
+        fleet.pair(HASH)
+        with drain_and_wait(control) as waiter:
+            assert waiter.wait(15) == 3
+            assert "1 of them, were cut" in waiter.stderr.read()
+    assert beacon.wait(15) == 3
+
+
+def test_drain_without_waiting(lab, control):
+    beacon = start_draining(lab, control)
+    assert said(control, "drain").startswith("draining: 0 pairs, cut in ")
+    assert beacon.wait(15) == 0
+
+
 # ---- the socket
 
 def test_modes(beacon, control):
@@ -270,7 +326,8 @@ def test_nobody_there(tmp_path):
 
 
 @pytest.mark.parametrize("method, target, status", [
-    ("POST", "/v1/status", 405), ("GET", "/v1/kill/leg-1", 405),
+    ("POST", "/v1/status", 405), ("GET", "/v1/drain", 405),
+    ("GET", "/v1/kill/leg-1", 405),
     ("POST", "/v1/kill/", 404), ("GET", "/v2/status", 404),
     ("GET", "/v1/legs?after=-1", 400), ("GET", "/v1/legs?from=1", 400),
     ("GET", "/v1/legs?after=1x", 400),
