@@ -138,10 +138,11 @@ static inline long confined_thread(void)
 	return errno ? -1 : -pthread_join(thread, NULL);
 }
 
-static inline long confined_dial(int family, int type)
+/* whether anybody listens there does not matter */
+static inline long confined_dial(int family, int type, uint16_t port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
-		.sin_port = htons(CONFINED_PORT),
+		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(family, type | SOCK_CLOEXEC, 0);
 
@@ -152,15 +153,19 @@ static inline long confined_dial(int family, int type)
 	return errno == EPERM || errno == EACCES ? -1 : 0;
 }
 
-/* whether anybody listens there does not matter */
 static inline long confined_connect(void)
 {
-	return confined_dial(AF_INET, SOCK_STREAM);
+	return confined_dial(AF_INET, SOCK_STREAM, CONFINED_PORT);
+}
+
+static inline long confined_connect_elsewhere(void)
+{
+	return confined_dial(AF_INET, SOCK_STREAM, CONFINED_PORT + 1);
 }
 
 static inline long confined_udp(void)
 {
-	return confined_dial(AF_INET, SOCK_DGRAM);
+	return confined_dial(AF_INET, SOCK_DGRAM, CONFINED_PORT);
 }
 
 static inline long confined_notify(void)

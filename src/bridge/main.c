@@ -1,13 +1,14 @@
 /* pharos-bridge: serves wrappers and brokers from the store beside it. See
  * pharos-bridge(8). */
 #include "bridge/meter.h"
+#include "bridge/profile.h"
 #include "net/daemon.h"
 #include "net/loop.h"
 
 static int run(struct loop *loop, const void *from, struct fault *fault)
 {
 	const struct config *config = from;
-	static const struct isolate_profile profile = { 0 };
+	CLEANUP(profile_deinit) struct profile profile;
 	struct realm *realm = NULL;
 	struct meter meter;
 	struct daemon *daemon = NULL;
@@ -16,10 +17,12 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.health_address = config->health_addr,
 		.metrics = &meter.registry,
 		.ready = realm_ready,
-		.profile = &profile,
+		.profile = &profile.isolate,
 	};
-	int r = realm_open(&realm, loop, config, fault);
+	int r = bridge_profile(&profile, config, fault);
 
+	if (!r)
+		r = realm_open(&realm, loop, config, fault);
 	if (r)
 		return r;
 	meter_init(&meter, loop, realm);

@@ -2,24 +2,27 @@
  * pharos-broker(8). */
 #include "broker/broker.h"
 #include "broker/limits.h"
+#include "broker/profile.h"
 #include "net/daemon.h"
 #include "net/loop.h"
 
 static int run(struct loop *loop, const void *from, struct fault *fault)
 {
 	const struct config *config = from;
-	static const struct isolate_profile profile = { 0 };
+	CLEANUP(profile_deinit) struct profile profile;
 	struct broker *broker = NULL;
 	struct daemon *daemon = NULL;
 	struct daemon_config d = {
 		.common = &config->common,
 		.health_address = config->health_addr,
 		.ready = broker_ready,
-		.profile = &profile,
+		.profile = &profile.isolate,
 		.descriptors = LIMIT_DESCRIPTORS,
 	};
-	int r = broker_open(&broker, loop, config, fault);
+	int r = broker_profile(&profile, config, fault);
 
+	if (!r)
+		r = broker_open(&broker, loop, config, fault);
 	if (r)
 		return r;
 	d.metrics = &broker->meter.registry;

@@ -1,9 +1,12 @@
 /* pharos-devstore: a secret store for development and tests, in memory. */
 #include "base/log.h"
+#include "base/profile.h"
+#include "base/syscalls.h"
 #include "devstore/roottoken.h"
 #include "devstore/serve.h"
 #include "net/daemon.h"
 #include "net/loop.h"
+#include "net/socketcalls.h"
 #include "wire/vault.h"
 #include <stdio.h>
 #include <time.h>
@@ -61,7 +64,17 @@ static const struct option_table table = {
 	.n_rows = N_ELEMS(rows),
 };
 
-static const struct isolate_profile profile = { .n_capabilities = 0 };
+/* It serves from memory: no file, no connection, once it listens. */
+static const struct isolate_calls *const calls[] = {
+	&syscalls_runtime,
+	&syscalls_probed,
+	&syscalls_newer,
+	&syscalls_threads,
+	&syscalls_loop,
+	&socketcalls_open,
+	&socketcalls_notify,
+	&syscalls_files,
+};
 
 static int make_engine(
     struct engine **out, const struct config *c, struct fault *fault)
@@ -91,14 +104,17 @@ static int serve(struct loop *loop, struct engine *engine,
 		.address = c->listen,
 		.cert_file = c->tls_cert,
 		.key_file = c->tls_key };
+	CLEANUP(profile_deinit) struct profile profile;
 	struct daemon_config d = { .common = &c->common,
 		.health_address = c->health_addr,
 		.metrics = &metrics,
-		.profile = &profile };
+		.profile = &profile.isolate };
 	struct serve *s;
 	struct daemon *daemon;
-	int r = serve_open(&s, loop, &serving, fault);
+	int r;
 
+	profile_init(&profile, calls, N_ELEMS(calls));
+	r = serve_open(&s, loop, &serving, fault);
 	if (r)
 		return r;
 	metric_add(&metrics, engine_metrics(engine));

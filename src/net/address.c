@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <strings.h>
 
 enum { V4_MAPPED_AT = 12 };
 
@@ -84,7 +85,7 @@ static uint16_t port_of_scheme(const char *url, size_t n)
 
 	for (size_t i = 0; i < N_ELEMS(usual); i++)
 		if (n == strlen(usual[i].scheme) &&
-		    !strncmp(url, usual[i].scheme, n))
+		    !strncasecmp(url, usual[i].scheme, n))
 			return usual[i].port;
 	return 0;
 }

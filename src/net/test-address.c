@@ -170,6 +170,7 @@ static void the_port_of_what_is_dialled(void **state)
 		{ "https://store.example:8200/v1:9/", 8200 },
 		{ "https://store.example", 443 },
 		{ "https://store.example/", 443 },
+		{ "HTTPS://store.example/", 443 },
 		{ "http://[2001:db8::1]/", 80 },
 		{ "http://[2001:db8::1]:8200/", 8200 },
 		{ "http://user:pass@proxy.example:3128", 3128 },

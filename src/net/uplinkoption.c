@@ -1,4 +1,5 @@
 #include "net/uplinkoption.h"
+#include "net/address.h"
 
 const char *const uplink_modes[] = { "beacon", "reverse", NULL };
 
@@ -85,4 +86,22 @@ void uplink_options_use(
 	config->route.targets =
 	    (const char *const *)options->beacon_address.items;
 	config->route.n_targets = options->beacon_address.n_items;
+}
+
+void uplink_options_profile(
+    const struct uplink_options *options, struct profile *profile)
+{
+	const struct option_list *beacons = &options->beacon_address;
+
+	profile_beside(profile, options->tls_cert);
+	profile_beside(profile, options->tls_key);
+	profile_beside(profile, options->tls_ca);
+	if (options->mode == UPLINK_REVERSE)
+		return;
+	profile_resolver(profile);
+	profile_beside(profile, options->beacon_ca);
+	if (!options->beacon_ca && !options->beacon_pin)
+		profile_system_cas(profile);
+	for (size_t i = 0; i < beacons->n_items; i++)
+		profile_port(profile, address_port_of(beacons->items[i]));
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "base/option.h"
+#include "base/profile.h"
 #include "net/uplink.h"
 
 enum uplink_mode { UPLINK_BEACON, UPLINK_REVERSE };
@@ -88,3 +89,7 @@ MUST_USE int uplink_options_check(const struct uplink_options *options,
  * borrowed */
 void uplink_options_use(
     const struct uplink_options *options, struct uplink_config *config);
+/** uplink_options_profile() - what meeting the peer needs: the files, and,
+ * unless we are who is dialled, the beacons' ports and names' look-up */
+void uplink_options_profile(
+    const struct uplink_options *options, struct profile *profile);

@@ -537,4 +537,4 @@ def test_has_no_privileges(sets, alone):
     fields = dict(line.split(":\t", 1) for line in text.splitlines())
     assert fields["CapPrm"] == fields["CapEff"] == "0" * 16
     assert fields["NoNewPrivs"] == "1"
-    alone.wait_for("isolated undumpable=true no_new_privileges=true")
+    alone.wait_for("isolated .*undumpable=true no_new_privileges=true")

@@ -1,0 +1,31 @@
+/* The broker dials beacons, or, in the reverse mode, nobody at all. What it
+ * listens on is bound before.
+ */
+#include "broker/profile.h"
+#include "base/syscalls.h"
+#include "net/socketcalls.h"
+
+static const struct isolate_calls *const calls[] = {
+	&syscalls_runtime,
+	&syscalls_probed,
+	&syscalls_newer,
+	&syscalls_threads,
+	&syscalls_loop,
+	&socketcalls_open,
+	&socketcalls_connect,
+	&socketcalls_notify,
+	&syscalls_files,
+	&syscalls_watch,
+	&syscalls_splice,
+};
+
+int broker_profile(
+    struct profile *p, const struct config *config, struct fault *fault)
+{
+	profile_init(p, calls, N_ELEMS(calls));
+	uplink_options_profile(&config->uplink, p);
+	profile_beside(p, config->listen_cert);
+	profile_beside(p, config->listen_key);
+	profile_beside(p, config->client_token_file);
+	return profile_check(p, fault);
+}
