@@ -8,7 +8,7 @@
 #define SIGNATURE   "\r\n\r\n\0\r\nQUIT\n"
 #define BYTES(text) (text), sizeof(text) - 1
 
-static const char unix_ends[216]; /* two paths */
+enum { UNIX_ENDS = 216 }; /* two paths */
 
 /* Good preambles: what they say. */
 static const struct {
@@ -274,11 +274,11 @@ static void a_line_ends_by_its_107th_byte(void **state)
 
 static void unix_sockets_have_no_address(void **state)
 {
-	uint8_t bytes[16 + sizeof(unix_ends)] = SIGNATURE "\x21\x31";
+	uint8_t bytes[16 + UNIX_ENDS] = SIGNATURE "\x21\x31";
 	struct proxyproto p;
 
 	(void)state;
-	bytes[15] = sizeof(unix_ends);
+	bytes[15] = UNIX_ENDS;
 	assert_int_equal(proxyproto_read(&p, bytes, sizeof(bytes)), 0);
 	assert_int_equal(p.kind, PROXYPROTO_LOCAL);
 }
