@@ -112,6 +112,7 @@ void beacon_drain(void *ctx)
 	struct beacon *b = ctx;
 
 	b->draining = true;
+	gate_drain(b);
 	switchboard_drain(b->board, loop_now(b->loop));
 	beacon_run(b);
 }

@@ -165,11 +165,18 @@ static void on_accept(void *ctx, int fd, const char *source)
 
 int gate_open(struct beacon *b, const char *address, struct fault *fault)
 {
+	const struct listen_place place = { "legs", address };
 	int r =
-	    listen_open(&b->listener, b->loop, address, on_accept, b, fault);
+	    listen_named(&b->listener, b->loop, &place, on_accept, b, fault);
 
 	if (!r)
 		log_info("listening", LOG_STR("what", "legs"),
 		    LOG_STR("address", listen_address(b->listener)));
 	return r;
+}
+
+void gate_drain(struct beacon *b)
+{
+	if (b->listener && listen_is_adopted(b->listener))
+		listen_close(STEAL(b->listener));
 }

@@ -17,7 +17,11 @@ void gate_start(struct session *s, struct leg *lower);
  * Return: 0; -EINVAL with @fault; -ENOMEM. */
 MUST_USE int gate_trust(
     struct beacon *b, const struct option_list *proxies, struct fault *fault);
-/** gate_open() - listen on @address; listen_close(b->listener) ends it
+/** gate_open() - listen on @address, or on the socket that was passed in for
+ * "legs" (net/activation.h); listen_close(b->listener) ends it
  * Return: 0; -errno with @fault. */
 MUST_USE int gate_open(
     struct beacon *b, const char *address, struct fault *fault);
+/** gate_drain() - leave newcomers to the next beacon, if somebody holds the
+ * socket for it; otherwise go on accepting, to tell them */
+void gate_drain(struct beacon *b);

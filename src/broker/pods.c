@@ -181,6 +181,7 @@ int pods_open(struct pods **out, struct loop *loop,
 		.connections_max = LIMIT_CONNECTIONS,
 		.source_max = LIMIT_CONNECTIONS_SOURCE,
 		.streams_max = LIMIT_STREAMS_CONNECTION,
+		.activation = "pods",
 	};
 	struct pods *p = calloc(1, sizeof(*p));
 	int r;

@@ -2,6 +2,7 @@
 #include "net/daemon.h"
 #include "base/log.h"
 #include "net/drain.h"
+#include "net/notify.h"
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -13,6 +14,7 @@ struct daemon {
 	struct health *health;
 	struct drain drain;
 	struct reload *reload;
+	struct notify *notify;
 	bool cut;
 	struct isolate_meter isolation;
 };
@@ -100,6 +102,7 @@ void daemon_drain(void *daemon)
 	if (d->drain.state != DRAIN_SERVING)
 		return;
 	log_info("draining", LOG_INT("timeout_ms", d->config.drain_ms));
+	notify_stopping(d->notify, (uint64_t)d->config.drain_ms);
 	drain_begin(&d->drain);
 }
 
@@ -145,12 +148,20 @@ static void on_signal(void *ctx, int signum)
 static void on_hangup(void *ctx, int signum)
 {
 	struct daemon *d = ctx;
+	bool refused;
 
 	(void)signum;
-	if (d->reload)
-		(void)reload_now(d->reload);
-	else
+	if (!d->reload) {
 		log_info("nothing to reload");
+		return;
+	}
+	notify_reloading(d->notify);
+	refused = reload_now(d->reload) != 0;
+	if (d->drain.state != DRAIN_SERVING)
+		return;
+	notify_ready(d->notify);
+	if (refused)
+		notify_status(d->notify, "serving; a reload was refused");
 }
 
 static int signals_start(struct daemon *d)
@@ -207,7 +218,9 @@ int daemon_open(struct daemon **out, struct loop *loop,
 	isolate_meter_init(&d->isolation, config->metrics);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors(config->descriptors);
-	r = signals_start(d);
+	r = notify_open(&d->notify, loop);
+	if (!r)
+		r = signals_start(d);
 	if (!r)
 		r = reload_start(d);
 	if (!r)
@@ -223,6 +236,7 @@ int daemon_open(struct daemon **out, struct loop *loop,
 
 int daemon_run(struct daemon *d)
 {
+	notify_ready(d->notify);
 	loop_run(d->loop);
 	return d->cut ? DAEMON_E_CUT : 0;
 }
@@ -235,6 +249,7 @@ void daemon_close(struct daemon *d)
 	loop_unsignal(d->loop, SIGINT);
 	loop_unsignal(d->loop, SIGHUP);
 	reload_close(d->reload);
+	notify_close(d->notify);
 	drain_deinit(&d->drain);
 	health_close(d->health);
 	free(d);

@@ -226,12 +226,17 @@ int httpd_listen(struct httpd *h, const char *address, struct tls_context *tls,
     struct fault *fault)
 {
 	struct door *door = &h->doors[h->n_doors];
+	const struct listen_place place = { h->config.activation, address };
 	int r;
 
 	INVARIANT(h->n_doors < LISTENERS_MAX);
 	door->httpd = h;
-	r = listen_open(
-	    &door->listener, h->loop, address, door_on_accept, door, fault);
+	if (h->config.activation && !h->n_doors)
+		r = listen_named(&door->listener, h->loop, &place,
+		    door_on_accept, door, fault);
+	else
+		r = listen_open(&door->listener, h->loop, address,
+		    door_on_accept, door, fault);
 	if (r)
 		return r;
 	door->tls = tls ? tls_context_ref(tls) : NULL;

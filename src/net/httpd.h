@@ -34,6 +34,9 @@ struct httpd_config {
 	size_t connections_max; /* 0: 1024 */
 	size_t source_max;	/* for one source; 0: 256 */
 	uint32_t streams_max;	/* of a connection; 0: 128 */
+	/* what a service manager calls the socket of the first httpd_listen()
+	 * (net/activation.h); NULL: it has none */
+	const char *activation;
 };
 
 MUST_USE int httpd_new(

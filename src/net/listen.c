@@ -1,4 +1,5 @@
 #include "net/listen.h"
+#include "net/activation.h"
 #include "net/address.h"
 #include "net/loop.h"
 #include "net/tcp.h"
@@ -20,6 +21,7 @@ struct listener {
 	void *ctx;
 	bool *closed; /* set by listen_close() while @fn runs */
 	uint64_t starved;
+	bool adopted;
 	char address[ADDRESS_TEXT_MOST];
 };
 
@@ -294,10 +296,28 @@ int listen_adopt(struct listener **out, struct loop *loop, int fd, listen_fn fn,
 		    "the descriptor %d that was passed in: %s", fd,
 		    uv_strerror(r));
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	l->adopted = true;
 	l->fn = fn;
 	l->ctx = ctx;
 	*out = l;
 	return 0;
+}
+
+int listen_named(struct listener **out, struct loop *loop,
+    const struct listen_place *place, listen_fn fn, void *ctx,
+    struct fault *fault)
+{
+	int fd, r = activation_find(&fd, place->name, fault);
+
+	if (r)
+		return r;
+	return fd < 0 ? listen_open(out, loop, place->address, fn, ctx, fault)
+		      : listen_adopt(out, loop, fd, fn, ctx, fault);
+}
+
+bool listen_is_adopted(const struct listener *l)
+{
+	return l->adopted;
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -18,6 +18,12 @@ struct loop;
  * it. @source: the peer's address, "192.0.2.7:4711"; borrowed. */
 typedef void (*listen_fn)(void *ctx, int fd, const char *source);
 
+/* What a listener is called by a service manager, and where it listens without
+ * one. */
+struct listen_place {
+	const char *name, *address;
+};
+
 /** listen_open() - @address is ":443", "[::1]:443", "0.0.0.0:443",
  * "localhost:443" (which is 127.0.0.1); without a host: dual-stack; port 0: any
  * free one. @fn may close the listener. @out: listen_close() it.
@@ -28,6 +34,13 @@ MUST_USE int listen_open(struct listener **out, struct loop *loop,
  * failure it is still the caller's */
 MUST_USE int listen_adopt(struct listener **out, struct loop *loop, int fd,
     listen_fn fn, void *ctx, struct fault *fault);
+/** listen_named() - listen_adopt() on the socket that the service manager
+ * passed in for @name (net/activation.h); else listen_open() on @address */
+MUST_USE int listen_named(struct listener **out, struct loop *loop,
+    const struct listen_place *place, listen_fn fn, void *ctx,
+    struct fault *fault);
+/** listen_is_adopted() - does somebody else hold the socket too? */
+bool listen_is_adopted(const struct listener *l);
 void listen_close(struct listener *l);
 /** listen_address() - where it listens, with the real port ("[::]:443") */
 const char *listen_address(const struct listener *l);

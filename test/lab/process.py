@@ -12,6 +12,10 @@ class LabError(Exception):
     """Something did not come to pass; the text names what and shows the log."""
 
 
+# A listening socket, as a service manager passes it (sd_listen_fds(3)).
+PASS = 'exec 3<&"$0"; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
+
+
 class Process:
     """A child whose standard output and error are read line by line.
 
@@ -19,11 +23,14 @@ class Process:
     """
 
     def __init__(self, name, command, namespace=None, env=None, stdin=None,
-                 cwd=None, pass_fds=()):
+                 cwd=None, pass_fds=(), passed=None):
         self.name = name
         self.lines = []
         self._news = threading.Condition()
         prefix = ["ip", "netns", "exec", namespace] if namespace else []
+        if passed is not None:
+            prefix += ["bash", "-c", PASS, str(passed.fileno())]
+            pass_fds = (*pass_fds, passed.fileno())
         self.child = subprocess.Popen(
             prefix + [str(word) for word in command],
             stdin=stdin if stdin is not None else subprocess.DEVNULL,
