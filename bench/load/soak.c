@@ -1,21 +1,18 @@
 /* load-soak: pairs that come, say much or little, and go, in every way, for as
  * long as asked; every byte is checked.
  *
- * A couple is a listener and a connector under a key of their own. How much
- * each says, and whether the connector breaks off in the middle, follows from
- * the key. A couple that breaks off has both its legs see a reset, every other
- * one hears every byte and the end of both directions; anything else is a
- * fault.
+ * Each end is a joint's (load/joint.h): the product's own client, with mutual
+ * TLS inside and whatever the relay does to what is outside. All ends of a kind
+ * are alike to the relay, so an end may meet one of another joint; what it
+ * hears says what is to come (load/talk.h).
  */
-#include "load/setup.h"
-#include "load/tally.h"
+#include "load/joint.h"
 #include "load/talk.h"
-#include "load/visit.h"
 #include <stdio.h>
 #include <sys/random.h>
 
 struct config {
-	struct load_options load;
+	struct joint_options joint;
 	long window, rate, length, patience;
 };
 
@@ -28,9 +25,8 @@ struct config {
 	.initial = (first), .least = 1, .most = 3600000
 
 static const struct option_row rows[] = {
-	LOAD_ROWS(struct config, load),
-	{ NUMBER("window", "100", 1, 1000), .help = "pairs at once",
-	    AT(window) },
+	JOINT_ROWS(struct config, joint),
+	{ NUMBER("window", "48", 1, 60), .help = "pairs at once", AT(window) },
 	{ NUMBER("rate", "50", 1, 10000), .help = "new pairs a second at most",
 	    AT(rate) },
 	{ TIME("length", "60s"), .help = "how long", AT(length) },
@@ -45,43 +41,27 @@ static const struct option_table table = {
 	.n_rows = N_ELEMS(rows),
 };
 
-enum { CONNECTOR, LISTENER, SIDES };
-
 struct couple {
 	TAILQ_ENTRY(couple) of_run;
 	struct run *run;
 	struct wheel_timer patience;
-	struct loop_task end;
-	struct visit legs[SIDES];
-	struct talk talks[SIDES];
-	uint64_t say[SIDES];
-	unsigned paired, ended;
-	bool breaks; /* the connector resets in the middle */
+	struct loop_task leave;
+	struct joint joint;
+	struct talk talks[2];
+	unsigned ended;
 };
 
 struct run {
 	struct load *load;
 	const struct config *config;
-	struct visit_plan plan;
+	struct joint_plan plan;
 	struct wheel_timer pace;
 	TAILQ_HEAD(, couple) couples;
-	uint64_t began;
-	long started, under_way, good, broken, faults;
-	uint64_t bytes;
+	uint64_t began, bytes;
+	long started, under_way, faults;
+	long ends[TALK_ENDS];
 	char first_fault[FAULT_TEXT_MAX];
 };
-
-static struct couple *couple_of(struct visit *v)
-{
-	return CONTAINER_OF(
-	    v - (v->role == FRAME_LISTEN), struct couple, legs[0]);
-}
-
-static bool time_is_up(const struct run *run)
-{
-	return loop_now(run->load->loop) - run->began >=
-	       (uint64_t)run->config->length;
-}
 
 static void couple_free(struct couple *c)
 {
@@ -89,36 +69,35 @@ static void couple_free(struct couple *c)
 
 	TAILQ_REMOVE(&run->couples, c, of_run);
 	loop_cancel(run->load->loop, &c->patience);
-	loop_unpost(run->load->loop, &c->end);
-	for (int i = 0; i < SIDES; i++) {
+	loop_unpost(run->load->loop, &c->leave);
+	for (int i = 0; i < 2; i++) {
 		run->bytes += c->talks[i].heard;
 		talk_stop(&c->talks[i]);
-		visit_deinit(&c->legs[i]);
 	}
+	joint_deinit(&c->joint);
 	free(c);
 	run->under_way--;
 }
 
-static void on_end(struct loop_task *t)
+static void on_leave(struct loop_task *t)
 {
-	struct couple *c = CONTAINER_OF(t, struct couple, end);
-	struct run *run = c->run;
+	couple_free(CONTAINER_OF(t, struct couple, leave));
+}
 
-	couple_free(c);
-	if (time_is_up(run) && !run->under_way)
-		loop_stop(run->load->loop);
+static void couple_leave(struct couple *c)
+{
+	if (!c->leave.link)
+		loop_post(c->run->load->loop, &c->leave, on_leave);
 }
 
 static void couple_fault(struct couple *c, const char *text)
 {
 	struct run *run = c->run;
 
-	if (c->end.link)
-		return;
 	if (!run->faults++)
 		(void)snprintf(
 		    run->first_fault, sizeof(run->first_fault), "%s", text);
-	loop_post(run->load->loop, &c->end, on_end);
+	couple_leave(c);
 }
 
 static void on_patience(struct wheel_timer *t, uint64_t now)
@@ -128,143 +107,118 @@ static void on_patience(struct wheel_timer *t, uint64_t now)
 	    CONTAINER_OF(t, struct couple, patience), "not done in time");
 }
 
-static void on_failed(struct visit *v, const char *text)
+static void on_failed(struct joint *j, const char *text)
 {
-	couple_fault(couple_of(v), text);
+	couple_fault(CONTAINER_OF(j, struct couple, joint), text);
 }
 
-/* ---- what is said once they are paired */
-
-static void on_talked(void *ctx, enum talk_end how)
+static void couple_talked(struct couple *c, enum talk_end how)
 {
-	static const char *const texts[] = {
-		[TALK_GOOD] = "a broken pair ended in order",
-		[TALK_RESET] = "a good pair was reset",
+	static const char *const faults[TALK_ENDS] = {
+		[TALK_RESET] = "a reset that nobody had announced",
 		[TALK_WRONG] = "a byte that nobody said",
 		[TALK_SHORT] = "an end at the wrong place",
 	};
-	struct couple *c = ctx;
 
-	if (how != (c->breaks ? TALK_RESET : TALK_GOOD)) {
-		couple_fault(c, texts[how]);
-		return;
-	}
-	if (++c->ended < SIDES || c->end.link)
-		return;
-	if (c->breaks)
-		c->run->broken++;
-	else
-		c->run->good++;
-	loop_post(c->run->load->loop, &c->end, on_end);
+	c->run->ends[how]++;
+	if (faults[how])
+		couple_fault(c, faults[how]);
+	else if (++c->ended == 2)
+		couple_leave(c);
 }
 
-static uint64_t seed_of(const struct couple *c, int side)
+static void on_talked_0(struct talk *t, enum talk_end how)
 {
-	uint64_t seed;
-
-	memcpy(
-	    &seed, c->legs[0].key + sizeof(seed) * (size_t)side, sizeof(seed));
-	return seed;
+	couple_talked(CONTAINER_OF(t, struct couple, talks[0]), how);
 }
 
-static void start_talk(struct couple *c, int side)
+static void on_talked_1(struct talk *t, enum talk_end how)
 {
-	struct talk_plan plan = {
-		.say_seed = seed_of(c, side),
-		.hear_seed = seed_of(c, !side),
-		.say = c->say[side],
-		.hear = c->say[!side],
-		.reset_at = UINT64_MAX,
-		.ended = on_talked,
-		.ctx = c,
-	};
-
-	if (c->breaks && side == CONNECTOR)
-		plan.reset_at = plan.say / 2;
-	talk_start(&c->talks[side], STEAL(c->legs[side].leg), &plan);
+	couple_talked(CONTAINER_OF(t, struct couple, talks[1]), how);
 }
 
-static void on_paired(struct visit *v)
+static uint64_t random_number(void)
 {
-	struct couple *c = couple_of(v);
+	uint64_t n;
 
-	if (++c->paired < SIDES || c->end.link)
-		return;
-	for (int i = 0; i < SIDES; i++)
-		start_talk(c, i);
-}
-
-/* ---- how they come */
-
-static void start_leg(struct couple *c, int side)
-{
-	int r = visit_start(&c->legs[side]);
-
-	if (r)
-		couple_fault(c, strerror(-r));
-}
-
-static void on_secured(struct visit *v)
-{
-	visit_greet(v);
-}
-
-static void on_waiting(struct visit *v)
-{
-	struct couple *c = couple_of(v);
-
-	if (v->role == FRAME_LISTEN && !c->end.link)
-		start_leg(c, CONNECTOR);
+	INVARIANT(getrandom(&n, sizeof(n), 0) == sizeof(n));
+	return n;
 }
 
 /* Mostly little, sometimes megabytes. */
-static uint64_t how_much(const uint8_t random[4])
+static uint64_t how_much(void)
 {
-	uint64_t most = random[0] < 16	 ? 4u << 20
-			: random[0] < 96 ? 64u << 10
-					 : 2000;
+	uint64_t n = random_number() >> 8;
 
-	return ((uint64_t)random[1] << 16 | (uint64_t)random[2] << 8 |
-		   random[3]) %
-	       most;
+	switch (random_number() % 16) {
+	case 0:
+		return n % (4u << 20);
+	case 1:
+	case 2:
+	case 3:
+		return n % (64u << 10);
+	default:
+		return n % 2000;
+	}
+}
+
+static void on_ready(struct joint *j)
+{
+	struct couple *c = CONTAINER_OF(j, struct couple, joint);
+
+	for (int i = 0; i < 2; i++) {
+		c->talks[i] = (struct talk){
+			.seed = random_number(),
+			.say = how_much(),
+			.breaks = random_number() % 8 == 0,
+			.ended = i ? on_talked_1 : on_talked_0,
+		};
+		talk_start(&c->talks[i], STEAL(j->end[i].leg));
+	}
 }
 
 static void couple_start(struct run *run)
 {
 	struct couple *c = calloc(1, sizeof(*c));
-	uint8_t key[FRAME_HASH];
 
-	INVARIANT(c && getrandom(key, sizeof(key), 0) == sizeof(key));
+	INVARIANT(c);
 	c->run = run;
 	TAILQ_INSERT_TAIL(&run->couples, c, of_run);
 	run->started++;
 	run->under_way++;
 	loop_after(run->load->loop, &c->patience,
 	    (uint64_t)run->config->patience, on_patience);
-	for (int i = 0; i < SIDES; i++) {
-		c->legs[i].plan = &run->plan;
-		c->legs[i].role = i == LISTENER ? FRAME_LISTEN : FRAME_CONNECT;
-		c->say[i] = how_much(key + 16 + (size_t)(4 * i));
-		memcpy(c->legs[i].key, key, sizeof(key));
-	}
-	c->breaks = key[24] < 64 && c->say[CONNECTOR] > 1;
-	start_leg(c, LISTENER);
+	joint_start(&c->joint, &run->plan);
+}
+
+static bool may_start(const struct run *run, uint64_t now)
+{
+	return run->under_way < run->config->window &&
+	       (uint64_t)run->started <
+		   (now - run->began) * (uint64_t)run->config->rate / 1000;
 }
 
 static void on_pace(struct wheel_timer *t, uint64_t now)
 {
 	struct run *run = CONTAINER_OF(t, struct run, pace);
+	bool over = now - run->began >= (uint64_t)run->config->length;
 
-	if (time_is_up(run)) {
-		if (!run->under_way)
-			loop_stop(run->load->loop);
+	if (over && !run->under_way) {
+		loop_stop(run->load->loop);
 		return;
 	}
-	while (run->under_way < run->config->window &&
-	       (uint64_t)run->started <
-		   (now - run->began) * (uint64_t)run->config->rate / 1000)
+	while (!over && may_start(run, now))
 		couple_start(run);
 	loop_after(run->load->loop, &run->pace, 10, on_pace);
+}
+
+static void report(const struct run *run)
+{
+	printf("{\"pairs\": %ld, \"good_ends\": %ld, \"broken_ends\": %ld, "
+	       "\"faults\": %ld, \"bytes\": %" PRIu64
+	       ", \"first_fault\": \"%s\"}\n",
+	    run->started, run->ends[TALK_GOOD], run->ends[TALK_BROKEN],
+	    run->faults, run->bytes, run->first_fault);
 }
 
 static int run_soak(struct load *load, const void *config, struct fault *fault)
@@ -273,26 +227,18 @@ static int run_soak(struct load *load, const void *config, struct fault *fault)
 		.load = load,
 		.config = config,
 		.began = loop_now(load->loop),
-		.plan = { .crowd = &load->crowd,
-		    .outer = load->outer,
-		    .way = VISIT_BEACON,
-		    .secured = on_secured,
-		    .waiting = on_waiting,
-		    .paired = on_paired,
-		    .failed = on_failed },
+		.plan = { .ready = on_ready, .failed = on_failed },
 	};
+	int r = joint_plan_open(&run.plan, load, &run.config->joint, fault);
 
-	if (!load->outer)
-		return fault_set(fault, -EINVAL, NULL, "give --relay-ca FILE");
 	TAILQ_INIT(&run.couples);
-	loop_after(load->loop, &run.pace, 10, on_pace);
-	loop_run(load->loop);
-	printf("{\"pairs\": %ld, \"good\": %ld, \"broken\": %ld, "
-	       "\"faults\": %ld, \"bytes\": %" PRIu64
-	       ", \"first_fault\": \"%s\"}\n",
-	    run.started, run.good, run.broken, run.faults, run.bytes,
-	    run.first_fault);
-	return 0;
+	if (!r) {
+		loop_after(load->loop, &run.pace, 10, on_pace);
+		loop_run(load->loop);
+		report(&run);
+	}
+	joint_plan_close(&run.plan);
+	return r;
 }
 
 int main(int argc, char **argv)
@@ -300,5 +246,5 @@ int main(int argc, char **argv)
 	struct config config = { 0 };
 
 	(void)argc;
-	return load_main(&table, &config, &config.load, run_soak, argv);
+	return load_main(&table, &config, &config.joint.load, run_soak, argv);
 }

@@ -33,13 +33,17 @@ def resident(pid):
     return int(re.search(r"^VmRSS:\s+(\d+)", text, re.M).group(1))
 
 
-def soak(beacon, server_ca, seconds, *words):
+def soak(beacon, lab, seconds, *words):
     """Run the load beside `beacon` (pid and port) for so long."""
     child = subprocess.Popen(
         [str(word) for word in
          (parts.BUILD / "bench" / "load-soak", "--port", beacon.port,
-          "--relay-ca", server_ca, "--first-source", 200000, "--sources",
-          1500, "--length", f"{seconds}s", *words)],
+          "--relay-ca", lab.server_ca, "--first-source", 200000, "--sources",
+          1500, "--broker-cert", lab.pki / "broker.crt",
+          "--broker-key", lab.pki / "broker.key",
+          "--bridge-cert", lab.pki / "bridge.crt",
+          "--bridge-key", lab.pki / "bridge.key", "--ca", lab.pki / "ca.crt",
+          "--length", f"{seconds}s", *words)],
         stdout=subprocess.PIPE, text=True)
     line = []
     while True:

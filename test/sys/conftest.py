@@ -27,6 +27,15 @@ def lab(tmp_path):
         yield laboratory
 
 
+@pytest.fixture
+def beacon(lab):
+    process = lab.start_beacon()
+    process.health = lab.address_of(process, "health")
+    yield process
+    assert process.end() == 0
+    assert "ERROR" not in process.text()
+
+
 @pytest.fixture(scope="module")
 def module_lab(tmp_path_factory):
     with parts.Lab(tmp_path_factory.mktemp("lab")) as laboratory:

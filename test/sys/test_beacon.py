@@ -19,15 +19,6 @@ HASH = hashlib.sha256(b"an info hash").digest()
 
 
 @pytest.fixture
-def beacon(lab):
-    process = lab.start_beacon()
-    process.health = lab.address_of(process, "health")
-    yield process
-    assert process.end() == 0
-    assert "ERROR" not in process.text()
-
-
-@pytest.fixture
 def fleet(lab, beacon):
     with Fleet(beacon.port, lab.server_ca) as peers:
         yield peers

@@ -20,15 +20,6 @@ HASH = hashlib.sha256(b"scale").digest()
 
 
 @pytest.fixture
-def beacon(lab):
-    process = lab.start_beacon()
-    process.health = lab.address_of(process, "health")
-    yield process
-    assert process.end() == 0
-    assert "ERROR" not in process.text()
-
-
-@pytest.fixture
 def descriptors():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < CROWD + 1000:

@@ -8,9 +8,9 @@ from lab.soak import soak
 def test_a_minute(lab):
     beacon = lab.start_beacon()
     health = lab.address_of(beacon, "health")
-    ran = soak(beacon, lab.server_ca, 60)
+    ran = soak(beacon, lab, 60)
     assert ran.report["faults"] == 0, ran.report["first_fault"]
-    assert ran.report["good"] > 100 and ran.report["broken"] > 10
+    assert ran.report["good_ends"] > 100 and ran.report["broken_ends"] > 10
     metric_becomes(health, "pharos_beacon_pairs", 0)
     assert ran.is_flat(), ran.settled()
     assert beacon.end() == 0
