@@ -1,16 +1,23 @@
 """Two legs that say HELLO at the same moment: is a join ever lost? And what
 does the beacon keep of many short pairs?"""
+import time
+
 from measure.processes import CORES
 from measure.rows import Bound
 from peers import Strelay
 
 EARLY = 1000  # pairs after which memory is compared
+WINDOW = 100  # on their way at once
+SETTLED = 3  # seconds, until the last ones are closed on both sides
 
 
-def storm(bench, beacon, pairs, window=400):
-    return bench.load("pairs", "--port", beacon.port, *bench.relay_words(),
-                      "--together", "--pairs", pairs, "--window", window,
-                      *bench.source_words(max(50, pairs // 40)), seconds=3600)
+def storm(bench, beacon, pairs):
+    report = bench.load(
+        "pairs", "--port", beacon.port, *bench.relay_words(), "--together",
+        "--pairs", pairs, "--window", WINDOW,
+        *bench.source_words(max(50, pairs // 40)), seconds=3600)
+    time.sleep(SETTLED)
+    return report
 
 
 def strelay_lost(bench, pairs):
@@ -55,7 +62,7 @@ def measure(bench):
     missing = Strelay.missing()
     theirs = missing or 1000 * strelay_lost(bench, asked // 2) / asked
     method = (f"{2 * pairs} joins, both HELLOs of a pair in one turn of the "
-              f"loop, 400 pairs on their way at once, {rest['seconds']:.0f} s"
+              f"loop, {WINDOW} pairs on their way at once, {rest['seconds']:.0f} s"
               f"; {lost} lost{why}; strelaysrv: {asked} joins, on all cores")
     bench.rows.add_peers("joins lost, of 1,000", 1000 * lost / (2 * pairs),
                          "joins", method, {Strelay.name: theirs},
