@@ -1,10 +1,12 @@
 #include "base/log.h"
+#include "base/conceal.h"
 #include "base/hex.h"
 #include "base/text.h"
 #include "base/wr.h"
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@ static struct {
 	const char *program;
 	enum log_format format;
 	enum log_level most;
+	bool hide_addresses, journal;
 	int fd;
 	uint64_t lost;
 } logger = { .most = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
@@ -30,8 +33,25 @@ static const char *const level_names[] = {
 	[LOG_LEVEL_DEBUG] = "debug",
 };
 
+/* Is standard error a stream to the journal? sd-daemon(3), systemd.exec(5):
+ * JOURNAL_STREAM. */
+static bool is_journal(void)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	char own[64];
+	struct stat st;
+
+	if (!text || fstat(STDERR_FILENO, &st))
+		return false;
+	(void)snprintf(own, sizeof(own), "%llu:%llu",
+	    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	return !strcmp(text, own);
+}
+
 void log_setup(const char *program, enum log_format format, enum log_level most)
 {
+	logger.journal = is_journal();
+	logger.hide_addresses = false;
 	logger.program = program;
 	logger.format = format;
 	logger.most = most;
@@ -40,6 +60,16 @@ void log_setup(const char *program, enum log_format format, enum log_level most)
 void log_to(int fd)
 {
 	logger.fd = fd;
+}
+
+void log_hide_addresses(void)
+{
+	logger.hide_addresses = true;
+}
+
+bool log_shows_addresses(void)
+{
+	return !logger.hide_addresses;
 }
 
 bool log_enabled(enum log_level level)
@@ -101,6 +131,18 @@ static void put_text(struct wr *w, const char *text)
 		put_quoted(w, text, n);
 }
 
+static void put_text_of_many(struct wr *w, const char *text)
+{
+	char shown[VALUE_MAX + 2]; /* so that it is seen when it is cut */
+
+	if (!logger.hide_addresses || !text) {
+		put_text(w, text);
+		return;
+	}
+	conceal(shown, sizeof(shown), text);
+	put_text(w, shown);
+}
+
 static void put_hex(struct wr *w, const uint8_t *bytes, size_t n)
 {
 	if (is_json())
@@ -121,6 +163,9 @@ static void put_value(struct wr *w, const struct log_field *f)
 
 	switch (f->kind) {
 	case LOG_KIND_STR:
+		put_text_of_many(w, f->value.text);
+		break;
+	case LOG_KIND_PLACE:
 		put_text(w, f->value.text);
 		break;
 	case LOG_KIND_INT:
@@ -181,10 +226,25 @@ static void put_time(struct wr *w)
 	wr_text(w, text);
 }
 
+/* As syslog(3) numbers them; the journal takes it off again. */
+static void put_journal_level(struct wr *w, enum log_level level)
+{
+	static const char *const prefixes[] = {
+		[LOG_LEVEL_ERR] = "<3>",
+		[LOG_LEVEL_WARN] = "<4>",
+		[LOG_LEVEL_INFO] = "<6>",
+		[LOG_LEVEL_DEBUG] = "<7>",
+	};
+
+	wr_text(w, prefixes[level]);
+}
+
 static void put_head(struct wr *w, enum log_level level, const char *event)
 {
 	char padded[8];
 
+	if (logger.journal)
+		put_journal_level(w, level);
 	if (is_json()) {
 		wr_text(w, "{\"time\":\"");
 		put_time(w);
@@ -193,6 +253,10 @@ static void put_head(struct wr *w, enum log_level level, const char *event)
 		if (logger.program)
 			put_field(w, &LOG_STR("program", logger.program));
 		put_field(w, &LOG_STR("event", event));
+		return;
+	}
+	if (logger.journal) {
+		wr_text(w, event);
 		return;
 	}
 	put_time(w);

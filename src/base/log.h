@@ -4,6 +4,12 @@
  *   text:  2026-11-21T10:02:11.482Z info  beacon paired hash=9f31 waited_ms=3
  *   json:  {"time":"…","level":"info","program":"beacon","event":"paired",…}
  *
+ * Where the journal reads standard error, a text line leaves out what that adds
+ * itself (time, program) and begins with the level as the journal takes it.
+ *
+ * With log_hide_addresses() no line holds an address of the internet but those
+ * that the operator has given (LOG_PLACE).
+ *
  * Fields are typed values, so a secret (base/secret.h), which is an opaque
  * struct, cannot be passed. Text from peers is escaped: no field can start a
  * new line or forge another field. Libraries return codes; programs log.
@@ -23,6 +29,7 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum log_kind {
 	LOG_KIND_END,
 	LOG_KIND_STR,
+	LOG_KIND_PLACE,
 	LOG_KIND_INT,
 	LOG_KIND_UINT,
 	LOG_KIND_BOOL,
@@ -45,9 +52,14 @@ struct log_field {
 };
 
 /** log_setup() - once, at start; @program must outlive the process
+ * Addresses are shown, until log_hide_addresses().
  * Until then: text, LOG_LEVEL_INFO, no program name. */
 void log_setup(
     const char *program, enum log_format format, enum log_level most);
+
+/** log_hide_addresses() - from now on; log_shows_addresses() - or not? */
+void log_hide_addresses(void);
+bool log_shows_addresses(void);
 
 /** log_to() - write to descriptor @fd (borrowed) in place of standard error */
 void log_to(int fd);
@@ -69,6 +81,11 @@ void log_write(enum log_level level, const char *event, ...);
 #define LOG_STR(k, v)                                                          \
 	((struct log_field){                                                   \
 	    .kind = LOG_KIND_STR, .key = (k), .value.text = (v) })
+/* text with an address that the operator has given, such as one to listen on:
+ * it is shown whatever log_hide_addresses() says */
+#define LOG_PLACE(k, v)                                                        \
+	((struct log_field){                                                   \
+	    .kind = LOG_KIND_PLACE, .key = (k), .value.text = (v) })
 #define LOG_INT(k, v)                                                          \
 	((struct log_field){                                                   \
 	    .kind = LOG_KIND_INT, .key = (k), .value.number = (v) })

@@ -535,7 +535,16 @@ void option_clear(const struct option_table *table, void *config)
 const char *const option_log_formats[] = { "text", "json", NULL };
 static_assert(N_ELEMS(option_log_formats) == LOG_FORMAT_JSON + 2,
     "a name for each log format");
+const char *const option_yes_no[] = { "yes", "no", NULL };
 const char *const option_log_levels[] = { "err", "warn", "info", "debug",
 	NULL };
 static_assert(N_ELEMS(option_log_levels) == LOG_LEVEL_DEBUG + 2,
     "a name for each log level");
+
+void option_log(const char *program, const struct option_common *common)
+{
+	log_setup(program, (enum log_format)common->log_format,
+	    (enum log_level)common->log_level);
+	if (common->log_addresses == OPTION_NO)
+		log_hide_addresses();
+}

@@ -10,7 +10,8 @@
  * until option_clear(). A value is UTF-8 without control characters.
  *
  * Every table has --help (-h), --version, --config, --print-config and, with
- * OPTION_ROWS_COMMON, --log-format, --log-level and --no-sandbox. Not in the
+ * OPTION_ROWS_COMMON, --log-format, --log-level, --log-addresses
+ * and --no-sandbox. Not in the
  * help, for the build: --print-manual and --print-completion. --print-config
  * prints YAML that --config takes back; a value of a row marked OPTION_SECRET
  * is shown as the comment "(hidden)".
@@ -114,12 +115,17 @@ void option_mdoc_text(const char *text);
 /* The options that every daemon has; put OPTION_ROWS_COMMON(struct config,
  * common) first in the rows and a struct option_common into the config. */
 struct option_common {
-	int log_format; /* enum log_format */
-	int log_level;	/* enum log_level */
+	int log_format;	   /* enum log_format */
+	int log_level;	   /* enum log_level */
+	int log_addresses; /* enum option_yes_no */
 	bool no_sandbox;
 };
 extern const char *const option_log_formats[];
 extern const char *const option_log_levels[];
+enum option_yes_no { OPTION_YES, OPTION_NO };
+extern const char *const option_yes_no[];
+/** option_log() - log_setup() as they say */
+void option_log(const char *program, const struct option_common *common);
 #define OPTION_ROWS_COMMON(config, member)                                     \
 	{ .name = "log-format",                                                \
 		.metavar = "text|json",                                        \
@@ -134,6 +140,16 @@ extern const char *const option_log_levels[];
 		    .initial = "info",                                         \
 		    .choices = option_log_levels,                              \
 		    .offset = offsetof(config, member.log_level),              \
+		    .type = OPTION_CHOICE },                                   \
+	    { .name = "log-addresses",                                         \
+		    .metavar = "yes|no",                                       \
+		    .help = "no: keep addresses of clients nowhere",           \
+		    .initial = "yes",                                          \
+		    .choices = option_yes_no,                                  \
+		    .offset = offsetof(config, member.log_addresses),          \
+		    .detail = "With no, log lines have (address) in place of " \
+			      "any address but those to listen on or to "      \
+			      "dial that these options name.",                 \
 		    .type = OPTION_CHOICE },                                   \
 	{                                                                      \
 		.name = "no-sandbox",                                          \

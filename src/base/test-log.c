@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -212,6 +213,66 @@ static void errno_survives_a_line(void **state)
 	log_info("x"); /* so that no loss is left for the next test */
 }
 
+static void addresses_can_be_hidden(void **state)
+{
+	(void)state;
+	log_hide_addresses();
+	assert_false(log_shows_addresses());
+	log_info("met", LOG_STR("source", "192.0.2.7:4711"),
+	    LOG_STR("fault", "[2001:db8::1]:443: refused"),
+	    LOG_PLACE("address", "127.0.0.1:443"), LOG_STR("none", NULL));
+	assert_string_equal(caught_text(),
+	    "info  met source=(address):4711 "
+	    "fault=\"[(address)]:443: refused\" address=127.0.0.1:443 "
+	    "none=-");
+	log_setup(NULL, LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG);
+	log_info("met", LOG_STR("source", "192.0.2.7:4711"));
+	assert_string_equal(caught_text(), "info  met source=192.0.2.7:4711");
+}
+
+static void a_long_value_is_cut_when_addresses_are_hidden(void **state)
+{
+	char text[2000];
+
+	(void)state;
+	memset(text, 'z', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	log_hide_addresses();
+	log_info("met", LOG_STR("text", text));
+	assert_non_null(strstr(caught_text(), "zzz...\""));
+}
+
+/* The time and the program are the journal's to add, the level is a prefix. */
+static void set_journal(const char *more)
+{
+	char own[64];
+	struct stat st;
+
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	snprintf(own, sizeof(own), "%llu:%llu%s", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino, more);
+	assert_int_equal(setenv("JOURNAL_STREAM", own, 1), 0);
+}
+
+static void the_journal_gets_nothing_twice(void **state)
+{
+	(void)state;
+	set_journal("");
+	log_setup("beacon", LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG);
+	log_warn("met", LOG_UINT("n", 1));
+	assert_string_equal(caught(), "<4>met n=1");
+	log_debug("met", LOG_UINT("n", 2));
+	assert_string_equal(caught(), "<7>met n=2");
+	log_setup("beacon", LOG_FORMAT_JSON, LOG_LEVEL_DEBUG);
+	log_info("met", LOG_UINT("n", 3));
+	assert_memory_equal(caught(), "<6>{\"time\":", 11);
+	set_journal("0"); /* another stream: standard error was redirected */
+	log_setup("beacon", LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG);
+	log_info("met", LOG_UINT("n", 4));
+	assert_string_equal(caught_text(), "info  beacon met n=4");
+	assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +286,9 @@ int main(void)
 		LOG_TEST(a_full_line_drops_fields_and_says_so),
 		LOG_TEST(lost_lines_are_counted_in_the_next),
 		LOG_TEST(errno_survives_a_line),
+		LOG_TEST(addresses_can_be_hidden),
+		LOG_TEST(a_long_value_is_cut_when_addresses_are_hidden),
+		LOG_TEST(the_journal_gets_nothing_twice),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

@@ -150,6 +150,6 @@ int admin_open(struct beacon *b, const char *path, struct fault *fault)
 
 	if (!r)
 		log_info("listening", LOG_STR("what", "control"),
-		    LOG_STR("address", path));
+		    LOG_PLACE("address", path));
 	return r;
 }

@@ -171,7 +171,7 @@ int gate_open(struct beacon *b, const char *address, struct fault *fault)
 
 	if (!r)
 		log_info("listening", LOG_STR("what", "legs"),
-		    LOG_STR("address", listen_address(b->listener)));
+		    LOG_PLACE("address", listen_address(b->listener)));
 	return r;
 }
 

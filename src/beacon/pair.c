@@ -23,6 +23,21 @@ static void pair_end(struct pair *p)
 	free(p);
 }
 
+/* The one line that a pair is worth: who, how long, how much, how it ended. */
+static void tell_end(const struct pair *p, const uint64_t bytes[2], bool reset)
+{
+	const struct session *l = p->listener, *c = p->connector;
+
+	log_info("pair ended", LOG_HEX("hash", c->hash, SHORT_HASH),
+	    LOG_HEX("pair", p->id, PAIR_SHORT_ID),
+	    LOG_STR("listener", l->source), LOG_STR("connector", c->source),
+	    LOG_BOOL("proven", c->board_leg.proven),
+	    LOG_UINT("ms", loop_now(p->beacon->loop) - p->opened_ms),
+	    LOG_UINT("to_connector", bytes[from[METER_TO_CONNECTOR]]),
+	    LOG_UINT("to_listener", bytes[from[METER_TO_LISTENER]]),
+	    LOG_BOOL("reset", reset));
+}
+
 static void count(struct pair *p, const uint64_t bytes[2], bool reset)
 {
 	struct meter *m = &p->beacon->meter;
@@ -30,10 +45,7 @@ static void count(struct pair *p, const uint64_t bytes[2], bool reset)
 	for (size_t way = 0; way < METER_WAYS; way++)
 		m->bytes[way] += bytes[from[way]];
 	m->pair_resets += reset;
-	log_debug("pair ended", LOG_HEX("pair", p->id, PAIR_SHORT_ID),
-	    LOG_BOOL("reset", reset),
-	    LOG_UINT("to_connector", bytes[from[METER_TO_CONNECTOR]]),
-	    LOG_UINT("to_listener", bytes[from[METER_TO_LISTENER]]));
+	tell_end(p, bytes, reset);
 }
 
 static void on_pump(void *ctx, const struct pump_result *result)
@@ -92,7 +104,7 @@ static void tell(const struct pair *p)
 {
 	const struct session *c = p->connector;
 
-	log_info("paired", LOG_HEX("hash", c->hash, SHORT_HASH),
+	log_debug("paired", LOG_HEX("hash", c->hash, SHORT_HASH),
 	    LOG_HEX("pair", p->id, PAIR_SHORT_ID),
 	    LOG_BOOL("proven", c->board_leg.proven),
 	    LOG_UINT("waited_ms",

@@ -136,7 +136,7 @@ static json_t *leg_id(const struct session *s)
 
 static json_t *source_of(const struct session *s)
 {
-	return json_string(s->source);
+	return log_shows_addresses() ? json_string(s->source) : json_null();
 }
 
 static json_t *age_of(const struct beacon *b, uint64_t since_ms)

@@ -112,13 +112,12 @@ static int serve(struct pipe_program *p, struct loop *loop, struct fault *fault)
 int pipe_run(struct pipe_program *p, struct fault *fault)
 {
 	CLEANUP(loop_freep) struct loop *loop = NULL;
-	const struct option_common *common = &p->options->common;
-	enum log_level level = (enum log_level)common->log_level;
+	struct option_common common = p->options->common;
 	int r = loop_new(&loop);
 
-	if (p->quiet && level == LOG_LEVEL_INFO)
-		level = LOG_LEVEL_WARN;
-	log_setup("pipe", (enum log_format)common->log_format, level);
+	if (p->quiet && common.log_level == LOG_LEVEL_INFO)
+		common.log_level = LOG_LEVEL_WARN;
+	option_log("pipe", &common);
 	if (!r)
 		r = p->open(p->ctx, loop, fault);
 	if (!r)

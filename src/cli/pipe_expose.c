@@ -69,7 +69,7 @@ static void on_pumped(void *ctx, const struct pump_result *result)
 	counts->to_peer += result->bytes[1];
 	counts->reset += result->reset || result->timed_out;
 	log_info("connection ended", LOG_STR("peer", s->peer),
-	    LOG_STR("target", s->target->address),
+	    LOG_PLACE("target", s->target->address),
 	    LOG_UINT("from_peer", result->bytes[0]),
 	    LOG_UINT("to_peer", result->bytes[1]),
 	    LOG_UINT("ms", loop_now(s->expose->loop) - s->since),
@@ -98,7 +98,7 @@ static void session_fail(struct session *s, const struct fault *fault)
 
 	s->expose->counts.failed++;
 	log_warn("target failed", LOG_STR("peer", s->peer),
-	    LOG_STR("target", s->target->address),
+	    LOG_PLACE("target", s->target->address),
 	    LOG_STR("fault", fault->text), LOG_STR("hint", fault->hint));
 	(void)snprintf(text, sizeof(text),
 	    "the target %s%scannot be reached; the other side's log says why",
@@ -210,7 +210,7 @@ static int open_trunk(void *ctx, struct loop *loop, struct fault *fault)
 		daemon_listening("tunnels", address);
 	for (size_t i = 0; i < e->targets.n; i++)
 		log_info("exposed", LOG_STR("name", e->targets.target[i].name),
-		    LOG_STR("target", e->targets.target[i].address));
+		    LOG_PLACE("target", e->targets.target[i].address));
 	return 0;
 }
 

@@ -258,7 +258,7 @@ void daemon_close(struct daemon *d)
 void daemon_listening(const char *what, const char *address)
 {
 	log_info(
-	    "listening", LOG_STR("what", what), LOG_STR("address", address));
+	    "listening", LOG_STR("what", what), LOG_PLACE("address", address));
 }
 
 static int load(
@@ -307,8 +307,7 @@ int daemon_main(const struct daemon_program *p, int argc, char **argv)
 	int status = load_status(r);
 
 	if (!r) {
-		log_setup(p->log_name, (enum log_format)p->common->log_format,
-		    (enum log_level)p->common->log_level);
+		option_log(p->log_name, p->common);
 		status = run_status(run(p, &fault));
 	}
 	if (fault.code)

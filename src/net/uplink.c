@@ -74,14 +74,14 @@ void uplink_log(void *ctx, const struct uplink_news *news)
 		log_gone(news);
 		break;
 	case UPLINK_FAILED:
-		log_warn(event, LOG_STR("target", news->target),
+		log_warn(event, LOG_PLACE("target", news->target),
 		    LOG_STR("fault", news->fault->text),
 		    LOG_STR("hint", news->fault->hint));
 		break;
 	case UPLINK_WORKS:
 	case UPLINK_WAITS:
 	case UPLINK_WHATS:
-		log_info(event, LOG_STR("target", news->target));
+		log_info(event, LOG_PLACE("target", news->target));
 		break;
 	}
 }

@@ -175,8 +175,7 @@ int main(int argc, char **argv)
 		r = fault_set(&fault, -EINVAL, "put it last, after --",
 		    "there is no command to start");
 	if (!r) {
-		log_setup("wrapper", (enum log_format)c.common.log_format,
-		    (enum log_level)c.common.log_level);
+		option_log("wrapper", &c.common);
 		shield_scrub(&shield);
 		r = make_plan(&plan, &c, &fault);
 	}

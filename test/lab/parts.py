@@ -91,7 +91,8 @@ class Lab:
     @staticmethod
     def address_of(process, what):
         _, match = process.wait_for(
-            rf"listening .*what={what} .*address=(\S+)")
+            rf'listening"?[ ,].*what(?:=|":"){what}"?[ ,].*'
+            r'address(?:=|":")([^\s"]+)')
         return match.group(1)
 
     @staticmethod

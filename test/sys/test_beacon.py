@@ -52,7 +52,12 @@ def test_bare_pair(fleet, beacon):
     assert listener.read(7) == b"request"
     listener.send(b"answer")
     assert connector.read(6) == b"answer"
-    beacon.wait_for(f"paired hash={HASH[:4].hex()} .*proven=false")
+    connector.reset()
+    beacon.wait_for(
+        rf"pair ended hash={HASH[:4].hex()} pair=[0-9a-f]{{16}} "
+        r"listener=127\.0\.0\.1:\d+ connector=127\.0\.0\.1:\d+ proven=false "
+        r"ms=\d+ to_connector=6 to_listener=7 reset=true$")
+    assert " paired " not in beacon.text()  # one line a pair
 
 
 def test_connector_may_come_first(fleet):
