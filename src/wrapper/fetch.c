@@ -12,19 +12,19 @@
  * (polls, leases); otherwise it is given up at the store. A token of a file is
  * the operator's: it is neither handed back nor given up.
  *
- * The process is not dumpable, has no capabilities, and can read nothing but
- * the folders of the files that the job names and what name resolution needs.
+ * The process is not dumpable, has no capabilities, reads nothing but the
+ * folders of the files that the job names and what name resolution needs, and
+ * connects to the broker's port only (wrapper/fetchprofile.c).
  * What it says is said before it leaves; a value goes as soon as it is there.
  */
 #include "wrapper/fetch.h"
 #include "base/file.h"
-#include "base/profile.h"
-#include "net/address.h"
 #include "net/httpc.h"
 #include "net/loop.h"
 #include "net/tunnel.h"
 #include "wire/vault.h"
 #include "wrapper/courier.h"
+#include "wrapper/fetchprofile.h"
 #include "wrapper/fetchrole.h"
 #include "wrapper/fetchtask.h"
 #include "wrapper/fetchway.h"
@@ -515,29 +515,19 @@ static int take_session(struct fetch *f, int fd)
 	return r;
 }
 
-/* What the job names, and nothing else: files, and the broker's port. */
 static int isolate(const struct handoff_job *job, struct fault *fault)
 {
-	const char *const files[] = { job->broker_ca, job->bridge_ca,
-		job->jwt_file, job->token_file, job->broker_token_file };
 	CLEANUP(profile_deinit) struct profile profile;
-	int r;
+	int r = fetch_profile(&profile, job, fault);
 
-	profile_init(&profile, NULL, 0);
-	for (size_t i = 0; i < N_ELEMS(files); i++)
-		profile_beside(&profile, files[i]);
-	profile_resolver(&profile);
-	profile_system_cas(&profile);
-	profile_port(&profile, address_port_of(job->broker));
-	r = profile_check(&profile, fault);
 	return r ? r : isolate_enter(&profile.isolate, NULL, fault);
 }
 
 static int prepare(struct fetch *f, int *session, struct fault *fault)
 {
-	int mine = *session, r = 0;
+	int mine = *session, r = loop_new(&f->loop);
 
-	if (f->job.sandbox)
+	if (!r && f->job.sandbox)
 		r = isolate(&f->job, fault);
 	if (!r)
 		r = read_files(f, fault);
@@ -545,8 +535,6 @@ static int prepare(struct fetch *f, int *session, struct fault *fault)
 		*session = -1;
 		r = take_session(f, mine);
 	}
-	if (!r)
-		r = loop_new(&f->loop);
 	for (size_t i = 0; i < f->job.n_tasks; i++) {
 		f->tasks[i].fetch = f;
 		fetchtask_init(&f->tasks[i].task, &f->job, i);

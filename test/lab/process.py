@@ -23,7 +23,7 @@ class Process:
     """
 
     def __init__(self, name, command, namespace=None, env=None, stdin=None,
-                 cwd=None, pass_fds=(), passed=None):
+                 cwd=None, pass_fds=(), passed=None, under=()):
         self.name = name
         self.lines = []
         self._news = threading.Condition()
@@ -32,7 +32,7 @@ class Process:
             prefix += ["bash", "-c", PASS, str(passed.fileno())]
             pass_fds = (*pass_fds, passed.fileno())
         self.child = subprocess.Popen(
-            prefix + [str(word) for word in command],
+            prefix + [str(word) for word in [*under, *command]],
             stdin=stdin if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors="replace", cwd=cwd, pass_fds=pass_fds,
