@@ -1,6 +1,8 @@
 #include "beacon/meter.h"
 #include "beacon/beacon.h"
+#include "beacon/limits.h"
 #include "beacon/pair.h"
+#include "net/control.h"
 #include "net/listen.h"
 #include "pki/known.h"
 #include <stdio.h>
@@ -119,6 +121,33 @@ static void add_limiter(struct meter *m, const struct limiter_counts *c)
 		add_row(m, &rows[i]);
 }
 
+/* What the limits are, so that a rule needs no number of ours. */
+static void add_limits(struct meter *m)
+{
+	static const uint64_t most[] = { LIMIT_PAIRS, LIMIT_WAITING,
+		LIMIT_UNFINISHED, LIMIT_RATE_SOURCES };
+	const struct metric_row rows[] = {
+		{ NAME("limit"), "of=\"pairs\"", "as many as there may be",
+		    METRIC_GAUGE, &most[0] },
+		{ NAME("limit"), "of=\"waiting_legs\"", NULL, METRIC_GAUGE,
+		    &most[1] },
+		{ NAME("limit"), "of=\"unfinished_legs\"", NULL, METRIC_GAUGE,
+		    &most[2] },
+		{ NAME("limit"), "of=\"sources\"", NULL, METRIC_GAUGE,
+		    &most[3] },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		add_row(m, &rows[i]);
+}
+
+static uint64_t read_control_refused(void *ctx)
+{
+	const struct beacon *b = ctx;
+
+	return b->control ? control_refused(b->control) : 0;
+}
+
 static uint64_t read_starved(void *ctx)
 {
 	const struct beacon *b = ctx;
@@ -207,6 +236,9 @@ static void add_own(struct beacon *b, struct meter *m)
 		{ NAME("accept_starved_total"), NULL,
 		    "connections closed for want of a descriptor",
 		    METRIC_COUNTER, .read = read_starved, .ctx = b },
+		{ NAME("control_refused_total"), NULL,
+		    "connections to the control socket by other users",
+		    METRIC_COUNTER, .read = read_control_refused, .ctx = b },
 		{ NAME("certificate_expiry_timestamp_seconds"), NULL,
 		    "when the certificate expires, seconds since 1970",
 		    METRIC_GAUGE, .read = read_expiry, .ctx = b },
@@ -226,6 +258,7 @@ void meter_init(struct beacon *b)
 	add_durations(m);
 	add_refusals(m);
 	add_failures(m);
+	add_limits(m);
 	add_known(m, known_counts(b->known));
 	add_limiter(m, limiter_counts(b->limiter));
 	metric_add(&m->registry, &m->table);

@@ -33,7 +33,7 @@ struct meter {
 
 	struct metric_registry registry;
 	struct metric_table table;
-	struct metric_row rows[64];
+	struct metric_row rows[80];
 	char refusal_labels[FRAME_ERROR_COUNT][METER_LABELS];
 	char failure_labels[TLS_FAILURE_COUNT][METER_LABELS];
 };

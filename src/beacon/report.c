@@ -6,6 +6,7 @@
 #include "beacon/session.h"
 #include "net/daemon.h"
 #include "net/tls.h"
+#include "net/vitals.h"
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,16 +35,24 @@ static json_t *fill(uint64_t used, uint64_t most)
 	    "{s:o, s:o}", "used", number(used), "most", number(most));
 }
 
+static json_t *descriptors_of(const struct beacon *b)
+{
+	const struct vitals *v = b->daemon ? daemon_vitals(b->daemon) : NULL;
+
+	return fill(v ? vitals_descriptors(v) : 0, vitals_descriptors_most());
+}
+
 static json_t *limits_of(const struct beacon *b)
 {
 	const struct switchboard_counts *c = switchboard_counts(b->board);
 	const struct limiter_counts *l = limiter_counts(b->limiter);
 
-	return json_pack("{s:o, s:o, s:o, s:o}", "pairs",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "pairs",
 	    fill(c->paired, LIMIT_PAIRS), "waiting_legs",
 	    fill(c->listeners + c->connectors, LIMIT_WAITING),
 	    "unfinished_legs", fill(l->unfinished, LIMIT_UNFINISHED), "sources",
-	    fill(l->sources, LIMIT_RATE_SOURCES));
+	    fill(l->sources, LIMIT_RATE_SOURCES), "descriptors",
+	    descriptors_of(b));
 }
 
 static json_t *refusals_of(const struct meter *m)

@@ -75,6 +75,7 @@ static void print_text(const json_t *j)
 	print_fill(j, "  slots", "pairs");
 	print_fill(j, "unfinished", "unfinished_legs");
 	print_fill(j, "sources", "sources");
+	print_fill(j, "descriptors", "descriptors");
 	print_traffic(j);
 	print_counts(j, "refusals", "refusals");
 	print_counts(j, "TLS failures", "handshake_failures");

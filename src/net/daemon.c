@@ -2,6 +2,7 @@
 #include "net/daemon.h"
 #include "base/log.h"
 #include "net/drain.h"
+#include "net/vitals.h"
 #include "net/notify.h"
 #include <signal.h>
 #include <sys/resource.h>
@@ -17,6 +18,7 @@ struct daemon {
 	struct notify *notify;
 	bool cut;
 	struct isolate_meter isolation;
+	struct vitals vitals;
 };
 
 static const char *ready(void *ctx)
@@ -114,6 +116,11 @@ bool daemon_draining(const struct daemon *d, uint64_t *left_ms)
 		return false;
 	*left_ms = until > now ? until - now : 0;
 	return true;
+}
+
+const struct vitals *daemon_vitals(const struct daemon *d)
+{
+	return &d->vitals;
 }
 
 static int isolate(
@@ -216,6 +223,7 @@ int daemon_open(struct daemon **out, struct loop *loop,
 	d->config = *config;
 	drain_prepare(d);
 	isolate_meter_init(&d->isolation, config->metrics);
+	vitals_open(&d->vitals, loop, config->metrics);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors(config->descriptors);
 	r = notify_open(&d->notify, loop);
@@ -250,6 +258,7 @@ void daemon_close(struct daemon *d)
 	loop_unsignal(d->loop, SIGHUP);
 	reload_close(d->reload);
 	notify_close(d->notify);
+	vitals_close(&d->vitals);
 	drain_deinit(&d->drain);
 	health_close(d->health);
 	free(d);

@@ -25,6 +25,7 @@ struct daemon_program {
 int daemon_main(const struct daemon_program *program, int argc, char **argv);
 
 struct daemon;
+struct vitals;
 
 struct daemon_config {
 	const struct option_common *common;
@@ -64,6 +65,8 @@ void daemon_drain(void *daemon);
 /** daemon_draining() - has that begun?
  * @left_ms: until what is left is cut; set when it has */
 bool daemon_draining(const struct daemon *d, uint64_t *left_ms);
+/** daemon_vitals() - of the process; until daemon_close() */
+const struct vitals *daemon_vitals(const struct daemon *d);
 void daemon_close(struct daemon *d);
 /** daemon_listening() - the log line by which a program says that it serves:
  * event "listening", @what ("api", "legs") and the real address */

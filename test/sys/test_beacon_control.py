@@ -92,6 +92,10 @@ def test_status(fleet, beacon, control):
     assert status["pairs_queued"] == 0
     assert status["limits"]["pairs"] == {"used": 1, "most": 1000}
     assert status["limits"]["waiting_legs"] == {"used": 1, "most": 20000}
+    descriptors = status["limits"]["descriptors"]
+    assert 0 <= descriptors["used"] - len(
+        os.listdir(f"/proc/{beacon.child.pid}/fd")) <= 1  # the question
+    assert descriptors["most"] >= descriptors["used"]
     assert status["bytes"] == {"to_connector": 5, "to_listener": 0}
     assert status["refusals"]["rateLimit"] == 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",

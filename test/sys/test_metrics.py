@@ -1,5 +1,7 @@
 """/metrics of every daemon: what a scraper, a dashboard and an operator rely
 on."""
+import os
+import time
 import urllib.request
 
 import pytest
@@ -74,3 +76,24 @@ def test_bytes_of_a_pair_that_goes_on(pages):
     assert value(pages["beacon"], "pharos_beacon_pairs") >= 1
     for to in ("listener", "connector"):
         assert value(pages["beacon"], "pharos_beacon_bytes_total", to=to) > 0
+
+
+@pytest.mark.parametrize("name", ["beacon", "bridge", "broker"])
+def test_vitals_of_the_process(pages, delivery, name):
+    families, process = pages[name], getattr(delivery, name)
+    open_now = len(os.listdir(f"/proc/{process.child.pid}/fd"))
+    assert abs(value(families, "process_open_fds") - open_now) <= 4
+    assert value(families, "process_max_fds") >= open_now
+    memory = value(families, "process_resident_memory_bytes")
+    assert 1 << 20 < memory < 1 << 30
+    assert 0 <= time.time() - value(
+        families, "process_start_time_seconds") < 600
+    assert value(families, "pharos_loop_turn_seconds_count") > 0
+    (_, labels, one), = families["pharos_build_info"].samples
+    assert one == 1 and labels["version"]
+
+
+def test_limits_stand_beside_what_they_limit(pages):
+    for of, most in (("pairs", 1000), ("waiting_legs", 20000),
+                     ("unfinished_legs", 2000), ("sources", 10000)):
+        assert value(pages["beacon"], "pharos_beacon_limit", of=of) == most
