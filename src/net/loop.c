@@ -26,6 +26,7 @@
 #include "base/buf.h"
 #include "base/metric.h"
 
+#include <limits.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -296,6 +297,30 @@ void loop_wait(struct loop *l)
 void loop_stop(struct loop *l)
 {
 	l->stopping = true;
+}
+
+int loop_due_in(struct loop *l)
+{
+	uint64_t due = wheel_next(l->wheel), now;
+	int ms = uv_backend_timeout(&l->uv);
+
+	if (l->tasks.first || l->next.first || !ms)
+		return 0;
+	loop_refresh(l);
+	now = loop_now(l);
+	if (due <= now)
+		return 0;
+	if (due == UINT64_MAX)
+		return ms;
+	due -= now;
+	if (due > INT_MAX)
+		due = INT_MAX;
+	return ms > 0 && (uint64_t)ms < due ? ms : (int)due;
+}
+
+void loop_refresh(struct loop *l)
+{
+	uv_update_time(&l->uv);
 }
 
 uint64_t loop_now(const struct loop *l)

@@ -32,6 +32,12 @@ void loop_run(struct loop *l);
 void loop_turn(struct loop *l);
 void loop_wait(struct loop *l);
 void loop_stop(struct loop *l);
+/** loop_due_in() - (between turns, for a loop inside another one) in how many
+ * ms a turn is due though no descriptor is ready: 0: now; -1: never
+ * loop_refresh() - (the same) loop_now() is now; to be called before anything
+ * that arms a timer */
+int loop_due_in(struct loop *l);
+void loop_refresh(struct loop *l);
 
 /** loop_now() - monotonic ms, as of this turn; loop_wall() - seconds since 1970
  */

@@ -92,7 +92,8 @@ void http_init(struct http_machine *m, const struct http_verbs *verbs,
 enum http_why http_refused(
     struct http_machine *m, enum http_limit limit, const char *reason)
 {
-	limit_hits[limit]++;
+	/* one process may have several threads with machines (libpharos-leg) */
+	__atomic_fetch_add(&limit_hits[limit], 1, __ATOMIC_RELAXED);
 	if (!m->reason[0])
 		snprintf(m->reason, sizeof(m->reason), "%s", reason);
 	return limit == HTTP_LIMIT_PROTOCOL ? HTTP_WHY_PROTOCOL

@@ -1,0 +1,6 @@
+#include <pharos/leg.h>
+
+const char *pharos_version(void)
+{
+	return PHAROS_VERSION;
+}
