@@ -1,7 +1,7 @@
 #include "net/vitals.h"
+#include "base/number.h"
 #include "net/loop.h"
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,7 +53,8 @@ static uint64_t read_most(void *ctx)
 static uint64_t read_memory(void *ctx)
 {
 	const struct vitals *v = ctx;
-	unsigned long long all, resident;
+	uint64_t all, resident;
+	const char *at;
 	char text[128];
 	ssize_t n =
 	    v->memory < 0 ? -1 : pread(v->memory, text, sizeof(text) - 1, 0);
@@ -61,7 +62,8 @@ static uint64_t read_memory(void *ctx)
 	if (n <= 0)
 		return 0;
 	text[n] = '\0';
-	if (sscanf(text, "%llu %llu", &all, &resident) != 2)
+	if (number_start(text, INT64_MAX, &all, &at) || *at != ' ' ||
+	    number_start(at + 1, INT32_MAX, &resident, &at))
 		return 0;
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
