@@ -240,6 +240,7 @@ int beacon_new(struct beacon **out, struct loop *loop,
 	if (!b)
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
 	b->loop = loop;
+	tidy_init(&b->tidy, loop);
 	b->started_ms = loop_now(loop);
 	TAILQ_INIT(&b->sessions);
 	TAILQ_INIT(&b->pairs);
@@ -280,6 +281,7 @@ void beacon_free(struct beacon *b)
 	while (!TAILQ_EMPTY(&b->sessions))
 		session_end(TAILQ_FIRST(&b->sessions));
 	loop_cancel(b->loop, &b->clock);
+	tidy_deinit(&b->tidy);
 	switchboard_free(b->board);
 	limiter_free(b->limiter);
 	allow_free(b->allow);

@@ -12,6 +12,7 @@
 #include "beacon/limiter.h"
 #include "beacon/meter.h"
 #include "beacon/switchboard.h"
+#include "beacon/tidy.h"
 #include "net/loop.h"
 #include <sys/queue.h>
 
@@ -42,6 +43,7 @@ struct beacon {
 	struct control *control; /* or NULL */
 	struct daemon *daemon;	 /* of main(); NULL: it does not run yet */
 	struct meter meter;
+	struct tidy tidy;
 	struct sessions sessions;
 	struct pairs pairs;
 	struct wheel_timer clock; /* the switchboard's next deadline */

@@ -13,6 +13,7 @@
  */
 #include "beacon/limiter.h"
 #include "base/heap.h"
+#include "base/slab.h"
 #include "base/table.h"
 #include "beacon/limits.h"
 
@@ -49,6 +50,8 @@ const struct limiter_rules limiter_rules = {
 	.unfinished_source = LIMIT_UNFINISHED_SOURCE,
 };
 
+static struct slab slab = SLAB_OF(struct limiter_source);
+
 static const struct limiter_source *source_at(const struct heap_node *n)
 {
 	return (const void *)((const char *)n -
@@ -81,7 +84,7 @@ static void forget(struct limiter *l, struct limiter_source *s)
 	TAILQ_REMOVE(&l->idle, s, of_idle);
 	table_remove(&l->sources, &s->node);
 	l->counts.sources--;
-	free(s);
+	slab_give(&slab, s);
 }
 
 void limiter_free(struct limiter *l)
@@ -107,13 +110,13 @@ static struct limiter_source *source_new(
 		}
 		forget(l, TAILQ_FIRST(&l->idle));
 	}
-	s = calloc(1, sizeof(*s));
+	s = slab_take(&slab);
 	if (!s)
 		return NULL;
 	s->address = *address;
 	TAILQ_INIT(&s->unfinished);
 	if (table_add(&l->sources, &s->node, &s->address, sizeof(*address))) {
-		free(s);
+		slab_give(&slab, s);
 		return NULL;
 	}
 	TAILQ_INSERT_TAIL(&l->idle, s, of_idle);

@@ -1,5 +1,6 @@
 /* pharos-beacon: joins two clients that both dialled out, by info hash. See
  * pharos-beacon(8) and doc/wire/beacon.md. */
+#include "base/slab.h"
 #include "beacon/beacon.h"
 #include "beacon/limits.h"
 #include "beacon/profile.h"
@@ -56,5 +57,6 @@ int main(int argc, char **argv)
 		.run = run,
 	};
 
+	slab_use();
 	return daemon_main(&program, argc, argv);
 }

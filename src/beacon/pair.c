@@ -1,5 +1,6 @@
 #include "beacon/pair.h"
 #include "base/log.h"
+#include "base/slab.h"
 #include "beacon/limits.h"
 #include "beacon/session.h"
 #include "net/pump.h"
@@ -7,6 +8,8 @@
 #include <sys/random.h>
 
 enum { SHORT_HASH = 4 };
+
+static struct slab slab = SLAB_OF(struct pair);
 
 /* The pump's legs are a, the listener, and b, the connector. */
 static const int from[METER_WAYS] = {
@@ -20,7 +23,7 @@ static void pair_end(struct pair *p)
 	TAILQ_REMOVE(&p->beacon->pairs, p, of_beacon);
 	session_end(p->listener);
 	session_end(p->connector);
-	free(p);
+	slab_give(&slab, p);
 }
 
 /* The one line that a pair is worth: who, how long, how much, how it ended. */
@@ -114,14 +117,15 @@ static void tell(const struct pair *p)
 void pair_open(struct session *listener, struct session *connector)
 {
 	struct beacon *b = listener->beacon;
-	struct pair *p = calloc(1, sizeof(*p));
+	struct pair *p = slab_take(&slab);
 
 	if (!p || getrandom(p->id, sizeof(p->id), 0) != sizeof(p->id)) {
-		free(p);
+		slab_give(&slab, p);
 		session_end(listener);
 		session_end(connector);
 		return;
 	}
+	tidy_note(&b->tidy);
 	p->beacon = b;
 	p->listener = listener;
 	p->connector = connector;

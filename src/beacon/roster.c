@@ -1,6 +1,10 @@
 #include "beacon/roster.h"
+#include "base/slab.h"
 
 enum { SLACK = 16 }; /* a leg is counted before a limit drops another */
+
+static struct slab hall_slab = SLAB_OF(struct switchboard_hall),
+		   source_slab = SLAB_OF(struct switchboard_source);
 
 static const struct switchboard_source *source_at(
     const struct heap_node *n, size_t offset)
@@ -48,7 +52,7 @@ void roster_init(struct roster *r, size_t waiting, size_t pairs,
 
 static struct switchboard_hall *hall_new(const uint8_t hash[FRAME_HASH])
 {
-	struct switchboard_hall *hall = calloc(1, sizeof(*hall));
+	struct switchboard_hall *hall = slab_take(&hall_slab);
 
 	if (!hall)
 		return NULL;
@@ -77,7 +81,7 @@ static int hall_get(struct roster *r, const uint8_t hash[FRAME_HASH],
 		return -ENOMEM;
 	code = table_add(&r->halls, &hall->node, hall->hash, FRAME_HASH);
 	if (code) {
-		free(hall);
+		slab_give(&hall_slab, hall);
 		return ERR_FOLD(code);
 	}
 	r->counts->halls++;
@@ -91,7 +95,7 @@ static void hall_put(struct roster *r, struct switchboard_hall *hall)
 		return;
 	table_remove(&r->halls, &hall->node);
 	r->counts->halls--;
-	free(hall);
+	slab_give(&hall_slab, hall);
 }
 
 static int source_get(struct roster *r, const struct address_source *address,
@@ -106,7 +110,7 @@ static int source_get(struct roster *r, const struct address_source *address,
 		*out = CONTAINER_OF(n, struct switchboard_source, node);
 		return 0;
 	}
-	s = calloc(1, sizeof(*s));
+	s = slab_take(&source_slab);
 	if (!s)
 		return -ENOMEM;
 	s->address = *address;
@@ -115,7 +119,7 @@ static int source_get(struct roster *r, const struct address_source *address,
 	TAILQ_INIT(&s->pairs);
 	code = table_add(&r->sources, &s->node, &s->address, sizeof(*address));
 	if (code) {
-		free(s);
+		slab_give(&source_slab, s);
 		return ERR_FOLD(code);
 	}
 	r->counts->sources++;
@@ -129,7 +133,7 @@ static void source_put(struct roster *r, struct switchboard_source *s)
 		return;
 	table_remove(&r->sources, &s->node);
 	r->counts->sources--;
-	free(s);
+	slab_give(&source_slab, s);
 }
 
 static uint64_t *role_count(struct roster *r, const struct switchboard_leg *leg)

@@ -9,6 +9,7 @@
  */
 #include "beacon/session.h"
 #include "base/log.h"
+#include "base/slab.h"
 #include "beacon/hello.h"
 #include "beacon/limits.h"
 #include "beacon/pair.h"
@@ -19,6 +20,8 @@
 #include <stdio.h>
 
 enum { SEND_WAIT = 1, SEND_PING = 2, SEND_PAIRED = 4 };
+
+static struct slab slab = SLAB_OF(struct session);
 
 #define TO(state) (1U << SESSION_##state)
 
@@ -49,12 +52,13 @@ static void read_into(struct session *s, uint8_t *room, size_t n)
 
 struct session *session_new(struct beacon *b, const char *source)
 {
-	struct session *s = calloc(1, sizeof(*s));
+	struct session *s = slab_take(&slab);
 
 	if (!s)
 		return NULL;
 	s->beacon = b;
 	s->serial = ++b->serials;
+	tidy_note(&b->tidy);
 	s->accepted_ms = loop_now(b->loop);
 	(void)snprintf(s->source, sizeof(s->source), "%s", source);
 	TAILQ_INSERT_TAIL(&b->sessions, s, of_beacon);
@@ -73,7 +77,8 @@ void session_end(struct session *s)
 	limiter_leave(b->limiter, &s->guest);
 	TAILQ_REMOVE(&b->sessions, s, of_beacon);
 	read_into(s, NULL, 0);
-	free(s);
+	slab_give(&slab, s);
+	tidy_note(&b->tidy);
 }
 
 /* The leg is gone, or its owner is. */

@@ -17,6 +17,7 @@
  * time of the last byte when it fires, so a byte costs no timer work.
  */
 #include "net/pump.h"
+#include "base/slab.h"
 #include "net/flow.h"
 #include "net/loop.h"
 
@@ -32,12 +33,14 @@ struct pump {
 	void *ctx;
 };
 
+static struct slab slab = SLAB_OF(struct pump);
+
 static void pump_free(struct pump *p)
 {
 	loop_cancel(p->loop, &p->timer);
 	for (int i = 0; i < 2; i++)
 		flow_deinit(&p->flow[i]);
-	free(p);
+	slab_give(&slab, p);
 }
 
 static void pump_end(struct pump *p, const struct pump_result *how)
@@ -169,7 +172,7 @@ static void on_leg(void *ctx, struct leg *leg, unsigned events)
 int pump_start(struct pump **out, struct leg *a, struct leg *b,
     unsigned half_closed_ms, pump_fn fn, void *ctx)
 {
-	struct pump *p = calloc(1, sizeof(*p));
+	struct pump *p = slab_take(&slab);
 
 	if (!p) {
 		leg_reset(a);

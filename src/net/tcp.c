@@ -27,6 +27,7 @@
  * into a reset, and a reset destroys what the peer has not read yet.
  */
 #include "net/tcp.h"
+#include "base/slab.h"
 #include "net/address.h"
 #include "net/legkind.h"
 
@@ -51,6 +52,7 @@ struct tcp_leg {
 	char source[ADDRESS_TEXT_MOST];
 };
 
+static struct slab slab = SLAB_OF(struct tcp_leg);
 static const struct leg_verbs tcp_verbs;
 
 static void tcp_on_poll(uv_poll_t *poll, int status, int events);
@@ -135,7 +137,7 @@ static void tcp_open(struct tcp_leg *t)
 
 static void tcp_on_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	slab_give(&slab, handle->data);
 }
 
 /* The owner is gone already; libuv lets go of the descriptor at once. */
@@ -359,14 +361,14 @@ static const struct leg_verbs tcp_verbs = {
 
 int tcp_leg_open(struct leg **out, struct loop *loop, int fd, bool connecting)
 {
-	struct tcp_leg *t = calloc(1, sizeof(*t));
+	struct tcp_leg *t = slab_take(&slab);
 	int r;
 
 	if (!t)
 		return -ENOMEM;
 	r = uv_poll_init(loop_uv(loop), &t->poll, fd);
 	if (r) {
-		free(t);
+		slab_give(&slab, t);
 		return r;
 	}
 	leg_init(&t->leg, &tcp_verbs, loop);

@@ -45,6 +45,7 @@
  * SSL has written is sent on in either case, and leg_close() waits for it.
  */
 #include "base/buf.h"
+#include "base/slab.h"
 #include "net/legkind.h"
 #include "net/tlscontext.h"
 #include "net/tlsfault.h"
@@ -65,6 +66,7 @@ enum {
 static_assert(
     (int)LOOP_BLOCK >= (int)RECORD_ROOM, "a record fits into a block");
 
+static struct slab slab = SLAB_OF(struct tls_leg);
 static const struct leg_verbs tls_verbs;
 
 static const struct tls_leg *tls_of_const(const struct leg *leg)
@@ -346,7 +348,7 @@ void tlsleg_destroy(struct tls_leg *t)
 	ERR_clear_error();
 	tls_context_free(t->context);
 	free(t->verdict.fault);
-	free(t);
+	slab_give(&slab, t);
 }
 
 /* The last of a leg whose owner has closed it. */
@@ -646,7 +648,7 @@ static int set_up(struct tls_leg *t, const char *name)
 int tls_leg_open(struct leg **out, struct leg *lower,
     struct tls_context *context, const char *name)
 {
-	struct tls_leg *t = calloc(1, sizeof(*t));
+	struct tls_leg *t = slab_take(&slab);
 	int r;
 
 	if (!t) {

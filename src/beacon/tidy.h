@@ -1,0 +1,23 @@
+/* beacon/tidy.h: gives memory back to the system after a crowd has gone.
+ *
+ * A TLS session is some sixty objects on the heap. When many have ended, their
+ * pages are free and libc keeps them, unless it is asked. It is asked a moment
+ * after so many legs have come, paired or gone that it is worth it, and never
+ * more often than that.
+ */
+#pragma once
+#include "net/loop.h"
+
+struct tidy {
+	struct loop *loop;
+	struct wheel_timer timer;
+	unsigned changes; /* since it was done last */
+	uint64_t done;	  /* how often it was */
+};
+
+enum { TIDY_CHANGES = 256, TIDY_MS = 1000 };
+
+void tidy_init(struct tidy *t, struct loop *loop);
+void tidy_deinit(struct tidy *t);
+/** tidy_note() - a leg has come, paired or gone */
+void tidy_note(struct tidy *t);
