@@ -15,6 +15,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447 /* younger than musl's list */
+#endif
+
 struct secret {
 	size_t used, room;
 	char *bytes; /* room + 1, the rest after used is zero */

@@ -19,7 +19,7 @@ _Noreturn static void become(int program, int socket, pid_t parent)
 	if (socket == COURIER_FD ? fcntl(socket, F_SETFD, 0)
 				 : dup2(socket, COURIER_FD) < 0)
 		_exit(125);
-	execveat(program, "", argv, none, AT_EMPTY_PATH);
+	fexecve(program, argv, none);
 	_exit(125);
 }
 

@@ -35,6 +35,41 @@ static const char *const pairs[PLAN_DELIVER_COUNT][PLAN_ROTATE_COUNT] = {
 	},
 };
 
+/* What a command can be told with. Not KILL and STOP, which no process handles,
+ * nor CHLD, which says something else. */
+static const struct {
+	const char *name;
+	int number;
+} signals[] = {
+	{ "ABRT", SIGABRT },
+	{ "ALRM", SIGALRM },
+	{ "BUS", SIGBUS },
+	{ "CONT", SIGCONT },
+	{ "FPE", SIGFPE },
+	{ "HUP", SIGHUP },
+	{ "ILL", SIGILL },
+	{ "INT", SIGINT },
+	{ "PIPE", SIGPIPE },
+	{ "POLL", SIGPOLL },
+	{ "PROF", SIGPROF },
+	{ "PWR", SIGPWR },
+	{ "QUIT", SIGQUIT },
+	{ "SEGV", SIGSEGV },
+	{ "SYS", SIGSYS },
+	{ "TERM", SIGTERM },
+	{ "TRAP", SIGTRAP },
+	{ "TSTP", SIGTSTP },
+	{ "TTIN", SIGTTIN },
+	{ "TTOU", SIGTTOU },
+	{ "URG", SIGURG },
+	{ "USR1", SIGUSR1 },
+	{ "USR2", SIGUSR2 },
+	{ "VTALRM", SIGVTALRM },
+	{ "WINCH", SIGWINCH },
+	{ "XCPU", SIGXCPU },
+	{ "XFSZ", SIGXFSZ },
+};
+
 static int bad(
     struct fault *f, const char *hint, const char *what, const char *word)
 {
@@ -58,16 +93,19 @@ int plan_signal_parse(const char *name)
 {
 	if (!strncmp(name, "SIG", 3))
 		name += 3;
-	for (int n = 1; n < 32; n++) {
-		const char *known = sigabbrev_np(n);
-
-		if (!known || strcmp(known, name))
-			continue;
-		if (n == SIGKILL || n == SIGSTOP || n == SIGCHLD)
-			return -EINVAL;
-		return n;
-	}
+	for (size_t i = 0; i < N_ELEMS(signals); i++)
+		if (!strcmp(signals[i].name, name))
+			return signals[i].number;
 	return -EINVAL;
+}
+
+const char *plan_signal_name(int number)
+{
+	for (size_t i = 0; i < N_ELEMS(signals); i++)
+		if (signals[i].number == number)
+			return signals[i].name;
+	INVARIANT(!"a signal that plan_signal_parse() did not give");
+	return NULL;
 }
 
 static bool name_ok(const char *s)

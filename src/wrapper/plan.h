@@ -83,3 +83,6 @@ void plan_freep(struct plan **p);
 /** plan_signal_parse() - "HUP" or "SIGHUP"
  * Return: its number; -EINVAL: unknown, or one that no process can handle. */
 int plan_signal_parse(const char *name);
+
+/** plan_signal_name() - "HUP" for a number that plan_signal_parse() gave */
+const char *plan_signal_name(int number);

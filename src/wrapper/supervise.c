@@ -272,7 +272,7 @@ static void rotate(struct supervise *s)
 	case PLAN_ROTATE_SIGNAL:
 		kill(s->command, s->plan->signal);
 		log_info("command signalled",
-		    LOG_STR("signal", sigabbrev_np(s->plan->signal)));
+		    LOG_STR("signal", plan_signal_name(s->plan->signal)));
 		break;
 	case PLAN_ROTATE_EXEC:
 		start_hook(s);

@@ -173,7 +173,10 @@ static void test_signals(void **state)
 	(void)state;
 	assert_int_equal(plan_signal_parse("HUP"), SIGHUP);
 	assert_int_equal(plan_signal_parse("SIGUSR1"), SIGUSR1);
+	assert_string_equal(plan_signal_name(SIGUSR1), "USR1");
 	assert_int_equal(plan_signal_parse("STOP"), -EINVAL);
+	assert_int_equal(plan_signal_parse("KILL"), -EINVAL);
+	assert_int_equal(plan_signal_parse("CHLD"), -EINVAL);
 	assert_int_equal(plan_signal_parse("hup"), -EINVAL);
 	assert_int_equal(plan_signal_parse(""), -EINVAL);
 	assert_int_equal(plan_signal_parse("SIG"), -EINVAL);
