@@ -1,7 +1,8 @@
 # The front door. The build itself is Meson's; these are the commands that a
 # person types. `make` alone builds.
 
-.PHONY: all setup demo test lint fuzz bench soak soak-joins install format clean
+.PHONY: all setup demo test lint fuzz bench soak soak-joins release \
+	release-check install format clean
 
 all: build/build.ninja
 	ninja -C build
@@ -43,6 +44,16 @@ soak: all
 soak-joins: all
 	bench/soak-joins
 
+# dist/: static programs, the same bytes wherever this commit is built
+release:
+	tools/setup build release
+	tools/release
+
+# twice in different folders, libraries too: some minutes
+release-check:
+	tools/setup build release
+	tools/release --check
+
 install: all
 	meson install -C build
 
@@ -50,4 +61,4 @@ format:
 	git ls-files '*.[ch]' | xargs clang-format -i
 
 clean:
-	rm -rf build build-*
+	rm -rf build build-* dist

@@ -13,9 +13,13 @@ from .store import Cluster, Store
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("PHAROS_BUILD", ROOT / "build"))
+# A release to test in place of what was built: those programs that it has.
+DIST = pathlib.Path(os.environ.get("PHAROS_DIST", "/nonexistent"))
 
 
 def program(name):
+    if (DIST / name).exists():
+        return DIST / name
     room = "cli" if name == "pharos" else name.removeprefix("pharos-")
     return BUILD / "src" / room / name
 

@@ -45,8 +45,9 @@ def run(*arguments, **more):
 
 
 def symbols():
-    done = subprocess.run(["nm", WRAPPER], text=True, capture_output=True,
-                          check=False)
+    beside = WRAPPER.parent / "debug" / f"{WRAPPER.name}.debug"  # a release's
+    done = subprocess.run(["nm", beside if beside.exists() else WRAPPER],
+                          text=True, capture_output=True, check=False)
     return {name: int(at, 16) for at, name in re.findall(
         r"^([0-9a-f]{16}) \S (\S+)$", done.stdout, re.M)}
 
