@@ -1,4 +1,5 @@
 #include "beacon/config.h"
+#include "net/daemon.h"
 #include <stdio.h>
 
 #define AT(member) .offset = offsetof(struct config, member)
@@ -47,13 +48,7 @@ static const struct option_row rows[] = {
 		"it names. From anywhere else a preamble is refused.",
 	    .type = OPTION_LIST,
 	    AT(proxy_protocol) },
-	{ .name = "drain-timeout",
-	    .metavar = "DURATION",
-	    .help = "how long pairs may go on once it ends",
-	    .detail = "What is left of them then is cut. See SIGNALS.",
-	    .initial = "5m",
-	    .type = OPTION_DURATION,
-	    AT(drain_timeout) },
+	DAEMON_ROW_DRAIN(struct config, drain_timeout, "pairs", "5m"),
 	{ .name = "control",
 	    .metavar = "PATH",
 	    .help = "unix socket for pharos beacon, or \"off\"",

@@ -10,6 +10,7 @@ struct config {
 	char *auth_mount;
 	struct option_list broker_address;
 	char *health_addr;
+	long drain_timeout; /* ms */
 };
 
 extern const struct option_table config_options;

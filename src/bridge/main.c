@@ -17,6 +17,9 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.health_address = config->health_addr,
 		.metrics = &meter.registry,
 		.ready = realm_ready,
+		.drain = realm_drain,
+		.busy = realm_busy,
+		.drain_ms = config->drain_timeout,
 		.profile = &profile.isolate,
 	};
 	int r = bridge_profile(&profile, config, fault);

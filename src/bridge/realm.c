@@ -1,5 +1,6 @@
 /* bridge/realm.c */
 #include "bridge/realm.h"
+#include "net/daemon.h"
 
 /* A bridge keeps this many legs waiting at each beacon; two of them also take a
  * peer that cannot prove itself yet. In reverse mode, tunnels to each broker.
@@ -93,8 +94,12 @@ int realm_open(struct realm **out, struct loop *loop,
     const struct config *config, struct fault *fault)
 {
 	struct realm *r = calloc(1, sizeof(*r));
-	int err = r ? open_store(r, loop, config, fault) : -ENOMEM;
+	int err = -ENOMEM;
 
+	if (r) {
+		r->config = config;
+		err = open_store(r, loop, config, fault);
+	}
 	if (!err)
 		err = open_handlers(r, loop);
 	if (!err)
@@ -120,6 +125,19 @@ void realm_close(struct realm *r)
 	httpd_free(r->outside);
 	store_close(r->store);
 	free(r);
+}
+
+void realm_drain(void *ctx)
+{
+	struct realm *r = ctx;
+
+	uplink_drain(r->uplink,
+	    (unsigned)r->config->drain_timeout + DAEMON_DRAIN_SLACK_MS);
+}
+
+bool realm_busy(void *ctx)
+{
+	return uplink_busy(((const struct realm *)ctx)->uplink);
 }
 
 const char *realm_ready(void *ctx)

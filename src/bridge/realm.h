@@ -9,6 +9,7 @@
 #include "net/uplink.h"
 
 struct realm {
+	const struct config *config;
 	struct policy policy;
 	struct store *store;
 	struct proxy *proxy;
@@ -18,11 +19,17 @@ struct realm {
 	struct uplink *uplink;
 };
 
-/** realm_open() - load what @config (borrowed) names, and begin to dial
+/** realm_open() - load what @config names (borrowed until realm_close()), and
+ * begin to dial
  * Return: 0; -errno with @fault. */
 MUST_USE int realm_open(struct realm **out, struct loop *loop,
     const struct config *config, struct fault *fault);
 /** realm_close() - everything is cut; NULL is fine */
 void realm_close(struct realm *r);
+/** realm_drain() - no new tunnels and requests; those that run may end; @ctx: a
+ * realm
+ * realm_busy() - does a tunnel still live? */
+void realm_drain(void *ctx);
+bool realm_busy(void *ctx);
 /** realm_ready() - NULL, or why it is of no use now; @ctx: a realm */
 const char *realm_ready(void *ctx);

@@ -37,6 +37,33 @@ const char *broker_ready(void *ctx)
 	return uplink_up(b->uplink) ? NULL : "no tunnel to the bridge is up";
 }
 
+/* ---- going down */
+
+static unsigned patience(const struct broker *b)
+{
+	return (unsigned)b->config->drain_timeout + DAEMON_DRAIN_SLACK_MS;
+}
+
+void broker_drain(void *ctx)
+{
+	struct broker *b = ctx;
+
+	pods_drain(b->pods, patience(b));
+}
+
+bool broker_busy(void *ctx)
+{
+	struct broker *b = ctx;
+
+	if (pods_busy(b->pods))
+		return true;
+	if (!b->tunnels_drain) {
+		b->tunnels_drain = true;
+		uplink_drain(b->uplink, patience(b));
+	}
+	return uplink_busy(b->uplink);
+}
+
 /* ---- opening */
 
 static int load_client_token(struct broker *b, struct fault *fault)

@@ -23,6 +23,7 @@ struct broker {
 	struct tls_context *pods_tls;
 	struct pods *pods;
 	struct meter meter;
+	bool tunnels_drain;
 };
 
 /** broker_open() - load what @config (borrowed) names, listen, begin to dial
@@ -33,5 +34,10 @@ MUST_USE int broker_open(struct broker **out, struct loop *loop,
 void broker_close(struct broker *b);
 /** broker_announce() - say in the log where it serves */
 void broker_announce(const struct broker *b);
+/** broker_drain() - first the pods: no new ones, what they asked for may end;
+ * then the tunnels, which carry that; @ctx: a broker
+ * broker_busy() - has one of the two not ended yet? */
+void broker_drain(void *ctx);
+bool broker_busy(void *ctx);
 /** broker_ready() - NULL, or why the broker is of no use now; @ctx: a broker */
 const char *broker_ready(void *ctx);

@@ -1,4 +1,5 @@
 #include "broker/config.h"
+#include "net/daemon.h"
 
 #define AT(member) .offset = offsetof(struct config, member)
 
@@ -52,6 +53,7 @@ static const struct option_row rows[] = {
 	    .initial = "127.0.0.1:9444",
 	    .type = OPTION_TEXT,
 	    AT(health_addr) },
+	DAEMON_ROW_DRAIN(struct config, drain_timeout, "requests", "30s"),
 };
 
 const struct option_table config_options = {

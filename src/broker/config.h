@@ -12,6 +12,7 @@ struct config {
 	char *client_token_file; /* or NULL: pods need none */
 	bool pass_through;
 	char *health_addr;
+	long drain_timeout; /* ms */
 };
 
 extern const struct option_table config_options;

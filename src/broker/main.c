@@ -16,6 +16,9 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.common = &config->common,
 		.health_address = config->health_addr,
 		.ready = broker_ready,
+		.drain = broker_drain,
+		.busy = broker_busy,
+		.drain_ms = config->drain_timeout,
 		.profile = &profile.isolate,
 		.descriptors = LIMIT_DESCRIPTORS,
 	};

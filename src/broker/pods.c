@@ -205,6 +205,16 @@ int pods_open(struct pods **out, struct loop *loop,
 	return 0;
 }
 
+void pods_drain(struct pods *p, unsigned ms)
+{
+	httpd_drain(p->httpd, ms);
+}
+
+bool pods_busy(const struct pods *p)
+{
+	return httpd_connections(p->httpd) > 0;
+}
+
 void pods_shut(struct pods *p)
 {
 	if (p)

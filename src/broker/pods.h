@@ -34,6 +34,11 @@ struct pods_config {
  * Return: 0; -errno with @fault. */
 MUST_USE int pods_open(struct pods **out, struct loop *loop,
     const struct pods_config *config, struct fault *fault);
+/** pods_drain() - stop listening; requests and sessions that run may end for
+ * @ms
+ * pods_busy() - is somebody still connected? */
+void pods_drain(struct pods *p, unsigned ms);
+bool pods_busy(const struct pods *p);
 /** pods_shut() - stop listening, cut the connections: their streams are told
  * pods_close() - once every session has ended; NULL is fine for both */
 void pods_shut(struct pods *p);

@@ -27,6 +27,18 @@ int daemon_main(const struct daemon_program *program, int argc, char **argv);
 struct daemon;
 struct vitals;
 
+/* The row of --drain-timeout; @what may go on for so long. */
+#define DAEMON_ROW_DRAIN(config, member, what, time)                           \
+	{                                                                      \
+		.name = "drain-timeout", .metavar = "DURATION",                \
+		.help = "how long " what " may go on once it ends",            \
+		.detail = "What is left of them then is cut. See SIGNALS.",    \
+		.initial = time, .type = OPTION_DURATION,                      \
+		.offset = offsetof(config, member)                             \
+	}
+/* What ends by itself at the same time shall not win that race. */
+enum { DAEMON_DRAIN_SLACK_MS = 1000 };
+
 struct daemon_config {
 	const struct option_common *common;
 	const char *health_address;	 /* NULL: no health pages */

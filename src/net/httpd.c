@@ -50,6 +50,7 @@ struct httpd {
 	size_t n_guests;
 	struct table sources;
 	uint64_t refused;
+	unsigned drain_ms; /* draining; 0: not */
 };
 
 /* ---- guests */
@@ -145,6 +146,8 @@ static void guest_serve(
 
 	if (http_conn_open(&g->conn, leg, &config))
 		guest_free(g);
+	else if (g->httpd->drain_ms)
+		http_conn_close(g->conn, g->httpd->drain_ms);
 }
 
 static void guest_on_shaken(
@@ -355,14 +358,45 @@ int httpd_new(
 	return 0;
 }
 
-void httpd_free(struct httpd *h)
+static void close_doors(struct httpd *h)
 {
-	if (!h)
-		return;
 	for (size_t i = 0; i < h->n_doors; i++) {
 		listen_close(h->doors[i].listener);
 		tls_context_free(h->doors[i].tls);
 	}
+	h->n_doors = 0;
+}
+
+void httpd_drain(struct httpd *h, unsigned ms)
+{
+	struct guest *next;
+
+	close_doors(h);
+	h->drain_ms = ms ? ms : 1;
+	for (struct guest *g = h->guests; g; g = next) {
+		next = g->next;
+		if (g->conn) /* else once its handshake is over */
+			http_conn_close(g->conn, ms);
+	}
+}
+
+void httpd_renew(struct httpd *h, struct tls_context *tls)
+{
+	for (size_t i = 0; i < h->n_doors; i++) {
+		struct door *door = &h->doors[i];
+
+		if (!door->tls)
+			continue;
+		tls_context_free(door->tls);
+		door->tls = tls_context_ref(tls);
+	}
+}
+
+void httpd_free(struct httpd *h)
+{
+	if (!h)
+		return;
+	close_doors(h);
 	while (h->guests) {
 		struct guest *g = h->guests;
 

@@ -44,6 +44,13 @@ MUST_USE int httpd_new(
 /** httpd_free() - stops listening and cuts every connection; handlers that
  * still hold a stream end it as usual */
 void httpd_free(struct httpd *h);
+/** httpd_drain() - stop listening; connections take no more requests, those
+ * that run may end for @ms; httpd_connections() says when nobody is left */
+void httpd_drain(struct httpd *h, unsigned ms);
+/** httpd_renew() - show newcomers @tls (counted up) where httpd_listen() got
+ * one
+ */
+void httpd_renew(struct httpd *h, struct tls_context *tls);
 /** httpd_listen() - serve on an address; @tls (counted up) or NULL for plain
  * Return: 0; -errno with @fault. */
 MUST_USE int httpd_listen(struct httpd *h, const char *address,

@@ -34,6 +34,7 @@ struct attempt {
 struct target {
 	char *text;
 	char last_fault[FAULT_TEXT_MAX];
+	bool draining;
 };
 
 struct route {
@@ -85,9 +86,18 @@ static bool tell(struct route *r, unsigned target, const struct fault *fault)
 	return false;
 }
 
-/* Return: as tell(). */
-static bool attempt_failed(
-    struct attempt *a, const struct fault *fault, uint32_t retry_ms)
+/* The beacon goes down. Return: is that news? */
+static bool note_draining(struct target *t)
+{
+	bool news = !t->draining;
+
+	t->draining = true;
+	return news;
+}
+
+/* @code, @retry_ms: what the beacon said, or 0. Return: as tell(). */
+static bool attempt_failed(struct attempt *a, const struct fault *fault,
+    unsigned code, uint32_t retry_ms)
 {
 	struct route *r = a->route;
 	unsigned target = a->target;
@@ -97,6 +107,8 @@ static bool attempt_failed(
 	bool news =
 	    routeplan_failed(&r->plan, target, a->kind, a->registered, &end);
 
+	if (code == FRAME_ERROR_DRAINING)
+		news = note_draining(&r->target[target]) || news;
 	attempt_free(a);
 	ask_plan_again(r);
 	return !news || tell(r, target, fault);
@@ -109,6 +121,7 @@ static void attempt_got(struct attempt *a, struct leg *leg)
 	bool works = routeplan_got(
 	    &r->plan, target, a->kind, a->registered, loop_now(r->loop));
 
+	r->target[target].draining = false;
 	attempt_free(a);
 	ask_plan_again(r);
 	if (works && !tell(r, target, NULL)) {
@@ -127,6 +140,7 @@ static void on_waiting(void *ctx, uint32_t position)
 	if (a->registered)
 		return;
 	a->registered = true;
+	r->target[a->target].draining = false;
 	ask_plan_again(r);
 	if (routeplan_registered(&r->plan, a->target, loop_now(r->loop)))
 		(void)tell(r, a->target, NULL);
@@ -141,8 +155,7 @@ static void on_paired(void *ctx, struct leg *leg, const uint8_t pair[FRAME_ID])
 static void on_visit_failed(
     void *ctx, const struct fault *fault, unsigned code, uint32_t retry_ms)
 {
-	(void)code;
-	(void)attempt_failed(ctx, fault, retry_ms);
+	(void)attempt_failed(ctx, fault, code, retry_ms);
 }
 
 static void on_dialled(void *ctx, struct leg *leg, const struct fault *fault)
@@ -150,7 +163,7 @@ static void on_dialled(void *ctx, struct leg *leg, const struct fault *fault)
 	if (leg)
 		attempt_got(ctx, leg);
 	else
-		(void)attempt_failed(ctx, fault, 0);
+		(void)attempt_failed(ctx, fault, 0, 0);
 }
 
 static int open_visit(struct attempt *a, struct fault *fault)
@@ -215,7 +228,7 @@ static void on_task(struct loop_task *task)
 			break;
 		}
 		routeplan_started(&r->plan, step.target, step.kind);
-		if (attempt_open(a, &fault) && !attempt_failed(a, &fault, 0))
+		if (attempt_open(a, &fault) && !attempt_failed(a, &fault, 0, 0))
 			return;
 	}
 	if (step.until == UINT64_MAX)
@@ -414,5 +427,6 @@ void route_look(const struct route *r, unsigned target, struct route_state *out)
 		.resting_until =
 		    t->rest_until > loop_now(r->loop) ? t->rest_until : 0,
 		.last_fault = r->target[target].last_fault,
+		.draining = r->target[target].draining,
 	};
 }

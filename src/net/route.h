@@ -40,7 +40,8 @@ struct route_events {
 	void (*leg)(void *ctx, struct leg *leg, unsigned target);
 	/* something to tell the operator: a target failed, and @fault names the
 	 * hop; or @fault is NULL: it works, for the first time or again (a
-	 * beacon has registered us, or a dial is through) */
+	 * beacon has registered us, or a dial is through). That a beacon begins
+	 * to drain is always told. */
 	void (*target)(void *ctx, unsigned target, const struct fault *fault);
 };
 
@@ -72,6 +73,8 @@ struct route_state {
 	unsigned live;
 	uint64_t resting_until; /* loop_now() time; 0: not resting */
 	const char *last_fault; /* "" when all is well; borrowed */
+	bool draining; /* the beacon has said that it goes down, and has not
+			  taken us in again */
 };
 size_t route_targets(const struct route *r);
 void route_look(

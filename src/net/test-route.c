@@ -21,8 +21,9 @@ static struct {
 	const char *name;
 	bool down, mute;
 	int dials;
-} place[4] = { { .name = "one.example:1" }, { .name = "two.example:1" },
-	{ .name = "three.example:1" }, { .name = "four.example:1" } };
+} place[5] = { { .name = "one.example:1" }, { .name = "two.example:1" },
+	{ .name = "three.example:1" }, { .name = "four.example:1" },
+	{ .name = "one.example:2" } };
 
 static const char *const targets[] = { "one.example:1", "two.example:1",
 	"three.example:1", "four.example:1" };
@@ -520,6 +521,54 @@ static void what_a_beacon_asks_for_is_waited_for(void **state)
 	assert_int_equal(got.works, 2);
 }
 
+static bool drains(unsigned target)
+{
+	struct route_state state;
+
+	route_look(route, target, &state);
+	return state.draining;
+}
+
+static void say_goaway(struct session *s)
+{
+	send_frame(s, &(struct frame){ .type = FRAME_TYPE_GOAWAY,
+			  .u.goaway.reconnect_ms = 5000 });
+	turns();
+}
+
+/* The next beacon at once; and this one not before the time that it told. */
+static void a_beacon_that_drains_is_left_for_another(void **state)
+{
+	static const char *const two[] = { "one.example:1", "one.example:2" };
+	struct route_config config = beacon_config(ROUTE_SOME, 1);
+	uint8_t order[ROUTE_TARGETS_MAX];
+	unsigned best, next;
+
+	(void)state;
+	is_beacon = true;
+	config.targets = two;
+	config.n_targets = 2;
+	route_order(order, config.beacon.hash, two, 2);
+	best = order[0];
+	next = order[1];
+	go(&config);
+	assert_int_equal(session[0].place, place_of(two[best]));
+	say_goaway(&session[0]);
+	assert_true(drains(best));
+	assert_int_equal(got.failures, 1);
+	assert_int_equal(n_sessions, 2);
+	assert_int_equal(session[1].place, place_of(two[next]));
+	assert_false(drains(next));
+	say_goaway(&session[1]);
+	pass(4999);
+	assert_int_equal(n_sessions, 2);
+	pass(1);
+	assert_int_equal(n_sessions, 3);
+	assert_int_equal(session[2].place, place_of(two[best]));
+	assert_false(drains(best)); /* it has taken us in */
+	assert_true(drains(next));
+}
+
 static void a_beacon_that_dies_is_one_failure_and_is_probed_by_one(void **state)
 {
 	struct route_config config = beacon_config(ROUTE_EVERY, 4);
@@ -683,6 +732,7 @@ int main(void)
 		TEST(a_spare_leg_that_is_paired_is_replaced_at_once),
 		TEST(a_stranger_makes_a_bridge_register_slowly),
 		TEST(what_a_beacon_asks_for_is_waited_for),
+		TEST(a_beacon_that_drains_is_left_for_another),
 		TEST(a_beacon_that_dies_is_one_failure_and_is_probed_by_one),
 		TEST(closing_drops_what_is_on_its_way_and_no_more),
 		TEST(stopping_keeps_what_there_is_and_brings_nothing_new),

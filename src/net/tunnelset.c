@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 enum { TUNNELS_MOST = 64 };
+enum { RETIRE_MS = 300000 }; /* for the streams of a tunnel that retires */
 
 struct member {
 	struct member *next;
@@ -23,6 +24,7 @@ struct member {
 	struct tunnel *tunnel;
 	unsigned target;
 	bool up;
+	bool retired; /* closed in order, for a better one */
 };
 
 struct tunnel_set {
@@ -69,6 +71,38 @@ static void member_unlink(struct tunnel_set *s, struct member *m)
 	*at = m->next;
 }
 
+/* ---- beacons that go down */
+
+static bool stays(const struct member *m)
+{
+	struct route_state state;
+
+	route_look(m->set->route, m->target, &state);
+	return m->up && !m->retired && !state.draining;
+}
+
+static bool can_go(const struct member *m)
+{
+	const char *peer = tunnel_peer(m->tunnel);
+
+	if (!m->up || m->retired || stays(m))
+		return false;
+	for (struct member *o = m->set->members; o; o = o->next)
+		if (stays(o) && !strcmp(tunnel_peer(o->tunnel), peer))
+			return true;
+	return false;
+}
+
+static void retire_members(struct tunnel_set *s)
+{
+	for (struct member *m = s->members; m; m = m->next) {
+		if (!can_go(m))
+			continue;
+		m->retired = true;
+		tunnel_close(m->tunnel, RETIRE_MS);
+	}
+}
+
 static void member_on_up(void *ctx, struct tunnel *t)
 {
 	struct member *m = ctx;
@@ -79,6 +113,7 @@ static void member_on_up(void *ctx, struct tunnel *t)
 	s->last_fault[0] = '\0';
 	member_unlink(s, m);
 	member_append(s, m);
+	retire_members(s);
 	s->events->up(s->ctx, t, target_name(s, m->target));
 }
 
@@ -154,6 +189,7 @@ static void on_target(void *ctx, unsigned target, const struct fault *fault)
 
 	if (fault)
 		keep_fault(s, fault);
+	retire_members(s);
 	s->events->told(s->ctx, target_name(s, target), fault);
 }
 

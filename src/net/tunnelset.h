@@ -1,5 +1,8 @@
 /* net/tunnelset.h: keeps tunnels alive over a route, sends on one, fails over.
  *
+ * A tunnel over a beacon that drains is closed in order, its streams may end,
+ * as soon as another one to the same peer does not need that beacon.
+ *
  * The route (net/route.h) says when and where; the set makes a tunnel of each
  * leg that comes, and tells the route when it has ended.
  */

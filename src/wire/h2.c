@@ -564,6 +564,18 @@ static void h2_credit(struct http_machine *m, uint32_t stream, size_t n)
 		h2_refuse(h, HTTP_LIMIT_QUEUE, "no memory for a window");
 }
 
+const uint8_t h2_last_call[8] = "no more";
+
+void h2_go(struct h2 *h)
+{
+	h->last_call = false;
+	nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
+	    nghttp2_session_get_last_proc_stream_id(h->session),
+	    NGHTTP2_NO_ERROR, NULL, 0);
+}
+
+/* A server says it twice (RFC 9113, 6.8): a request that is on its way already
+ * is taken; the client need not guess whether it was. */
 static void h2_goaway(struct http_machine *m)
 {
 	struct h2 *h = of(m);
@@ -571,9 +583,13 @@ static void h2_goaway(struct http_machine *m)
 	if (h->dead || h->going || h2_lost(h))
 		return;
 	h->going = true;
-	nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
-	    nghttp2_session_get_last_proc_stream_id(h->session),
-	    NGHTTP2_NO_ERROR, NULL, 0);
+	if (h->machine.options.end == HTTP_CLIENT) {
+		h2_go(h);
+		return;
+	}
+	h->last_call = true;
+	nghttp2_submit_shutdown_notice(h->session);
+	nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, h2_last_call);
 }
 
 static size_t h2_count(const struct http_machine *m)

@@ -39,6 +39,7 @@ struct h2 {
 	bool dead;	   /* nothing more is fed */
 	bool ended;	   /* the peer has closed its direction */
 	bool going;	   /* GOAWAY, ours or the peer's */
+	bool last_call;	   /* (server) ours is announced, but not yet final */
 	bool rooms_due;	   /* a stream's `room` is to be told */
 	bool judged;	   /* we have sent GOAWAY with an error */
 	enum http_why why; /* of the streams that end with the connection */
@@ -77,6 +78,11 @@ struct h2_stream *h2_stream_find(struct h2 *h, uint32_t id);
 void h2_stream_drop(struct h2 *h, struct h2_stream *s);
 /** h2_fail() - the connection is over: tell every stream */
 void h2_fail(struct h2 *h, enum http_why why);
+/** h2_last_call - what the PING says that follows a server's announcement of
+ * its GOAWAY: with its answer, all that the client had sent before it heard of
+ * that is here h2_go() - the final GOAWAY: the streams that are here may end */
+extern const uint8_t h2_last_call[8];
+void h2_go(struct h2 *h);
 /** h2_refuse() - a limit of the connection was reached: GOAWAY, and over */
 void h2_refuse(struct h2 *h, enum http_limit limit, const char *reason);
 /** h2_answer_refused() - (server) a status and no body; the stream is dropped

@@ -266,6 +266,17 @@ static int headers_whole(
 
 /* Frames. */
 
+static void ping_whole(struct h2 *h, const nghttp2_ping *ping)
+{
+	if (!(ping->hd.flags & NGHTTP2_FLAG_ACK))
+		return;
+	if (!h->last_call ||
+	    memcmp(ping->opaque_data, h2_last_call, sizeof(h2_last_call)) != 0)
+		h->machine.pongs++;
+	else
+		h2_go(h);
+}
+
 static int on_frame(
     nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
@@ -288,7 +299,7 @@ static int on_frame(
 		h->greeted = true;
 		break;
 	case NGHTTP2_PING:
-		h->machine.pongs += frame->hd.flags & NGHTTP2_FLAG_ACK;
+		ping_whole(h, &frame->ping);
 		break;
 	case NGHTTP2_GOAWAY:
 		h->going = true;

@@ -78,6 +78,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_garbage(self):
         self.wfile.write(bytes(range(256)) * 4)
 
+    def do_gate(self):
+        """A good answer, once the gate is open."""
+        self.server.waiting.set()
+        self.server.gate.wait(60)
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json"
+                         b"\r\nContent-Length: 11\r\n\r\n{\"data\":{}}")
+
     def do_hang(self):
         while not self.server.ending.wait(0.05):
             pass
@@ -95,6 +102,7 @@ class BadStore(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.seen = []
         self.ending = threading.Event()
+        self.gate, self.waiting = threading.Event(), threading.Event()
         self.address = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 

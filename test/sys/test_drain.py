@@ -2,11 +2,15 @@
 deadline; the exit status says which."""
 import hashlib
 import signal
+import socket
 import threading
 
 import pytest
 
+from lab.badstore import BadStore
 from lab.beaconpeer import (Ended, Fleet, Reset, ask, metric_becomes, metrics)
+
+from test_bridge import Client, Way
 
 HASH = hashlib.sha256(b"an info hash").digest()
 CUT = 3
@@ -164,3 +168,152 @@ def test_admin_has_a_listener_of_its_own(lab):
     assert " 405 " in ask(admin, "GET /admin/drain")[0]
     assert " 202 " in ask(admin, "POST /admin/drain")[0]
     assert process.wait() == 0
+
+
+# ---- bridge and broker
+
+class Asked(threading.Thread):
+    """A request whose answer the store keeps back until its gate opens."""
+
+    def __init__(self, way, store):
+        super().__init__()
+        self.way = way
+        self.seen = None
+        self.start()
+        assert store.waiting.wait(20)
+
+    def run(self):
+        try:
+            self.seen = Client(self.way.lab, self.way.broker).get(
+                "secret/data/gate")[0]
+        except OSError as error:
+            self.seen = error
+
+
+@pytest.fixture
+def store():
+    with BadStore() as bad:
+        yield bad
+        bad.gate.set()
+
+
+def drain(process):
+    mark = process.mark()
+    process.signal(signal.SIGTERM)
+    process.wait_for("draining", since=mark)
+
+
+def test_broker_ends_what_it_carries(lab, store):
+    """Pods are not let in any more; what one has asked for is answered."""
+    way = Way(lab, store.address)
+    health = lab.address_of(way.broker, "health")
+    asked = Asked(way, store)
+    drain(way.broker)
+    assert ask(health, "GET /readyz")[1] == "draining\n"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", way.broker.port))
+    store.gate.set()
+    asked.join(20)
+    assert asked.seen == 200
+    assert way.broker.wait() == 0
+    way.bridge.wait_for("tunnel gone .*closed by the peer")
+
+
+def test_bridge_ends_what_it_serves(lab, store):
+    """A request is answered to its end; the next one is not taken."""
+    way = Way(lab, store.address)
+    asked = Asked(way, store)
+    drain(way.bridge)
+    while way.client.get("secret/data/good")[0] == 200:
+        pass  # asked before the broker had heard of it
+    assert way.client.get("secret/data/good")[0] == 503
+    store.gate.set()
+    asked.join(20)
+    assert asked.seen == 200
+    assert way.bridge.wait() == 0
+
+
+@pytest.mark.parametrize("who", ["broker", "bridge"])
+@pytest.mark.parametrize("why", ["timeout", "second signal"])
+def test_what_takes_too_long_is_cut(lab, store, monkeypatch, who, why):
+    if why == "timeout":
+        monkeypatch.setenv("PHAROS_DRAIN_TIMEOUT", "300ms")
+    way = Way(lab, store.address)
+    process = getattr(way, who)
+    asked = Asked(way, store)
+    drain(process)
+    if why == "second signal":
+        process.signal(signal.SIGTERM)
+    assert process.wait() == CUT
+    asked.join(20)
+    assert asked.seen != 200
+
+
+class Work(threading.Thread):
+    """Asks again and again, and keeps what was not answered as it should."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way = way
+        self.stop = threading.Event()
+        self.answered = 0
+        self.bad = []
+        self.start()
+
+    def run(self):
+        client = Client(self.way.lab, self.way.broker)
+        while not self.stop.wait(0.005):
+            try:
+                status, body = client.get("secret/data/good")
+            except OSError as error:
+                status, body = error, None
+            if status == 200:
+                self.answered += 1
+            else:
+                self.bad.append((status, body))
+
+
+class TwoBeacons(Way):
+    """The same way over two beacons: the bridge waits at both, the broker has a
+    tunnel over each."""
+
+    def __init__(self, lab, store):
+        self.lab = lab
+        self.beacons = [lab.start_beacon() for _ in range(2)]
+        self.ports = [beacon.port for beacon in self.beacons]
+        places = ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        who = ["--beacon-address", places, "--beacon-ca", lab.server_ca,
+               "--beacon-info-hash", lab.info_hash,
+               "--health-addr", "127.0.0.1:0"]
+        self.bridge = lab.start("pharos-bridge", "--vault-addr", store, *who,
+                                *lab.tunnel_words("bridge"))
+        self.broker = lab.start(
+            "pharos-broker", "--listen", "127.0.0.1:0", "--pass-through",
+            *who, *lab.server_words("listen", "listen"),
+            *lab.tunnel_words("broker"))
+        self.broker.port = lab.port_of(self.broker, "pods")
+        for port in self.ports:
+            self.broker.wait_for(f"tunnel up .*:{port}", 20)
+
+
+def test_one_of_two_beacons_drains(lab, store):
+    """One after the other goes and comes back, while pods ask all the time: each
+    request is answered, and no beacon has to cut a tunnel."""
+    way = TwoBeacons(lab, store.address)
+    work = Work(way)
+    try:
+        for number in (0, 1):
+            beacon, port = way.beacons[number], way.ports[number]
+            marks = way.bridge.mark(), way.broker.mark()
+            beacon.signal(signal.SIGTERM)
+            assert beacon.wait(20) == 0
+            way.bridge.wait_for(f"target failed .*:{port} .*draining",
+                                since=marks[0])
+            way.broker.wait_for(f"tunnel gone .*:{port}", since=marks[1])
+            way.beacons[number] = lab.start_beacon(port)
+            way.broker.wait_for(f"tunnel up .*:{port}", 60, since=marks[1])
+    finally:
+        work.stop.set()
+        work.join(20)
+    assert work.bad == []
+    assert work.answered > 10
