@@ -55,17 +55,18 @@ static struct slab_chunk *chunk_of(void *object)
 /* Twice as much, and what stands off the alignment goes back. */
 static void *map_aligned(void)
 {
-	uint8_t *at = mmap(NULL, 2 * (size_t)CHUNK, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t before;
+	uint8_t *at, *chunk;
 
+	/* cppcheck-suppress invalidFunctionArg */
+	at = mmap(NULL, 2 * (size_t)CHUNK, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (at == MAP_FAILED)
 		return NULL;
-	before = -(uintptr_t)at % CHUNK;
-	if (before)
-		munmap(at, before);
-	munmap(at + before + CHUNK, CHUNK - before);
-	return at + before;
+	chunk = at + -(uintptr_t)at % CHUNK;
+	munmap(chunk + CHUNK, (size_t)(at + CHUNK - chunk));
+	if (chunk != at)
+		munmap(at, (size_t)(chunk - at));
+	return chunk;
 }
 
 static struct slab_chunk *chunk_new(struct slab *s)

@@ -41,7 +41,7 @@ static void few_changes_are_not_worth_it(void **state)
 {
 	(void)state;
 	note(TIDY_CHANGES - 1);
-	pass(100 * TIDY_MS);
+	pass(100ULL * TIDY_MS);
 	assert_int_equal(tidy.done, 0);
 }
 
@@ -54,7 +54,7 @@ static void once_for_a_crowd_and_a_moment_later(void **state)
 	note(10 * TIDY_CHANGES);
 	pass(TIDY_MS);
 	assert_int_equal(tidy.done, 1);
-	pass(100 * TIDY_MS);
+	pass(100ULL * TIDY_MS);
 	assert_int_equal(tidy.done, 1);
 }
 
@@ -63,7 +63,7 @@ static void again_for_the_next_crowd(void **state)
 	(void)state;
 	for (unsigned i = 1; i <= 3; i++) {
 		note(TIDY_CHANGES);
-		pass(2 * TIDY_MS);
+		pass(2ULL * TIDY_MS);
 		assert_int_equal(tidy.done, i);
 	}
 }
