@@ -57,8 +57,8 @@ static void *map_aligned(void)
 {
 	uint8_t *at, *chunk;
 
-	/* cppcheck-suppress invalidFunctionArg */
 	at = mmap(NULL, 2 * (size_t)CHUNK, PROT_READ | PROT_WRITE,
+	    /* cppcheck-suppress invalidFunctionArg */
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (at == MAP_FAILED)
 		return NULL;
