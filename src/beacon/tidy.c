@@ -1,5 +1,15 @@
 #include "beacon/tidy.h"
+#ifdef __GLIBC__
 #include <malloc.h>
+#endif
+
+/* musl's allocator gives free pages back by itself. */
+static void give_back(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+}
 
 void tidy_init(struct tidy *t, struct loop *loop)
 {
@@ -19,7 +29,7 @@ static void on_time(struct wheel_timer *timer, uint64_t now)
 	(void)now;
 	t->changes = 0;
 	t->done++;
-	(void)malloc_trim(0);
+	give_back();
 }
 
 /* Once it is due it stays due: changes that go on do not put it off. */
