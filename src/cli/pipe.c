@@ -61,16 +61,23 @@ static void use_accept(
 	route->n_targets = 1;
 }
 
+struct uplink_options pipe_uplink_options(const struct pipe_options *options)
+{
+	struct uplink_options uplink = options->uplink;
+
+	uplink.mode =
+	    uplink.beacon_address.n_items ? UPLINK_BEACON : UPLINK_REVERSE;
+	return uplink;
+}
+
 void pipe_trunk_config(struct trunk_config *out, enum trunk_side side,
     unsigned count, const struct pipe_options *options)
 {
-	struct uplink_options uplink = options->uplink;
+	const struct uplink_options uplink = pipe_uplink_options(options);
 	struct route_config *route = &out->uplink.route;
 
 	*out = (struct trunk_config){ .side = side };
 	out->uplink.role = out->uplink.peer_role = ROLE_PIPE;
-	uplink.mode =
-	    uplink.beacon_address.n_items ? UPLINK_BEACON : UPLINK_REVERSE;
 	out->uplink.peer_names = (const char *const *)options->peer.items;
 	out->uplink.n_peer_names = options->peer.n_items;
 	uplink_options_use(&uplink, &out->uplink);
@@ -88,7 +95,7 @@ void pipe_trunk_config(struct trunk_config *out, enum trunk_side side,
 
 static int serve(struct pipe_program *p, struct loop *loop, struct fault *fault)
 {
-	static const struct isolate_profile profile = { 0 };
+	CLEANUP(profile_deinit) struct profile profile;
 	const struct daemon_config config = {
 		.common = &p->options->common,
 		.health_address = p->options->health_addr,
@@ -98,11 +105,13 @@ static int serve(struct pipe_program *p, struct loop *loop, struct fault *fault)
 		.busy = p->busy,
 		.drain_ms = p->drain_ms,
 		.ctx = p->ctx,
-		.profile = &profile,
+		.profile = &profile.isolate,
 		.descriptors = PIPE_DESCRIPTORS,
 	};
-	int r = daemon_open(&p->daemon, loop, &config, fault);
+	int r = pipe_profile(&profile, p, fault);
 
+	if (!r)
+		r = daemon_open(&p->daemon, loop, &config, fault);
 	if (!r)
 		r = daemon_run(p->daemon);
 	daemon_close(STEAL(p->daemon));

@@ -3,6 +3,8 @@
  */
 #pragma once
 #include "base/metric.h"
+#include "base/profile.h"
+#include "cli/pipe_targets.h"
 #include "cli/verb.h"
 #include "net/daemon.h"
 #include "net/pump.h"
@@ -77,6 +79,10 @@ MUST_USE int pipe_options_check(
 void pipe_trunk_config(struct trunk_config *out, enum trunk_side side,
     unsigned count, const struct pipe_options *options);
 
+/** pipe_uplink_options() - those of the uplink, with the mode that follows from
+ * the others; borrows from @options */
+struct uplink_options pipe_uplink_options(const struct pipe_options *options);
+
 /* ---- running */
 
 /* A verb while it runs. */
@@ -92,10 +98,16 @@ struct pipe_program {
 	long drain_ms;
 	void *ctx;
 	struct metric_registry *metrics;
+	const struct pipe_targets *targets; /* that it dials; or NULL */
 	bool quiet; /* warnings only, unless the level is debug */
 
 	struct daemon *daemon; /* set while it runs, for daemon_drain() */
 };
+/** pipe_profile() - what it gives up when it runs; profile_deinit() it, also
+ * after a failure
+ * Return: 0; -E2BIG, -ENOMEM with @fault. */
+MUST_USE int pipe_profile(
+    struct profile *p, const struct pipe_program *program, struct fault *fault);
 /** pipe_run() - open, give up what is not needed, run until a signal or
  * daemon_drain(), drain, close
  * Return: 0; VERB_E_CUT; -errno with @fault. */

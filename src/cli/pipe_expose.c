@@ -253,6 +253,7 @@ static int run(const void *from, char *const *words, struct fault *fault)
 		.busy = busy,
 		.drain_ms = config->pipe.drain_ms,
 		.ctx = &e,
+		.targets = &e.targets,
 		.metrics = &e.meter.registry,
 	};
 	int r = pipe_options_check(&config->pipe, fault);

@@ -1,5 +1,6 @@
 /* Two trunks over loopback: names, refusals, waiting, limits. */
 #include "net/trunk.h"
+#include "net/ask.h"
 #include "net/test-support.h"
 #include "pki/testpki.h"
 #include <stdio.h>
@@ -13,7 +14,8 @@ static struct trunk *listening, *connecting;
 static struct {
 	char name[TRUNK_NAME_MOST + 1], peer[ROLE_NAME_MOST + 1];
 	int offers, ups, gones, failures;
-	enum { ACCEPT, REFUSE, HOLD, ABANDON } then;
+	enum { ACCEPT, REFUSE, HOLD, ABANDON, KEEP } then;
+	int kept;
 	struct leg *leg;
 	struct http_stream *held;
 } far;
@@ -73,6 +75,23 @@ static int group_teardown(void **state)
 	return 0;
 }
 
+/* Ends with the peer. */
+static void on_kept(void *ctx, struct leg *leg, unsigned events)
+{
+	(void)ctx;
+	(void)events;
+	leg_reset(leg);
+	far.kept--;
+}
+
+static void keep(struct leg *leg)
+{
+	assert_non_null(leg);
+	leg_handle(leg, on_kept, NULL);
+	leg_want(leg, LEG_READ);
+	far.kept++;
+}
+
 static void on_offered(
     void *ctx, struct http_stream *stream, const char *name, const char *peer)
 {
@@ -84,6 +103,8 @@ static void on_offered(
 		far.leg = trunk_accept(stream);
 	else if (far.then == REFUSE)
 		trunk_refuse(stream, 404, "not\nhere");
+	else if (far.then == KEEP)
+		keep(trunk_accept(stream));
 	else if (far.then == HOLD)
 		far.held = stream;
 	else
@@ -261,6 +282,69 @@ static void a_refusal_comes_with_its_words_made_safe(void **state)
 	    near.fault.text, "the peer refused with 404: not?here");
 }
 
+static void on_answer(void *ctx, struct ask_answer *answer)
+{
+	int *status = ctx;
+
+	assert_null(answer->leg);
+	*status = answer->status;
+}
+
+static void another_authority_is_refused(void **state)
+{
+	static const char *const bad[] = { "127.0.0.1:22", "bridge.pharos:443",
+		"pipe.pharos:80", ".pipe.pharos:443", "a_b.pipe.pharos:443",
+		"xpipe.pharos:443", "A.pipe.pharos:443" };
+
+	(void)state;
+	open_listening("127.0.0.1:0");
+	open_connecting(10000);
+	TEST_UNTIL(loop, uplink_pick(trunk_uplink(connecting)));
+	for (size_t i = 0; i < N_ELEMS(bad); i++) {
+		int status = 0;
+		struct ask *ask;
+
+		assert_int_equal(
+		    ask_open(&ask, uplink_pick(trunk_uplink(connecting)),
+			bad[i], 10000, on_answer, &status),
+		    0);
+		TEST_UNTIL(loop, status);
+		if (status != 403)
+			fail_msg("%s: %d", bad[i], status);
+	}
+	assert_int_equal(far.offers, 0);
+}
+
+/* A tunnel has HTTP_STREAMS_MAX streams; who comes then waits for one. */
+static void in_a_full_tunnel_a_call_waits_for_a_place(void **state)
+{
+	static struct call many[HTTP_STREAMS_MAX];
+
+	(void)state;
+	far.then = KEEP;
+	open_listening("127.0.0.1:0");
+	open_connecting(1000);
+	TEST_UNTIL(loop, uplink_pick(trunk_uplink(connecting)));
+	for (size_t i = 0; i < N_ELEMS(many); i++)
+		assert_int_equal(trunk_call(&many[i].call, connecting, "x",
+				     on_called, &many[i]),
+		    0);
+	TEST_UNTIL(loop, many[N_ELEMS(many) - 1].told);
+	call("ssh");
+	TEST_UNTIL(loop, near.told);
+	assert_int_equal(near.fault.code, -EBUSY);
+	assert_non_null(strstr(near.fault.text, "every tunnel"));
+	near.told = 0;
+	call("ssh");
+	leg_close(STEAL(many[7].leg));
+	TEST_UNTIL(loop, near.told);
+	assert_non_null(near.leg);
+	for (size_t i = 0; i < N_ELEMS(many); i++)
+		leg_reset(many[i].leg);
+	leg_reset(STEAL(near.leg));
+	TEST_UNTIL(loop, !far.kept);
+}
+
 static void an_offer_that_is_dropped_is_a_failure(void **state)
 {
 	(void)state;
@@ -384,6 +468,8 @@ int main(void)
 		TEST(a_name_reaches_the_other_side),
 		TEST(what_is_no_name_is_not_asked_for),
 		TEST(a_refusal_comes_with_its_words_made_safe),
+		TEST(another_authority_is_refused),
+		TEST(in_a_full_tunnel_a_call_waits_for_a_place),
 		TEST(an_offer_that_is_dropped_is_a_failure),
 		TEST(a_call_waits_for_a_tunnel),
 		TEST(and_no_longer_than_told),

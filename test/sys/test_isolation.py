@@ -76,6 +76,9 @@ NO_CONNECTION = {
 }
 
 
+DAEMONS = ["beacon", "bridge", "broker", "devstore", "expose", "connect"]
+
+
 def not_refused(pid, attempts):
     """The attempts that did not end in EPERM or EACCES, with their results."""
     results = {label: inject(pid, *words)
@@ -95,16 +98,36 @@ def is_confined(pid):
 @pytest.fixture(scope="module")
 def daemons(delivery):
     return {"beacon": delivery.beacon, "bridge": delivery.bridge,
-            "broker": delivery.broker, "devstore": delivery.devstore}
+            "broker": delivery.broker, "devstore": delivery.devstore,
+            **dict(zip(("expose", "connect"), start_pipe(delivery.lab)))}
 
 
-@pytest.mark.parametrize("name", ["beacon", "bridge", "broker", "devstore"])
+def start_pipe(lab):
+    """Both sides of a pipe, without a beacon."""
+    pki = lab.folder / "pipe"
+    lab.pharos("pki", "init", "--dir", pki, "--pipe", "home,laptop")
+
+    def start(verb, name, *words):
+        return lab.start("pharos", "pipe", verb, "--tls-ca", pki / "ca.crt",
+                         "--tls-cert", pki / f"{name}.crt",
+                         "--tls-key", pki / f"{name}.key", *words)
+
+    expose = start("expose", "home", "--accept", "127.0.0.1:0",
+                   "--to", "127.0.0.1:22")
+    port = lab.port_of(expose, "tunnels")
+    connect = start("connect", "laptop", "--dial", f"127.0.0.1:{port}",
+                    "--listen", "127.0.0.1:0")
+    connect.wait_for("tunnel up")
+    return expose, connect
+
+
+@pytest.mark.parametrize("name", DAEMONS)
 def test_a_daemon_is_confined(daemons, name):
     is_confined(daemons[name].pid)
     daemons[name].wait_for("isolated landlock=on .*seccomp=on")
 
 
-@pytest.mark.parametrize("name", ["beacon", "bridge", "broker", "devstore"])
+@pytest.mark.parametrize("name", DAEMONS)
 def test_what_no_daemon_may_do(daemons, name):
     assert inject(daemons[name].pid, "getpid") == daemons[name].pid
     assert not not_refused(daemons[name].pid, REFUSED)

@@ -292,6 +292,41 @@ def test_one_over_the_limit_is_closed_at_once(realm):
             connection.close()
 
 
+# ---- as printed
+
+def test_the_lines_that_init_prints_run_as_they_are(lab, tmp_path, echo):
+    printed = lab.pharos("pki", "init", "--dir", tmp_path / "my pki", "--pipe",
+                         "home,laptop,other", "--beacon-address",
+                         f"127.0.0.1:{lab.beacon.port}")
+    lines = [line for line in printed.replace("\\\n", "").splitlines()
+             if line.startswith("  pharos ")]
+    assert len(lines) == 3
+    started = []
+    for line in lines[:2]:
+        words = shlex.split(line)[1:]
+        words = [{"127.0.0.1:22": echo.address,
+                  "127.0.0.1:2222": "127.0.0.1:0"}.get(word, word)
+                 for word in words]
+        started.append(lab.start("pharos", *words, "--beacon-ca",
+                                 lab.server_ca))
+    started[1].port = lab.port_of(started[1], "local")
+    assert ask(started[1], b"as printed") == b"as printed"
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--pipe", "ca"], "--pipe"), (["--pipe", "A"], "--pipe"),
+    (["--pipe", "a,a"], "a.crt"),
+    (["--pipe", "a", "--broker-host", "b"], "--broker-host is for a broker"),
+    (["--pipe", "a", "--csr", "c"], "--csr is for a broker")])
+def test_wrong_names_for_init(tmp_path, words, said):
+    done = subprocess.run(
+        [parts.program("pharos"), "pki", "init", "--dir", tmp_path / "pki",
+         *words], capture_output=True, text=True, check=False)
+    assert done.returncode in (1, 2)
+    assert said in done.stderr
+    assert not list(tmp_path.glob("pki/*.key"))
+
+
 # ---- who is let in
 
 def test_a_name_that_is_not_offered_is_refused(realm, echo):
