@@ -80,10 +80,10 @@ struct isolate_profile {
 
 	/* Stage 4. TCP ports: those that may be connected to; none may be
 	 * bound. Needs version 4 of Landlock's interface; from version 6 on
-	 * processes outside get no signal from us and, unless
+	 * processes outside get, unless @signals, no signal from us and, unless
 	 * @abstract_sockets, no connection to an abstract unix socket. */
 	bool landlock;
-	bool abstract_sockets;
+	bool signals, abstract_sockets;
 	const struct isolate_path *paths;
 	size_t n_paths;
 	const uint16_t *ports;

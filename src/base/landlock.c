@@ -88,6 +88,8 @@ static struct ruleset handled_by(
 	}
 	if (profile->abstract_sockets)
 		all.scopes &= ~SCOPE_ABSTRACT;
+	if (profile->signals)
+		all.scopes &= ~SCOPE_SIGNAL;
 	return all;
 }
 

@@ -349,6 +349,13 @@ static void signals_stay_inside(void)
 	CHECK(kill(getpid(), 0) == 0);
 }
 
+static void signals_go_out(void)
+{
+	enter(&(struct isolate_profile){ .landlock = true, .signals = true },
+	    NULL);
+	CHECK(kill(getppid(), 0) == 0);
+}
+
 /* The name of an abstract socket is in no folder. */
 static int abstract_socket(struct sockaddr_un *name, socklen_t *size)
 {
@@ -393,6 +400,7 @@ static void test_scopes(void **state)
 		skip();
 	}
 	in_child(signals_stay_inside);
+	in_child(signals_go_out);
 	in_child(abstract_refused);
 	in_child(abstract_allowed);
 }

@@ -31,7 +31,7 @@ void child_give_terminal(pid_t group)
 	sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
-_Noreturn static void become(const struct child_order *order, int report)
+void child_become(const struct child_order *order, int report)
 {
 	int r = 0;
 
@@ -84,26 +84,34 @@ static ssize_t read_words(int fd, struct last_words *words)
 	return n;
 }
 
-int child_start(
-    pid_t *pid, const struct child_order *order, struct fault *fault)
+static int not_started(int code, struct fault *fault)
 {
+	if (code == -ECONNRESET)
+		return fault_set(fault, code, "start the wrapper again",
+		    "the process that starts others is gone");
+	return fault_set(fault, code,
+	    "raise the limit of processes (pids.max, RLIMIT_NPROC)",
+	    "no process for the command: %s", strerror(-code));
+}
+
+int child_start(pid_t *pid, struct starter *starter,
+    const struct starter_job *job, const char *command, struct fault *fault)
+{
+	struct starter_job reporting = *job;
 	struct last_words words;
 	CLEANUP(close_p) int hear = -1;
-	int ends[2];
-	pid_t made;
+	int ends[2], r;
+	pid_t made = 0;
 
 	if (pipe2(ends, O_CLOEXEC))
 		return fault_set(fault, -errno, "raise the limit of open files",
 		    "no pipe to the command: %s", strerror(errno));
 	hear = ends[0];
-	made = fork();
-	if (!made)
-		become(order, ends[1]);
+	reporting.fd = ends[1];
+	r = starter_start(starter, &reporting, &made);
 	close(ends[1]);
-	if (made < 0)
-		return fault_set(fault, -errno,
-		    "raise the limit of processes (pids.max, RLIMIT_NPROC)",
-		    "no process for the command: %s", strerror(errno));
+	if (r)
+		return not_started(r, fault);
 	(void)setpgid(made, made); /* whoever comes first */
 	if (read_words(hear, &words) != (ssize_t)sizeof(words)) {
 		*pid = made;
@@ -111,7 +119,7 @@ int child_start(
 	}
 	while (waitpid(made, NULL, 0) < 0 && errno == EINTR)
 		;
-	return explain(&words, order->argv[0], fault);
+	return explain(&words, command, fault);
 }
 
 int child_exit_code(int status)

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "base/fault.h"
+#include "wrapper/starter.h"
 #include <signal.h>
 
 struct child_order {
@@ -19,7 +20,14 @@ struct child_order {
 	bool terminal;	      /* hand the terminal over, if it is ours */
 };
 
-/** child_start() - fork, prepare and exec; returns when exec has happened
+/** child_become() - in the new process: prepare and exec, or say on @report, a
+ * pipe that is closed by an exec, why not */
+_Noreturn void child_become(const struct child_order *order, int report);
+
+/** child_start() - have @starter make a process that calls child_become(), with
+ * the job's descriptor for @report; returns when exec has happened
+ * @job: what and values; its descriptor is filled in here
+ * @command: argv[0], for what is said
  * @pid: of the command, which is also its group
  * Return: 0; positive, with @fault: */
 enum {
@@ -28,8 +36,8 @@ enum {
 	CHILD_E_PREPARE,       /* its environment could not be made */
 };
 /* -errno with @fault: no process could be made. */
-MUST_USE int child_start(
-    pid_t *pid, const struct child_order *order, struct fault *fault);
+MUST_USE int child_start(pid_t *pid, struct starter *starter,
+    const struct starter_job *job, const char *command, struct fault *fault);
 
 /** child_give_terminal() - make @group the terminal's foreground; from the
  * background too */

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-_Noreturn static void become(int program, int socket, pid_t parent)
+void courier_become(int program, int socket, pid_t parent)
 {
 	static char name[] = "pharos-wrapper", word[] = COURIER_WORD;
 	char *argv[] = { name, word, NULL }, *none[] = { NULL };
@@ -39,7 +39,6 @@ static int send_job(int fd, const struct courier_order *order)
 static int start(struct courier *c, const struct courier_order *order)
 {
 	CLEANUP(close_p) int ours = -1, theirs = -1;
-	pid_t self = getpid();
 	int fds[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
@@ -50,13 +49,11 @@ static int start(struct courier *c, const struct courier_order *order)
 	r = send_job(ours, order);
 	if (r)
 		return r;
-	c->pid = fork();
-	if (!c->pid)
-		become(order->program, theirs, self);
-	if (c->pid < 0) {
-		c->pid = 0;
-		return -errno;
-	}
+	r = starter_start(order->starter,
+	    &(struct starter_job){ .what = STARTER_FETCH, .fd = theirs },
+	    &c->pid);
+	if (r)
+		return r;
 	c->fd = ours;
 	ours = -1;
 	return 0;

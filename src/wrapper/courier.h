@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "wrapper/batch.h"
+#include "wrapper/starter.h"
 #include <signal.h>
 
 #define COURIER_WORD "fetch-process" /* argv[1] of it */
@@ -24,11 +25,16 @@ struct courier {
 	}
 
 struct courier_order {
-	int program; /* descriptor of this executable; not COURIER_FD */
+	struct starter *starter;
 	const struct plan *plan; /* borrowed until courier_close() */
 	const struct handoff_job *job;
 	const struct value *session; /* with job->session */
 };
+
+/** courier_become() - in the new process: be the fetching process
+ * @program: descriptor of this executable; not COURIER_FD
+ * @socket: to the supervisor, whose process id is @parent */
+_Noreturn void courier_become(int program, int socket, pid_t parent);
 
 /** courier_open() - start it
  * Return: 0; -errno with @fault. */

@@ -145,6 +145,7 @@ static int run(const struct config *c, const struct plan *plan,
 		.poll_ms = (uint64_t)c->poll_ms,
 		.deadline_ms = (uint64_t)c->deadline_ms,
 		.grace_ms = (uint64_t)c->grace_ms,
+		.sandbox = !c->common.no_sandbox,
 		.report = c->report,
 		.shield = shield,
 	};

@@ -13,7 +13,10 @@ int shield_enter(struct shield *s, struct fault *fault)
 {
 	struct rlimit cores;
 
-	*s = (struct shield){ .scrubbed = 0 };
+	*s = (struct shield){
+		.no_new_privileges =
+		    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
+	};
 	if (prctl(PR_SET_DUMPABLE, 0))
 		return fault_set(fault, -errno, NULL,
 		    "cannot switch core dumps off: %s", strerror(errno));
@@ -140,8 +143,7 @@ void shield_report(const struct shield *s, const struct plan *plan,
 	row("ptrace of the command refused", yama > 0,
 	    yama > 0 ? "kernel.yama.ptrace_scope"
 		     : "processes of the same user may look into it");
-	row("no new privileges for the command",
-	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
+	row("no new privileges for the command", s->no_new_privileges,
 	    "as the container or unit says");
 	snprintf(note, sizeof(note), "%u variables taken out", s->scrubbed);
 	row("environment scrubbed", true, note);

@@ -6,8 +6,9 @@
 #include "wrapper/value.h"
 
 struct shield {
-	bool undumpable; /* no core, no ptrace by the same user */
-	bool cores_off;	 /* soft limit 0, which the command inherits */
+	bool undumpable;	/* no core, no ptrace by the same user */
+	bool cores_off;		/* soft limit 0, which the command inherits */
+	bool no_new_privileges; /* the command's, as it was at start */
 	unsigned scrubbed;
 };
 

@@ -11,6 +11,9 @@
  *              back
  *   OVER       leave the loop
  *
+ * It starts nothing itself: what it may not do, a command that it started could
+ * not do either. It asks the starter (starter.h), and is confined.
+ *
  * Every state but RUNNING has a deadline. What a fetch brought is put in place
  * at once and whole, or not at all; then, if a value is not what it was, the
  * plan's reaction runs. If files could not be written, or the hook still runs,
@@ -27,6 +30,7 @@
 #include "wrapper/courier.h"
 #include "wrapper/deliver.h"
 #include "wrapper/schedule.h"
+#include "wrapper/superviseprofile.h"
 #include <assert.h>
 #include <poll.h>
 #include <stdio.h>
@@ -58,6 +62,8 @@ struct supervise {
 	int signals;
 	sigset_t mask; /* as it was at start: the command's */
 	bool terminal;
+	struct starter starter;
+	pid_t self;
 	bool told_to_end; /* while STOPPING */
 	struct schedule schedule;
 	struct courier courier;
@@ -153,8 +159,7 @@ static void fetch_failed(
 static void start_courier(struct supervise *s, struct handoff_job *job)
 {
 	struct fault f = FAULT_NONE;
-	struct courier_order order = { s->order->program, s->plan, job,
-		&s->session };
+	struct courier_order order = { &s->starter, s->plan, job, &s->session };
 
 	job->session_size = (uint32_t)s->session.size;
 	job->session_hidden = s->session.hidden;
@@ -193,32 +198,47 @@ static void start_revoke(struct supervise *s)
 	start_courier(s, job);
 }
 
+/* ---- in a new process, which has the values that came with the job ---- */
+
 static int prepare_command(void *ctx, char ***environment)
 {
-	struct supervise *s = ctx;
-	struct deliver d = { s->plan, s->values };
-
-	return deliver_environment(&d, environment);
+	return deliver_environment(ctx, environment);
 }
 
-static int run(struct supervise *s, char *const *argv, bool terminal,
-    pid_t *pid, struct fault *f)
+static void become(void *ctx, const struct starter_job *job)
 {
+	const struct supervise *s = ctx;
+	struct deliver d = { s->plan, job->values };
+	bool hook = job->what == STARTER_HOOK;
 	struct child_order order = {
-		.argv = argv,
+		.argv = hook ? s->plan->hook : s->order->argv,
 		.prepare = prepare_command,
-		.ctx = s,
+		.ctx = &d,
 		.mask = &s->mask,
-		.terminal = terminal,
+		.terminal = s->terminal && !hook,
 	};
 
-	return child_start(pid, &order, f);
+	if (job->what == STARTER_FETCH)
+		courier_become(s->order->program, job->fd, s->self);
+	child_become(&order, job->fd);
+}
+
+/* ---- */
+
+static int run(struct supervise *s, enum starter_what what, const char *command,
+    pid_t *pid, struct fault *f)
+{
+	struct starter_job job = {
+		.what = what, .values = s->values, .n_values = s->plan->n_items
+	};
+
+	return child_start(pid, &s->starter, &job, command, f);
 }
 
 static void start_command(struct supervise *s)
 {
 	struct fault f = FAULT_NONE;
-	int r = run(s, s->order->argv, s->terminal, &s->command, &f);
+	int r = run(s, STARTER_COMMAND, s->order->argv[0], &s->command, &f);
 
 	if (r) {
 		log_fault(LOG_LEVEL_ERR, "the command did not start", &f);
@@ -246,7 +266,7 @@ static void start_hook(struct supervise *s)
 {
 	struct fault f = FAULT_NONE;
 
-	if (run(s, s->plan->hook, false, &s->hook, &f))
+	if (run(s, STARTER_HOOK, s->plan->hook[0], &s->hook, &f))
 		log_fault(
 		    LOG_LEVEL_ERR, "the rotation command did not start", &f);
 	else
@@ -649,6 +669,23 @@ static int set_up(struct supervise *s)
 	return 0;
 }
 
+/* Once the starter is there, this process needs little. */
+static int confine(struct supervise *s, struct fault *fault)
+{
+	CLEANUP(profile_deinit) struct profile profile;
+	struct isolate_report report;
+	int r = starter_open(&s->starter);
+
+	if (r)
+		return fault_set(fault, r, NULL,
+		    "no process to start others with: %s", strerror(-r));
+	supervise_profile(&profile, s->plan);
+	r = isolate_enter(&profile.isolate, &report, fault);
+	if (!r)
+		isolate_log(&profile.isolate, &report);
+	return r;
+}
+
 static void tear_down(struct supervise *s)
 {
 	for (size_t i = 0; i < N_ELEMS(s->values); i++)
@@ -656,7 +693,17 @@ static void tear_down(struct supervise *s)
 	value_deinit(&s->session);
 	courier_close(&s->courier);
 	close_p(&s->signals);
+	starter_close(&s->starter);
 	sigprocmask(SIG_SETMASK, &s->mask, NULL);
+}
+
+static int begin(struct supervise *s, struct fault *fault)
+{
+	int r = set_up(s);
+
+	if (r)
+		return fault_set(fault, r, NULL, "%s", strerror(-r));
+	return s->order->sandbox ? confine(s, fault) : 0;
 }
 
 int supervise(const struct supervise_order *order)
@@ -667,18 +714,19 @@ int supervise(const struct supervise_order *order)
 		.now = clock_ms(),
 		.signals = -1,
 		.courier = COURIER_NONE,
+		.starter = { .fd = -1, .become = become, .ctx = &s },
+		.self = getpid(),
 		.session = VALUE_NONE,
 		.exit_code = SUPERVISE_EXIT_ITSELF,
 	};
-	int r;
+	struct fault fault = FAULT_NONE;
 
 	for (size_t i = 0; i < N_ELEMS(s.values); i++)
 		s.values[i] = (struct value)VALUE_NONE;
 	schedule_init(&s.schedule, order->plan, order->poll_ms,
 	    order->deadline_ms, s.now);
-	r = set_up(&s);
-	if (r) {
-		log_err("cannot begin", LOG_STR("why", strerror(-r)));
+	if (begin(&s, &fault)) {
+		log_fault(LOG_LEVEL_ERR, "cannot begin", &fault);
 		tear_down(&s);
 		return SUPERVISE_EXIT_ITSELF;
 	}

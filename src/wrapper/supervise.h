@@ -27,6 +27,7 @@ struct supervise_order {
 	char *const *argv; /* the command */
 	int program;	   /* descriptor of this executable */
 	uint64_t poll_ms, deadline_ms, grace_ms;
+	bool sandbox; /* confine this process too; the command stays free */
 	bool report;
 	struct shield *shield;
 };

@@ -8,13 +8,26 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+static void become(void *ctx, const struct starter_job *job)
+{
+	child_become(ctx, job->fd);
+}
+
+static int start(struct child_order *order, pid_t *pid, struct fault *f)
+{
+	struct starter starter = { .fd = -1, .become = become, .ctx = order };
+
+	return child_start(pid, &starter, &(struct starter_job){ .fd = -1 },
+	    order->argv[0], f);
+}
+
 static int run(char *const *argv, pid_t *pid, struct fault *f)
 {
 	sigset_t none;
 
 	sigemptyset(&none);
-	return child_start(
-	    pid, &(struct child_order){ .argv = argv, .mask = &none }, f);
+	return start(
+	    &(struct child_order){ .argv = argv, .mask = &none }, pid, f);
 }
 
 static int run_shell(const char *script, pid_t *pid)
@@ -116,11 +129,11 @@ static void test_prepare(void **state)
 	sigemptyset(&none);
 	setenv("HOME", "/root", 1);
 	order.prepare = cannot;
-	assert_int_equal(child_start(&pid, &order, &f), CHILD_E_PREPARE);
+	assert_int_equal(start(&order, &pid, &f), CHILD_E_PREPARE);
 	assert_int_equal(child_start_code(CHILD_E_PREPARE), 125);
 	assert_non_null(strstr(f.hint, "--deliver file"));
 	order.prepare = one_variable;
-	assert_int_equal(child_start(&pid, &order, &f), 0);
+	assert_int_equal(start(&order, &pid, &f), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(child_exit_code(status), 0);
 }

@@ -120,6 +120,14 @@ class Process:
         self._reader.join(5)
 
 
+def children(pid):
+    """Of a wrapper: all but the process that starts them."""
+    proc = pathlib.Path("/proc")
+    every = (proc / f"{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in every
+            if (proc / child / "comm").read_text() != "pharos-starter\n"]
+
+
 def may_read_memory(pid):
     """Our programs are undumpable: their memory is root's to read."""
     try:

@@ -13,6 +13,7 @@ import pytest
 
 from lab import parts
 from lab.beaconpeer import metrics
+from lab.process import children
 
 TOOLS = parts.BUILD / "test" / "sys"
 AT_FDCWD = -100
@@ -69,6 +70,9 @@ REFUSED = {
     "io_uring": ("io_uring_setup", 1, 0),
     "keyctl": ("keyctl", 0, 0, 0, 0, 0),
 }
+# It signals the command, whoever that has become, and reaps.
+OF_THE_SUPERVISOR = {label: words for label, words in REFUSED.items()
+                     if label != "a signal to another process"}
 NO_CONNECTION = {
     "a TCP socket": ("socket", socket.AF_INET, socket.SOCK_STREAM, 0),
     "a UDP socket": ("socket", socket.AF_INET, socket.SOCK_DGRAM, 0),
@@ -160,26 +164,21 @@ def test_the_instrument_sees_what_is_allowed(lab):
     assert len(allowed) == 10
 
 
-def children(pid):
-    path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(word) for word in path.read_text(encoding="ascii").split()]
-
-
 def wait_for_child(pid, is_it):
     """The first child of which that is true; it comes within 10 s."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        for child in children(pid):
-            try:
+        try:
+            for child in children(pid):
                 if is_it(child):
                     return child
-            except (FileNotFoundError, ProcessLookupError):
-                continue
+        except (FileNotFoundError, ProcessLookupError):
+            pass
         time.sleep(0.01)
     raise AssertionError("no such child")
 
 
-def test_the_fetching_process_is_confined(lab):
+def test_both_processes_of_the_wrapper_are_confined(lab):
     """With a broker that says nothing, it waits long enough to be looked at."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         token = lab.folder / "token"
@@ -193,6 +192,8 @@ def test_the_fetching_process_is_confined(lab):
         with silent.accept()[0]:
             is_confined(fetch)
             assert not not_refused(fetch, REFUSED)
+            wrapper.wait_for("isolated landlock=on .*seccomp=on")
+            assert not not_refused(wrapper.pid, OF_THE_SUPERVISOR)
         wrapper.kill()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import not_sanitized
 from lab import parts
-from lab.process import memory_holds
+from lab.process import children, memory_holds
 
 WRAPPER = parts.program("pharos-wrapper")
 
@@ -67,11 +67,6 @@ def number_at(pid, name):
     with open(f"/proc/{pid}/mem", "rb") as memory:
         memory.seek(base + symbols()[name])
         return int.from_bytes(memory.read(4), "little")
-
-
-def children(pid):
-    return [int(word) for word in pathlib.Path(
-        f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @not_sanitized

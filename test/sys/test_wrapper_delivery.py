@@ -12,7 +12,7 @@ import pytest
 
 from conftest import Delivery, not_sanitized
 from lab import parts
-from lab.process import Process, memory_holds
+from lab.process import Process, children, memory_holds
 
 VALUE = "value-to-look-for"
 
@@ -47,9 +47,61 @@ def shell(script):
     return ["/bin/sh", "-c", script]
 
 
-def children(pid):
-    return [int(word) for word in pathlib.Path(
-        f"/proc/{pid}/task/{pid}/children").read_text().split()]
+# ---- what the command keeps
+
+def rights():
+    """Ours, as far as a filter, rules or a dropped capability would show."""
+    text = pathlib.Path("/proc/self/status").read_text(encoding="ascii")
+    fields = dict(line.split(":\t", 1) for line in text.splitlines())
+    return [fields[name] for name in RIGHTS]
+
+
+RIGHTS = ["Seccomp", "NoNewPrivs", "CapPrm", "CapEff", "CapBnd", "CapAmb"]
+SHOW_RIGHTS = ("for f in %s; do sed -n \"s/^$f:[[:space:]]*/$f=/p\" "
+               "/proc/self/status; done" % " ".join(RIGHTS))
+
+
+def shown_rights(text):
+    return [line.partition("=")[2] for line in text.splitlines()
+            if line.partition("=")[0] in RIGHTS]
+
+
+@pytest.mark.parametrize("deliver", ["env", "fd", "file"])
+def test_the_command_is_not_confined(chain, tmp_path, deliver):
+    """What holds for the wrapper does not hold for the command: a name space,
+    any file, and a set-user-id program are its own affair."""
+    folder = pathlib.Path("/dev/shm") / f"pharos-{tmp_path.name}"
+    free = tmp_path / "anywhere"
+    more = ["--dir", folder] if deliver == "file" else []
+    wrapper = wrap(chain, "--deliver", deliver, *more, command=shell(
+        f"{SHOW_RIGHTS}; echo written > {free}; ls / > /dev/null && echo done"))
+    assert wrapper.wait(20) == 0
+    assert shown_rights(wrapper.text()) == rights()
+    assert free.read_text() == "written\n"
+    if deliver == "file":
+        folder.rmdir()
+
+
+def test_a_restarted_command_and_a_hook_are_not_confined(chain):
+    chain.lab.store.write_secret("free", {"password": "one"})
+    wrapper = wrap(chain, "--on-rotate", "restart", "--poll", "100ms",
+                   secret="secret/free", command=shell(
+                       f"{SHOW_RIGHTS}; echo has $PASSWORD; exec sleep 600"))
+    wrapper.wait_for("^has one$", 20)
+    chain.lab.store.write_secret("free", {"password": "two"})
+    wrapper.wait_for("^has two$", 20)
+    wrapper.end()
+    assert shown_rights(wrapper.text()) == rights() * 2
+
+
+def test_the_process_that_stays_is_confined(chain):
+    wrapper = wrap(chain, command=shell("echo up; exec sleep 600"))
+    wrapper.wait_for("isolated landlock=on .*seccomp=on")
+    wrapper.wait_for("^up$", 20)
+    text = pathlib.Path(f"/proc/{wrapper.pid}/status").read_text()
+    assert re.search(r"^Seccomp:\s+2$", text, re.M)
+    assert re.search(r"^NoNewPrivs:\s+1$", text, re.M)
+    wrapper.end()
 
 
 # ---- what it holds
