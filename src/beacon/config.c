@@ -49,6 +49,14 @@ static const struct option_row rows[] = {
 	    .type = OPTION_LIST,
 	    AT(proxy_protocol) },
 	DAEMON_ROW_DRAIN(struct config, drain_timeout, "pairs", "5m"),
+	{ .name = "no-shed",
+	    .help = "keep outer TLS on all legs",
+	    .detail = "Without it, two clients that both wish it stop "
+		      "encrypting for the beacon what their own TLS encrypts "
+		      "already, once they are paired.",
+	    .initial = "false",
+	    .type = OPTION_BOOL,
+	    AT(no_shed) },
 	{ .name = "control",
 	    .metavar = "PATH",
 	    .help = "unix socket for pharos beacon, or \"off\"",

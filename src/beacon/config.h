@@ -12,7 +12,8 @@ struct config {
 	struct option_list proxy_protocol;
 	char *allow;	    /* or NULL */
 	long drain_timeout; /* ms */
-	char *control;	    /* or NULL: see config_control() */
+	bool no_shed;
+	char *control; /* or NULL: see config_control() */
 };
 
 extern const struct option_table config_options;

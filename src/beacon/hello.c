@@ -90,8 +90,18 @@ static int judge(const struct allow *allow, const struct leg *leg,
 	return h->has_proof ? check_proof(leg, h, known, why) : 0;
 }
 
+/* Who sent no exporter does not want to shed, or cannot; who sent another one
+ * speaks to somebody in between, who speaks to us. */
+static bool may_shed(const struct leg *leg, const struct frame_hello *h)
+{
+	uint8_t own[FRAME_EXPORTER];
+
+	return h->has_shed && !tls_leg_export(leg, FRAME_SHED_LABEL, own) &&
+	       !memcmp(h->shed, own, sizeof(own));
+}
+
 int hello_judge(const struct allow *allow, const struct leg *leg,
-    const struct hello_bytes *in, struct switchboard_hello *out,
+    const struct hello_bytes *in, struct hello *out,
     struct session_refusal *why)
 {
 	const struct frame_hello *h;
@@ -109,13 +119,15 @@ int hello_judge(const struct allow *allow, const struct leg *leg,
 	r = judge(allow, leg, h, in->known, why);
 	if (r)
 		return r;
+	out->sheds = may_shed(leg, h);
 	log_debug("hello", LOG_STR("source", in->source),
 	    LOG_STR("role", h->role == FRAME_LISTEN ? "listen" : "connect"),
 	    LOG_HEX("hash", h->hash, SHORT_HASH), LOG_STR("name", h->name),
-	    LOG_BOOL("proven", h->has_proof));
-	out->role = h->role;
-	memcpy(out->hash, h->hash, sizeof(out->hash));
-	out->proven = h->has_proof;
-	out->require_proven = h->require_proven;
+	    LOG_BOOL("proven", h->has_proof), LOG_BOOL("shed", h->has_shed),
+	    LOG_BOOL("same_session", out->sheds));
+	out->board.role = h->role;
+	memcpy(out->board.hash, h->hash, sizeof(out->board.hash));
+	out->board.proven = h->has_proof;
+	out->board.require_proven = h->require_proven;
 	return 0;
 }

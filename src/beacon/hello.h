@@ -3,8 +3,12 @@
 #pragma once
 #include "beacon/session.h"
 
+struct hello {
+	struct switchboard_hello board; /* but for the source */
+	bool sheds; /* it may shed outer TLS, and sees the session that we see:
+		       no TLS of somebody else's is in between */
+};
 /** hello_judge() - @bytes is a whole frame that came over @leg, a TLS leg
- * @out: what the switchboard has to know, but for the source
  * @why: (on HELLO_E_REFUSED) what to answer
  * Return: 0; HELLO_E_REFUSED; -ENOMEM. */
 enum { HELLO_E_REFUSED = 1 };
@@ -15,7 +19,7 @@ struct hello_bytes {
 	struct known *known; /* as in prove_claim */
 };
 MUST_USE int hello_judge(const struct allow *allow, const struct leg *leg,
-    const struct hello_bytes *in, struct switchboard_hello *out,
+    const struct hello_bytes *in, struct hello *out,
     struct session_refusal *why);
 /** hello_allowed() - is the hash served here? If not, @why is what to answer */
 bool hello_allowed(const struct allow *allow, const uint8_t hash[FRAME_HASH],

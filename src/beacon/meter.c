@@ -178,6 +178,22 @@ uint64_t meter_bytes(const struct beacon *b, enum meter_way way)
 	return n;
 }
 
+static uint64_t read_shed(void *ctx)
+{
+	const struct beacon *b = ctx;
+	const struct pair *pair;
+	uint64_t n = 0;
+
+	TAILQ_FOREACH (pair, &b->pairs, of_beacon)
+		n += pair_shed(pair);
+	return n;
+}
+
+static uint64_t read_shed_total(void *ctx)
+{
+	return ((const struct beacon *)ctx)->meter.shed_pairs + read_shed(ctx);
+}
+
 static uint64_t read_to_connector(void *ctx)
 {
 	return meter_bytes(ctx, METER_TO_CONNECTOR);
@@ -221,6 +237,12 @@ static void add_own(struct beacon *b, struct meter *m)
 		{ NAME("pair_resets_total"), NULL,
 		    "pairs that ended by a reset", METRIC_COUNTER,
 		    &m->pair_resets },
+		{ NAME("shed_pairs"), NULL,
+		    "pairs now that have shed outer TLS, both ways",
+		    METRIC_GAUGE, .read = read_shed, .ctx = b },
+		{ NAME("shed_pairs_total"), NULL,
+		    "pairs that have shed outer TLS, both ways", METRIC_COUNTER,
+		    .read = read_shed_total, .ctx = b },
 		{ NAME("bytes_total"), "to=\"connector\"",
 		    "bytes forwarded, by direction", METRIC_COUNTER,
 		    .read = read_to_connector, .ctx = b },

@@ -25,6 +25,7 @@ struct meter {
 	uint64_t goaways;
 	uint64_t preambles[METER_PREAMBLES];
 	uint64_t pair_resets;		   /* pairs that ended by a reset */
+	uint64_t shed_pairs;		   /* of those that have ended */
 	uint64_t bytes[METER_WAYS];	   /* of pairs that have ended */
 	struct metric_histogram handshake; /* outer TLS, that went well */
 	struct metric_histogram answer;	   /* HELLO read, answer written */

@@ -5,6 +5,7 @@
 #include "beacon/session.h"
 #include "net/pump.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 #include <sys/random.h>
 
 enum { SHORT_HASH = 4 };
@@ -38,7 +39,7 @@ static void tell_end(const struct pair *p, const uint64_t bytes[2], bool reset)
 	    LOG_UINT("ms", loop_now(p->beacon->loop) - p->opened_ms),
 	    LOG_UINT("to_connector", bytes[from[METER_TO_CONNECTOR]]),
 	    LOG_UINT("to_listener", bytes[from[METER_TO_LISTENER]]),
-	    LOG_BOOL("reset", reset));
+	    LOG_BOOL("shed", pair_shed(p)), LOG_BOOL("reset", reset));
 }
 
 static void count(struct pair *p, const uint64_t bytes[2], bool reset)
@@ -48,6 +49,7 @@ static void count(struct pair *p, const uint64_t bytes[2], bool reset)
 	for (size_t way = 0; way < METER_WAYS; way++)
 		m->bytes[way] += bytes[from[way]];
 	m->pair_resets += reset;
+	m->shed_pairs += pair_shed(p);
 	tell_end(p, bytes, reset);
 }
 
@@ -56,6 +58,8 @@ static void on_pump(void *ctx, const struct pump_result *result)
 	struct pair *p = ctx;
 	struct beacon *b = p->beacon;
 
+	p->pump = NULL;
+	p->shed = result->shed;
 	count(p, result->bytes, result->reset || result->timed_out);
 	pair_end(p);
 	beacon_run(b);
@@ -68,7 +72,8 @@ void pair_fail(struct pair *p)
 	if (p->pump) {
 		bytes[0] = pump_bytes(p->pump, 0);
 		bytes[1] = pump_bytes(p->pump, 1);
-		pump_stop(p->pump);
+		p->shed = pump_shed(p->pump);
+		pump_stop(STEAL(p->pump));
 	}
 	leg_reset(STEAL(p->listener->leg));
 	leg_reset(STEAL(p->connector->leg));
@@ -97,6 +102,10 @@ void pair_try(struct pair *p)
 	c = session_take_leg(p->connector);
 	tcp_leg_user_timeout(a, 0);
 	tcp_leg_user_timeout(c, 0);
+	if (pair_sheds(p)) {
+		tls_leg_agree_shed(a);
+		tls_leg_agree_shed(c);
+	}
 	if (pump_start(&p->pump, a, c, LIMIT_HALF_CLOSED_MS, on_pump, p)) {
 		pair_fail(p);
 		beacon_run(b);
@@ -110,6 +119,7 @@ static void tell(const struct pair *p)
 	log_debug("paired", LOG_HEX("hash", c->hash, SHORT_HASH),
 	    LOG_HEX("pair", p->id, PAIR_SHORT_ID),
 	    LOG_BOOL("proven", c->board_leg.proven),
+	    LOG_BOOL("sheds", pair_sheds(p)),
 	    LOG_UINT("waited_ms",
 		loop_now(p->beacon->loop) - c->board_leg.joined_ms));
 }
@@ -141,6 +151,17 @@ void pair_open(struct session *listener, struct session *connector)
 const uint8_t *pair_id(const struct pair *p)
 {
 	return p->id;
+}
+
+bool pair_sheds(const struct pair *p)
+{
+	return p->listener->sheds && p->connector->sheds &&
+	       !p->beacon->config->no_shed;
+}
+
+bool pair_shed(const struct pair *p)
+{
+	return p->pump ? pump_shed(p->pump) : p->shed;
 }
 
 uint64_t pair_bytes(const struct pair *p, enum meter_way way)

@@ -12,6 +12,7 @@ struct pair {
 	struct session *listener, *connector;
 	struct pump *pump; /* NULL until both are ready */
 	uint64_t opened_ms, active_ms;
+	bool shed; /* without a pump: as it was */
 	uint8_t id[FRAME_ID];
 	TAILQ_ENTRY(pair) of_beacon;
 };
@@ -20,6 +21,10 @@ struct pair {
  * They may be gone after it. */
 void pair_open(struct session *listener, struct session *connector);
 const uint8_t *pair_id(const struct pair *p);
+/** pair_sheds() - have both ends agreed to shed outer TLS, and we allow it?
+ * pair_shed() - have they done so, both ways? */
+bool pair_sheds(const struct pair *p);
+bool pair_shed(const struct pair *p);
 /** pair_try() - one of its sessions is ready; with both the pump starts */
 void pair_try(struct pair *p);
 /** pair_fail() - a session's leg has failed, or the pair must end: both legs

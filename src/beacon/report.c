@@ -207,6 +207,7 @@ static json_t *pair_entry(const struct pair *p)
 	    "age_seconds", age_of(p->beacon, p->opened_ms), "listener",
 	    end_of(p->listener), "connector", end_of(p->connector));
 
+	json_object_set_new(j, "shed", json_boolean(pair_shed(p)));
 	json_object_set_new(
 	    j, "to_connector", number(pair_bytes(p, METER_TO_CONNECTOR)));
 	json_object_set_new(

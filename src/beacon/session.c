@@ -118,6 +118,7 @@ static void put_next(struct session *s)
 	} else {
 		f.type = FRAME_TYPE_PAIRED;
 		memcpy(f.u.paired.pair, pair_id(s->pair), FRAME_ID);
+		f.u.paired.flags = pair_sheds(s->pair) ? FRAME_PAIRED_SHED : 0;
 		s->to_send &= ~(unsigned)SEND_PAIRED;
 	}
 	put_frame(s, &f);
@@ -242,8 +243,9 @@ static void refuse_speech(struct session *s)
 			    "only the PONG to a PING may follow HELLO" });
 }
 
-static void join(struct session *s, const struct switchboard_hello *hello)
+static void join(struct session *s, const struct hello *said)
 {
+	const struct switchboard_hello *hello = &said->board;
 	struct beacon *b = s->beacon;
 
 	if (hello->proven)
@@ -251,6 +253,7 @@ static void join(struct session *s, const struct switchboard_hello *hello)
 	else
 		b->meter.bare++;
 	memcpy(s->hash, hello->hash, FRAME_HASH);
+	s->sheds = said->sheds;
 	loop_cancel(b->loop, &s->deadline);
 	limiter_settle(b->limiter, &s->guest);
 	read_into(s, s->pong, sizeof(s->pong));
@@ -263,12 +266,12 @@ static void join(struct session *s, const struct switchboard_hello *hello)
 
 static void on_hello(struct session *s)
 {
-	struct switchboard_hello hello = { .role = FRAME_LISTEN };
+	struct hello hello = { .board.role = FRAME_LISTEN };
 	struct hello_bytes in = { s->in, s->have, s->source, s->beacon->known };
 	struct session_refusal why;
 
 	s->began_us = loop_us(s->beacon->loop);
-	address_source_of(&hello.source, s->source);
+	address_source_of(&hello.board.source, s->source);
 	switch (hello_judge(s->beacon->allow, s->leg, &in, &hello, &why)) {
 	case 0:
 		join(s, &hello);

@@ -37,6 +37,7 @@ struct session {
 	uint64_t accepted_ms;
 	uint64_t began_us; /* its handshake; then, when its HELLO was read */
 	bool proxied;	   /* a proxy will say for whom it comes */
+	bool sheds;	   /* its HELLO agrees to shed outer TLS */
 	struct preamble *preamble; /* NEW, while it does */
 	uint32_t retry_ms; /* not 0: over the rate, is told so after TLS */
 	struct tls_shake *shake; /* SHAKING */

@@ -34,6 +34,7 @@ struct client {
 
 static struct loop *loop;
 static struct beacon *beacon;
+static struct config config;
 static struct testpki_ca server_ca, ca;
 static struct identity *bridge, *broker;
 static struct tls_context *outer;
@@ -109,7 +110,6 @@ static inline int remove_files(void **state)
 static inline int setup(void **state)
 {
 	static char *proxies[] = { trusted };
-	static struct config config;
 	struct fault fault = FAULT_NONE;
 
 	(void)state;

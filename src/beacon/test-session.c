@@ -378,7 +378,7 @@ static void test_drain(void **state)
 
 static void test_free_with_everybody_in(void **state)
 {
-	const struct config *config = beacon->config;
+	const struct config *other = beacon->config;
 	struct client *a, *b;
 
 	(void)state;
@@ -390,7 +390,7 @@ static void test_free_with_everybody_in(void **state)
 	hear(a);
 	hear(b);
 	assert_true(a->reset && b->reset);
-	assert_int_equal(beacon_new(&beacon, loop, config, NULL), 0);
+	assert_int_equal(beacon_new(&beacon, loop, other, NULL), 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

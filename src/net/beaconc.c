@@ -43,6 +43,8 @@ enum {
 	SHORT_HASH = 4,	   /* bytes of an info hash, for people */
 };
 
+#define NO_EXPORTER "the outer session has no exporter"
+
 enum beaconc_state { DIALLING, SHAKING, GREETING, ASKED, WAITING, STATES };
 
 struct beaconc {
@@ -259,9 +261,16 @@ static void on_paired(struct beaconc *b, const struct frame_paired *p)
 	memcpy(pair, p->pair, sizeof(pair));
 	leg_want(leg, 0);
 	leg_handle(leg, NULL, NULL);
+	if (p->flags & FRAME_PAIRED_SHED)
+		tls_leg_agree_shed(leg);
 	tcp_leg_user_timeout(leg, 0); /* from here on a peer may just be slow */
 	beaconc_free(b);
 	events->paired(ctx, leg, pair);
+}
+
+static uint32_t known_flags(const struct beaconc *b)
+{
+	return b->config.shed ? FRAME_PAIRED_SHED : 0;
 }
 
 /* Return: true when the visit goes on. */
@@ -274,7 +283,7 @@ static bool on_frame(struct beaconc *b, const struct frame *f)
 		on_ping(b, f);
 		return true;
 	case FRAME_TYPE_PAIRED:
-		if (f->u.paired.flags)
+		if (f->u.paired.flags & ~known_flags(b))
 			fail_protocol(b, "it paired us in a way that we did "
 					 "not ask for");
 		else
@@ -391,8 +400,7 @@ static int add_proof(struct beaconc *b, struct frame_hello *hello,
 	int r = tls_leg_export(b->leg, PROOF_EXPORTER_LABEL, exporter);
 
 	if (r)
-		return fault_set(
-		    fault, r, NULL, "the outer session has no exporter");
+		return fault_set(fault, r, NULL, NO_EXPORTER);
 	proof_signed_bytes(
 	    signed_bytes, exporter, b->config.hash, b->config.role);
 	r = prove_sign(
@@ -414,6 +422,17 @@ static int add_proof(struct beaconc *b, struct frame_hello *hello,
 	return 0;
 }
 
+static int add_shed(
+    struct beaconc *b, struct frame_hello *hello, struct fault *fault)
+{
+	int r = 0;
+
+	hello->has_shed = b->config.shed;
+	if (hello->has_shed)
+		r = tls_leg_export(b->leg, FRAME_SHED_LABEL, hello->shed);
+	return r ? fault_set(fault, r, NULL, NO_EXPORTER) : 0;
+}
+
 static int write_hello(struct beaconc *b, struct fault *fault)
 {
 	struct frame f = { .type = FRAME_TYPE_HELLO };
@@ -427,11 +446,11 @@ static int write_hello(struct beaconc *b, struct fault *fault)
 	hello->require_proven = b->config.require_proven;
 	(void)snprintf(hello->name, sizeof(hello->name), "%s",
 	    b->config.name ? b->config.name : "");
-	if (b->config.identity) {
+	r = add_shed(b, hello, fault);
+	if (!r && b->config.identity)
 		r = add_proof(b, hello, &m, fault);
-		if (r)
-			return r;
-	}
+	if (r)
+		return r;
 	r = frame_write(&f, b->out, sizeof(b->out), &b->n_out);
 	if (r)
 		return fault_set(fault, r, NULL, "HELLO cannot be written");

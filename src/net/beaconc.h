@@ -20,6 +20,8 @@ struct beaconc_config {
 	uint8_t hash[FRAME_HASH];
 	const struct identity *identity; /* proves the leg; NULL: bare */
 	bool require_proven;
+	bool shed; /* agree to shed outer TLS (net/tls.h), which the leg is then
+		      ready for if the other two agree */
 	const char *name; /* client name TLV, or NULL */
 };
 

@@ -174,6 +174,7 @@ static int open_visit(struct attempt *a, struct fault *fault)
 	struct beaconc_config config = r->beacon;
 
 	config.target = r->target[a->target].text;
+	config.shed &= routeplan_sheds(&r->plan, a->target, loop_now(r->loop));
 	if (r->plan.keep == ROUTE_EVERY)
 		config.require_proven = a->kind == ROUTEPLAN_PROVEN;
 	return beaconc_open(&a->visit, r->loop, &config, &events, a, fault);
@@ -402,6 +403,11 @@ void route_ended(struct route *r, unsigned target)
 	}
 	routeplan_ended(&r->plan, target, &end);
 	ask_plan_again(r);
+}
+
+void route_cut_at_shed(struct route *r, unsigned target)
+{
+	routeplan_cut_at_shed(&r->plan, target, loop_now(r->loop));
 }
 
 const char *route_address(const struct route *r)

@@ -28,7 +28,8 @@ struct route_config {
 	const char *const *targets; /* "host:port"; for ROUTE_ACCEPT one listen
 				       address */
 	size_t n_targets;	    /* at most ROUTE_TARGETS_MAX */
-	struct beaconc_config beacon; /* ROUTE_BEACON; target is filled in */
+	struct beaconc_config beacon; /* ROUTE_BEACON; target is filled in, and
+				shed may be cleared for a while */
 	unsigned bare_spares; /* ROUTE_EVERY and ROUTE_BEACON: of `count`, so
 				 many do not ask for a proven peer; refilled at
 				 most 10 times a minute */
@@ -55,8 +56,11 @@ void route_close(struct route *r);
 /** route_stop() - no more legs: those on their way are dropped, and nobody is
  * let in; everything else goes on until route_close() */
 void route_stop(struct route *r);
-/** route_ended() - a leg from @target has ended, or could not be used */
+/** route_ended() - a leg from @target has ended, or could not be used
+ * route_cut_at_shed() - (before it) its fault was LEG_CUT_AT_SHED: for a while
+ * legs from there keep outer TLS */
 void route_ended(struct route *r, unsigned target);
+void route_cut_at_shed(struct route *r, unsigned target);
 
 /** route_address() - ROUTE_ACCEPT: where it listens, with the real port; else
  * NULL */

@@ -262,3 +262,13 @@ void routeplan_ended(
 	if (!p->spares)
 		(void)rest(t, end);
 }
+
+void routeplan_cut_at_shed(struct routeplan *p, unsigned target, uint64_t now)
+{
+	p->target[target].keep_tls_until = now + ROUTEPLAN_KEEP_TLS_MS;
+}
+
+bool routeplan_sheds(const struct routeplan *p, unsigned target, uint64_t now)
+{
+	return now >= p->target[target].keep_tls_until;
+}

@@ -33,6 +33,9 @@ enum {
 	ROUTEPLAN_REFILL_MS = 1000,
 	/* the same for the bare ones, whose burst is their number */
 	ROUTEPLAN_REFILL_BARE_MS = 6000,
+	/* for so long outer TLS is kept at a target where shedding it went
+	 * wrong */
+	ROUTEPLAN_KEEP_TLS_MS = 600000,
 };
 
 struct routeplan_refill {
@@ -48,6 +51,7 @@ struct routeplan_target {
 	bool works; /* an attempt has come through since the last failure, */
 	uint64_t works_since; /* then */
 	uint64_t rest_until;
+	uint64_t keep_tls_until;
 	struct routeplan_refill refill[ROUTEPLAN_KINDS];
 };
 
@@ -97,6 +101,10 @@ struct routeplan_end {
  * Return: true when this is news: it was not resting already. */
 MUST_USE bool routeplan_failed(struct routeplan *p, unsigned target,
     enum routeplan_kind kind, bool registered, const struct routeplan_end *end);
+/** routeplan_cut_at_shed() - a leg of @target's was cut where it shed outer TLS
+ * routeplan_sheds() - may the next one shed it? */
+void routeplan_cut_at_shed(struct routeplan *p, unsigned target, uint64_t now);
+bool routeplan_sheds(const struct routeplan *p, unsigned target, uint64_t now);
 /** routeplan_ended() - a leg has ended; the target rests, but with `spares`,
  * where the end of a leg says nothing of the target */
 void routeplan_ended(

@@ -480,6 +480,34 @@ static void a_spare_leg_that_is_paired_is_replaced_at_once(void **state)
 	assert_int_equal(waiting_at(0), 2);
 }
 
+static void outer_tls_is_kept_where_shedding_it_broke_the_last_one(void **state)
+{
+	struct route_config config = beacon_config(ROUTE_EVERY, 1);
+	uint8_t exporter[FRAME_EXPORTER];
+
+	(void)state;
+	is_beacon = true;
+	config.beacon.shed = true;
+	go(&config);
+	assert_true(session[0].hello.has_shed);
+	assert_int_equal(
+	    tls_leg_export(session[0].leg, FRAME_SHED_LABEL, exporter), 0);
+	assert_memory_equal(session[0].hello.shed, exporter, sizeof(exporter));
+	route_cut_at_shed(route, 0);
+	send_frame(&session[0], &(struct frame){ .type = FRAME_TYPE_PAIRED,
+				    .u.paired.flags = FRAME_PAIRED_SHED });
+	turns();
+	assert_true(leg_shed_out(got.leg[0]));
+	assert_int_equal(n_sessions, 2);
+	assert_true(session[1].greeted && !session[1].hello.has_shed);
+	pair(&session[1]);
+	assert_false(leg_shed_out(got.leg[1]));
+	pass(ROUTEPLAN_KEEP_TLS_MS); /* nobody pings: it dials again */
+	pass(ROUTEPLAN_REST_MOST_MS);
+	assert_true(session[n_sessions - 1].greeted);
+	assert_true(session[n_sessions - 1].hello.has_shed);
+}
+
 static void a_stranger_makes_a_bridge_register_slowly(void **state)
 {
 	struct route_config config = beacon_config(ROUTE_EVERY, 2);
@@ -730,6 +758,7 @@ int main(void)
 		TEST(the_order_is_a_matter_of_hash_and_name),
 		TEST(spare_legs_wait_and_ask_for_what_they_should),
 		TEST(a_spare_leg_that_is_paired_is_replaced_at_once),
+		TEST(outer_tls_is_kept_where_shedding_it_broke_the_last_one),
 		TEST(a_stranger_makes_a_bridge_register_slowly),
 		TEST(what_a_beacon_asks_for_is_waited_for),
 		TEST(a_beacon_that_drains_is_left_for_another),

@@ -344,6 +344,19 @@ static void a_leg_that_ended_is_replaced_elsewhere_at_once(void **state)
 	assert_int_equal(start_one(START), 0);
 }
 
+static void a_target_that_breaks_shedding_keeps_tls_for_a_while(void **state)
+{
+	(void)state;
+	make_some(2, 1);
+	assert_true(routeplan_sheds(&plan, 0, START));
+	routeplan_cut_at_shed(&plan, 0, START);
+	assert_false(routeplan_sheds(&plan, 0, START));
+	assert_true(routeplan_sheds(&plan, 1, START));
+	assert_false(
+	    routeplan_sheds(&plan, 0, START + ROUTEPLAN_KEEP_TLS_MS - 1));
+	assert_true(routeplan_sheds(&plan, 0, START + ROUTEPLAN_KEEP_TLS_MS));
+}
+
 /* Thousands of schedules: whatever happens, in whatever order, the plan keeps
  * its promises. */
 struct attempt {
@@ -524,6 +537,8 @@ int main(void)
 		cmocka_unit_test(some_spreads_its_legs_over_targets),
 		cmocka_unit_test(
 		    a_leg_that_ended_is_replaced_elsewhere_at_once),
+		cmocka_unit_test(
+		    a_target_that_breaks_shedding_keeps_tls_for_a_while),
 		cmocka_unit_test(promises_hold_on_thousands_of_schedules),
 	};
 

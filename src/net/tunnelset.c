@@ -126,6 +126,8 @@ static void member_on_gone(
 	struct fault own = *fault;
 
 	fault_wrap(&own, "over %s", target);
+	if (own.code == LEG_CUT_AT_SHED)
+		route_cut_at_shed(s->route, m->target);
 	route_ended(s->route, m->target);
 	member_unlink(s, m);
 	s->n_members--;

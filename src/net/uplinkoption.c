@@ -56,6 +56,8 @@ static int check_reverse(const struct check *c)
 		return misplaced(c, "beacon-ca");
 	if (o->beacon_pin)
 		return misplaced(c, "beacon-pin");
+	if (o->no_shed)
+		return misplaced(c, "no-shed");
 	if (!c->given)
 		return missing(c, c->reverse,
 		    "Give it as HOST:PORT, or leave --mode reverse out.");
@@ -82,6 +84,7 @@ void uplink_options_use(
 		return;
 	config->beacon_ca = options->beacon_ca;
 	config->beacon_pin = options->beacon_pin;
+	config->route.beacon.shed = !options->no_shed;
 	config->route.kind = ROUTE_BEACON;
 	config->route.targets =
 	    (const char *const *)options->beacon_address.items;

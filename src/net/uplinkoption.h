@@ -13,6 +13,7 @@ struct uplink_options {
 	int mode; /* enum uplink_mode */
 	struct option_list beacon_address;
 	char *info_hash, *beacon_ca, *beacon_pin;
+	bool no_shed;
 	char *tls_cert, *tls_key, *tls_ca;
 };
 
@@ -60,6 +61,15 @@ extern const char *const uplink_modes[];
 		    .help = "instead: SHA-256 of the beacons' public key",     \
 		    .type = OPTION_TEXT,                                       \
 		    .offset = offsetof(config, member.beacon_pin) },           \
+	    { .name = "no-shed",                                               \
+		    .help = "keep TLS to the beacon once paired",              \
+		    .detail =                                                  \
+			"Without it, if beacon and peer agree, the tunnel's "  \
+			"own TLS runs bare between the two sides from then "   \
+			"on.",                                                 \
+		    .initial = "false",                                        \
+		    .type = OPTION_BOOL,                                       \
+		    .offset = offsetof(config, member.no_shed) },              \
 	    { .name = "tls-cert",                                              \
 		    .metavar = "FILE",                                         \
 		    .help = "our certificate for the tunnel, PEM",             \

@@ -31,6 +31,8 @@ enum {
 };
 
 #define FRAME_ALPN "beacon/1"
+/* of the exporter of the outer session in the shed TLV */
+#define FRAME_SHED_LABEL "EXPORTER-pharos-shed"
 
 enum frame_type {
 	FRAME_TYPE_HELLO = 1,

@@ -100,6 +100,8 @@ class Peer:
             source_address=(source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.tls = None
+        self.raw_out = self.raw_in = False  # outer TLS was shed
+        self._ahead = b""  # read from the socket, not given to TLS
         self._eof = False
         if context:
             self.handshake(context)
@@ -127,6 +129,24 @@ class Peer:
             return
 
     def _fill(self):
+        """One record for TLS: it must not get what follows its last one."""
+        while not self._eof and not self._record():
+            self._receive()
+        size = self._record() or len(self._ahead)
+        if size:
+            self.tls.bio_write(self._ahead[:size])
+            self._ahead = self._ahead[size:]
+        else:
+            self.tls.bio_shutdown()
+
+    def _record(self):
+        """The size of the record that begins what was read, if it is whole."""
+        if len(self._ahead) < 5:
+            return 0
+        size = 5 + struct.unpack(">H", self._ahead[3:5])[0]
+        return size if len(self._ahead) >= size else 0
+
+    def _receive(self):
         try:
             data = self.socket.recv(65536)
         except ConnectionResetError:
@@ -134,11 +154,8 @@ class Peer:
         except TimeoutError:
             raise AssertionError(
                 f"nothing came for {self.patience} s") from None
-        if data:
-            self.tls.bio_write(data)
-        else:
-            self._eof = True
-            self.tls.bio_shutdown()
+        self._ahead += data
+        self._eof = not data
 
     def _repeat(self, action):
         while True:
@@ -148,7 +165,7 @@ class Peer:
                 return result
             except SSL.WantReadError:
                 self._flush()
-                if self._eof:
+                if self._eof and not self._ahead:
                     raise Reset("ended without close_notify") from None
                 self._fill()
             except SSL.ZeroReturnError:
@@ -163,13 +180,23 @@ class Peer:
 
     def send(self, data):
         try:
+            if self.raw_out:
+                self.socket.sendall(data)
+                return
             self.tls.sendall(data)
             self._flush()
         except (ConnectionResetError, BrokenPipeError):
             raise Reset("reset while sending") from None
 
     def read_some(self, most=65536):
-        return self._repeat(lambda: self.tls.recv(most))
+        if not self.raw_in:
+            return self._repeat(lambda: self.tls.recv(most))
+        if not self._ahead and not self._eof:
+            self._receive()
+        if not self._ahead:
+            raise Ended
+        data, self._ahead = self._ahead[:most], self._ahead[most:]
+        return data
 
     def read(self, size):
         data = b""
@@ -187,9 +214,22 @@ class Peer:
 
     def finish(self):
         """The end of our direction: close_notify, FIN."""
+        if not self.raw_out:
+            self.tls.shutdown()
+            self._flush()
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def shed_out(self):
+        """Outer TLS ends in our direction; what is sent from now on is raw."""
         self.tls.shutdown()
         self._flush()
-        self.socket.shutdown(socket.SHUT_WR)
+        self.raw_out = True
+
+    def shed_in(self):
+        """What comes inside outer TLS up to its end; then it comes raw."""
+        data = self.read_to_end()
+        self.raw_in = True
+        return data
 
     def reset(self):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
@@ -210,7 +250,8 @@ class Peer:
         """Has nothing come, for as long as a loopback needs?"""
         poll = select.poll()  # not select(): descriptors may be above 1,024
         poll.register(self.socket, select.POLLIN)
-        return not self.tls.pending() and not poll.poll(1000 * seconds)
+        return not self._ahead and not self.tls.pending() and \
+            not poll.poll(1000 * seconds)
 
     # ---- frames
 
@@ -256,10 +297,13 @@ class Peer:
         body = self.expect(WAIT)
         return Wait(body[:16], *struct.unpack(">HI", body[16:22]))
 
-    def paired(self):
+    def paired(self, flags=0):
         body = self.expect(PAIRED)
-        assert body[16:20] == bytes(4)
+        assert struct.unpack(">I", body[16:20])[0] == flags
         return body[:16]
+
+    def shed_tlv(self):
+        return tlv(SHED, self.export(b"EXPORTER-pharos-shed"))
 
 
 class Fleet:

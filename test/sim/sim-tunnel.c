@@ -9,6 +9,8 @@
  *   - no request outlives its deadline, none is told twice or never
  *   - what the set tells (up, gone) agrees with what it says of itself
  *   - when all has healed, all tunnels come up and a request goes through
+ *   - outer TLS is shed where both wish it, and where something on the way
+ *     breaks that (one of the beacons), it is kept the next time
  *   - at the end nothing is left: no timer, no block of memory, no stream
  */
 #include "echo.h"
@@ -44,6 +46,7 @@ struct side {
 	struct tunnel_set *set;
 	size_t up;
 	uint64_t ups, gones, failures;
+	uint64_t broken_sheds; /* tunnels that ended so */
 };
 
 struct sim {
@@ -55,6 +58,7 @@ struct sim {
 	struct side bridge, broker;
 	struct echo_counts echo;
 	uint64_t next_fault, next_ask, end;
+	bool sheds;
 };
 
 static void on_up(void *ctx, struct tunnel *t, const char *target)
@@ -77,6 +81,7 @@ static void on_gone(
 	INVARIANT(s->up && fault->text[0]);
 	s->up--;
 	s->gones++;
+	s->broken_sheds += fault->code == LEG_CUT_AT_SHED;
 }
 
 static void on_told(void *ctx, const char *target, const struct fault *fault)
@@ -85,6 +90,7 @@ static void on_told(void *ctx, const char *target, const struct fault *fault)
 
 	(void)target;
 	s->failures += fault != NULL;
+	s->broken_sheds += fault && fault->code == LEG_CUT_AT_SHED;
 }
 
 static const struct tunnel_set_events set_events = { on_up, on_gone, on_told };
@@ -111,7 +117,8 @@ static void open_sets(struct sim *s)
 		    .n_targets = BEACONS,
 		    .beacon = { .outer = outer_context,
 			.role = FRAME_LISTEN,
-			.identity = bridge_id },
+			.identity = bridge_id,
+			.shed = s->sheds },
 		    .bare_spares = 1 },
 		.context = bridge_context,
 		.handlers = s->handlers,
@@ -134,12 +141,14 @@ static void sim_open(struct sim *s, uint32_t seed)
 	memset(s, 0, sizeof(*s));
 	INVARIANT(!loop_new(&s->loop));
 	loop_fake_clock(s->loop, 1000000 * (uint64_t)seed);
+	s->sheds = seed % 4 != 0;
 	s->wires.arrive = on_arrive;
 	s->wires.ctx = s;
 	wires_join(&s->wires, s->loop);
 	for (int i = 0; i < BEACONS; i++)
 		s->beacon[i] = (struct simbeacon){ .loop = s->loop,
-			.context = beacon_context };
+			.context = beacon_context,
+			.breaks_shed = i == (int)seed % BEACONS };
 	INVARIANT(!httpd_new(&s->handlers, s->loop,
 	    &(struct httpd_config){ .routes = echo_routes(), .n_routes = 1 }));
 	open_sets(s);
@@ -290,6 +299,7 @@ static void sim_close(struct sim *s)
 
 static struct {
 	uint64_t whole, broken, gones, failures;
+	uint64_t shed, broken_sheds;
 } total;
 
 static void run(uint32_t seed)
@@ -303,7 +313,12 @@ static void run(uint32_t seed)
 	total.broken += s.echo.broken;
 	total.gones += s.broker.gones;
 	total.failures += s.broker.failures + s.bridge.failures;
+	total.broken_sheds += s.broker.broken_sheds + s.bridge.broken_sheds;
 	sim_close(&s);
+	for (int i = 0; i < BEACONS; i++) {
+		INVARIANT(s.sheds || !s.beacon[i].shed);
+		total.shed += s.beacon[i].shed;
+	}
 	printf("ok %u - %llu connections, %llu tunnels, %llu answers, %llu "
 	       "broken\n",
 	    seed, (unsigned long long)s.wires.opened,
@@ -379,6 +394,7 @@ int main(void)
 	/* Runs without trouble, or without success, would prove nothing. */
 	INVARIANT(total.whole > 1000 && total.broken > 100);
 	INVARIANT(total.gones > 100 && total.failures > 100);
+	INVARIANT(total.shed > 30 && total.broken_sheds > 8);
 	free_identities();
 	return 0;
 }

@@ -55,7 +55,7 @@ static void on_pump(void *ctx, const struct pump_result *result)
 	struct simbeacon_pair *p = ctx;
 	struct simbeacon_pair **at = &p->beacon->pairs;
 
-	(void)result;
+	p->beacon->shed += result->shed;
 	while (*at != p)
 		at = &(*at)->next;
 	*at = p->next;
@@ -64,7 +64,9 @@ static void on_pump(void *ctx, const struct pump_result *result)
 
 static void pair_up(struct simbeacon_session *a, struct simbeacon_session *b)
 {
-	const struct frame paired = { .type = FRAME_TYPE_PAIRED };
+	const bool sheds = a->sheds && b->sheds;
+	const struct frame paired = { .type = FRAME_TYPE_PAIRED,
+		.u.paired.flags = sheds ? FRAME_PAIRED_SHED : 0 };
 	struct simbeacon *beacon = a->beacon;
 	struct simbeacon_pair *p;
 	struct leg *one = a->leg, *two = b->leg;
@@ -73,6 +75,10 @@ static void pair_up(struct simbeacon_session *a, struct simbeacon_session *b)
 		session_drop(a);
 		session_drop(b);
 		return;
+	}
+	if (sheds && !beacon->breaks_shed) {
+		tls_leg_agree_shed(one);
+		tls_leg_agree_shed(two);
 	}
 	session_free(a);
 	session_free(b);
@@ -99,7 +105,12 @@ static void on_hello(struct simbeacon_session *s, const struct frame *f)
 {
 	struct simbeacon_session *peer;
 
+	uint8_t own[FRAME_EXPORTER];
+
+	INVARIANT(!tls_leg_export(s->leg, FRAME_SHED_LABEL, own));
 	s->role = f->u.hello.role;
+	s->sheds = f->u.hello.has_shed;
+	INVARIANT(!s->sheds || !memcmp(own, f->u.hello.shed, sizeof(own)));
 	leg_want(s->leg, 0);
 	if (!send_frame(s, &(struct frame){ .type = FRAME_TYPE_WAIT,
 			       .u.wait.ping_s = WAIT_EACH_MS / 1000 })) {

@@ -17,6 +17,7 @@ struct simbeacon_session {
 	uint8_t in[FRAME_BUFFER];
 	size_t n_in;
 	enum frame_role role; /* 0: HELLO has not come */
+	bool sheds;
 	struct wheel_timer timer;
 };
 
@@ -31,6 +32,9 @@ struct simbeacon {
 	struct tls_context *context;
 	struct simbeacon_session *sessions;
 	struct simbeacon_pair *pairs;
+	bool breaks_shed; /* it says that it sheds outer TLS, and takes it for
+			     the end when a client does */
+	uint64_t shed;	  /* pairs that did, both ways, and have ended */
 };
 
 /** simbeacon_arrive() - one more connection, which is taken */

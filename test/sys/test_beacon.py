@@ -56,7 +56,7 @@ def test_bare_pair(fleet, beacon):
     beacon.wait_for(
         rf"pair ended hash={HASH[:4].hex()} pair=[0-9a-f]{{16}} "
         r"listener=127\.0\.0\.1:\d+ connector=127\.0\.0\.1:\d+ proven=false "
-        r"ms=\d+ to_connector=6 to_listener=7 reset=true$")
+        r"ms=\d+ to_connector=6 to_listener=7 shed=false reset=true$")
     assert " paired " not in beacon.text()  # one line a pair
 
 
@@ -87,12 +87,7 @@ def test_proven_pair(fleet, beacon, bridge, broker):
         'pharos_beacon_hellos_total{kind="proven"}'] == 2
 
 
-def test_shedding_is_not_agreed_yet(fleet):
-    peers = [fleet.dial() for _ in range(2)]
-    for role, peer in zip((LISTEN, CONNECT), peers):
-        peer.hello(role, HASH, tlv(SHED, peer.export(b"EXPORTER-pharos-shed")))
-    peers[0].waits()
-    assert peers[0].paired() == peers[1].paired()  # flags are 0
+
 
 
 def test_unknown_tlv_is_skipped(fleet):
