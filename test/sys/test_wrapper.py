@@ -170,7 +170,7 @@ def test_wrong_usage(files, changed, rest, said):
 
 
 def test_broker_that_is_not_there(files):
-    done = run(*words(files, 1), "--deadline", "300ms", "--", "true")
+    done = run(*words(files, 1), "--deadline", "2s", "--", "true")
     assert done.returncode == 121
     assert "broker leg" in done.stderr and "127.0.0.1:1" in done.stderr
 
