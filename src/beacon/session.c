@@ -436,7 +436,7 @@ void session_start(struct session *s, struct leg *lower)
 	const struct tls_shake_order order = {
 		.lower = lower,
 		.context = s->beacon->tls,
-		.ms = (unsigned)session_left_ms(s),
+		.ms = (unsigned)session_left_ms(s) + !session_left_ms(s),
 		.fn = on_shaken,
 		.ctx = s,
 	};

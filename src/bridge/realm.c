@@ -36,6 +36,7 @@ static int open_store(struct realm *r, struct loop *loop,
 		.ca_file = config->vault_ca,
 		.pin_hex = config->vault_pin,
 		.name_space = config->vault_namespace,
+		.egress = r->egress,
 	};
 	int err = policy_init(&r->policy,
 	    (const char *const *)config->allow_path.items,
@@ -94,12 +95,15 @@ int realm_open(struct realm **out, struct loop *loop,
     const struct config *config, struct fault *fault)
 {
 	struct realm *r = calloc(1, sizeof(*r));
-	int err = -ENOMEM;
+	int err;
 
-	if (r) {
-		r->config = config;
+	if (!r)
+		return -ENOMEM;
+	r->loop = loop;
+	r->config = config;
+	err = egress_open(&r->egress, loop, config->uplink.egress_proxy, fault);
+	if (!err)
 		err = open_store(r, loop, config, fault);
-	}
 	if (!err)
 		err = open_handlers(r, loop);
 	if (!err)
@@ -124,6 +128,7 @@ void realm_close(struct realm *r)
 	uplink_close(r->uplink);
 	httpd_free(r->outside);
 	store_close(r->store);
+	egress_close(r->egress, r->loop);
 	free(r);
 }
 

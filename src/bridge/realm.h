@@ -6,10 +6,13 @@
 #include "bridge/config.h"
 #include "bridge/proxy.h"
 #include "bridge/sealed.h"
+#include "net/egress.h"
 #include "net/uplink.h"
 
 struct realm {
 	const struct config *config;
+	struct loop *loop;
+	struct egress *egress;
 	struct policy policy;
 	struct store *store;
 	struct proxy *proxy;

@@ -10,12 +10,15 @@
  * list before its function runs.
  *
  * Bytes that may be a secret (header lines, the request's and the answer's
- * body) are wiped when they are freed. libcurl's own buffers are not ours to
- * wipe; doc/threat-model.md counts the bridge among those who see what passes.
+ * body) are wiped when they are freed. libcurl's own buffers, and its copy of
+ * an egress proxy's password, are not ours to wipe; doc/threat-model.md counts
+ * the bridge among those who see what passes.
  */
 #include "bridge/store.h"
 #include "base/hex.h"
+#include "base/number.h"
 #include "net/address.h"
+#include "net/egress.h"
 #include "net/loop.h"
 #include <curl/curl.h>
 #include <openssl/evp.h>
@@ -50,6 +53,8 @@ struct store {
 	struct store_call *calls;
 	uint64_t n_calls;
 	char *address, *ca_file, *name_space, *pin;
+	const struct egress_proxy *proxy; /* to be reached by; or NULL */
+	char *proxy_url;		  /* without the login */
 	long call_ms;
 	struct fault last;
 	uint64_t answered, failed, refused;
@@ -57,6 +62,11 @@ struct store {
 	struct metric_row rows[5];
 	struct metric_table metrics;
 };
+
+static void url_freep(CURLU **url)
+{
+	curl_url_cleanup(*url);
+}
 
 /* ---- configuration ------------------------------------------------------ */
 
@@ -120,6 +130,36 @@ static int take_pin(struct store *s, const char *hex, struct fault *fault)
 	return asprintf(&s->pin, "sha256//%s", (char *)text) < 0 ? -ENOMEM : 0;
 }
 
+/* By the proxy that every other connection would take, if any. */
+static int take_proxy(struct store *s, const struct egress *egress)
+{
+	CLEANUP(url_freep) CURLU *url = curl_url();
+	char *host = NULL, *port = NULL;
+	struct address where = { .port = 0 };
+	uint64_t number = 0;
+
+	if (!url || curl_url_set(url, CURLUPART_URL, s->address, 0) ||
+	    curl_url_get(url, CURLUPART_HOST, &host, 0))
+		return -ENOMEM;
+	if (!curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) &&
+	    !number_parse(port, UINT16_MAX, &number))
+		where.port = (uint16_t)number;
+	(void)snprintf(where.host, sizeof(where.host), "%.*s",
+	    (int)strcspn(host + (*host == '['), "]"), host + (*host == '['));
+	curl_free(host);
+	curl_free(port);
+	s->proxy = egress_for(egress, &where);
+	if (!s->proxy)
+		return 0;
+	return asprintf(&s->proxy_url, "%s://%s",
+		   s->proxy->kind == EGRESS_SOCKS5
+		       ? "socks5h"
+		       : egress_scheme(s->proxy->kind),
+		   s->proxy->target) < 0
+		   ? -ENOMEM
+		   : 0;
+}
+
 static int take_config(
     struct store *s, const struct store_config *config, struct fault *fault)
 {
@@ -143,7 +183,10 @@ static int take_config(
 	if (!s->address || (config->ca_file && !s->ca_file) ||
 	    (config->name_space && !s->name_space))
 		return -ENOMEM;
-	return config->pin_hex ? take_pin(s, config->pin_hex, fault) : 0;
+	r = take_proxy(s, config->egress);
+	if (!r && config->pin_hex)
+		r = take_pin(s, config->pin_hex, fault);
+	return r;
 }
 
 /* ---- calls -------------------------------------------------------------- */
@@ -207,6 +250,51 @@ static size_t on_bytes(char *bytes, size_t one, size_t n, void *ctx)
 	return n;
 }
 
+/* Was it the proxy in between? Then it is what is to be named. */
+static bool proxy_fault(
+    const struct store_call *c, CURLcode code, struct fault *f)
+{
+	const struct store *s = c->store;
+	const char *text = *c->error ? c->error : curl_easy_strerror(code);
+	long status = 0;
+
+	if (!s->proxy)
+		return false;
+	curl_easy_getinfo(c->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	if (status / 100 == 2)
+		return false;
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_PROXY:
+		break;
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_OPERATION_TIMEDOUT:
+		if (s->proxy->kind == EGRESS_SOCKS5)
+			return false; /* it may as well be the store */
+		break;
+	default:
+		return false;
+	}
+	if (status)
+		fault_set(f, -EIO,
+		    status == 407
+			? "give user and password in the proxy's URL; "
+			  "of the ways to log in only Basic is spoken"
+			: "have CONNECT to this host and port "
+			  "allowed there, or list it in NO_PROXY",
+		    "store %s: egress proxy %s: it answers CONNECT with %ld",
+		    s->address, s->proxy->target, status);
+	else
+		fault_set(f, -EIO,
+		    "check the proxy and its URL, or list the store in "
+		    "NO_PROXY",
+		    "store %s: egress proxy %s: %s", s->address,
+		    s->proxy->target, text);
+	return true;
+}
+
 /* What happened, in words for whoever runs the bridge. */
 static int call_fault(
     const struct store_call *c, CURLcode code, struct fault *f)
@@ -218,6 +306,8 @@ static int call_fault(
 		return fault_set(f, -EMSGSIZE, "is this the store?",
 		    "store %s: its answer is larger than %d bytes", address,
 		    VAULT_ANSWER_MOST);
+	if (proxy_fault(c, code, f))
+		return f->code;
 	switch (code) {
 	case CURLE_OPERATION_TIMEDOUT:
 		return fault_set(f, -ETIMEDOUT,
@@ -454,6 +544,23 @@ static int trust_set(struct store_call *c)
 	return r ? -ENOMEM : 0;
 }
 
+/* Ours alone decides: what libcurl would read from the environment is off. */
+static int proxy_set(struct store_call *c)
+{
+	const struct egress_proxy *proxy = c->store->proxy;
+	CURLcode r = CURLE_OK;
+
+	SET(CURLOPT_PROXY, proxy ? c->store->proxy_url : "");
+	SET(CURLOPT_NOPROXY, "");
+	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	if (proxy && proxy->user) {
+		SET(CURLOPT_PROXYAUTH, CURLAUTH_BASIC);
+		SET(CURLOPT_PROXYUSERNAME, secret_bytes(proxy->user));
+		SET(CURLOPT_PROXYPASSWORD, secret_bytes(proxy->password));
+	}
+	return r ? -ENOMEM : 0;
+}
+
 static int method_set(struct store_call *c, const struct vault_call *call)
 {
 	CURLcode r = CURLE_OK;
@@ -478,7 +585,6 @@ static int behaviour_set(struct store_call *c, const char *url)
 	SET(CURLOPT_PATH_AS_IS, 1L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)STORE_CONNECT_MS);
@@ -508,6 +614,8 @@ static int call_fill(struct store_call *c, const struct vault_call *call,
 		r = -ENOMEM;
 	if (!r)
 		r = behaviour_set(c, url);
+	if (!r)
+		r = proxy_set(c);
 	if (!r)
 		r = method_set(c, call);
 	if (!r)
@@ -646,6 +754,7 @@ void store_close(struct store *s)
 	free(s->ca_file);
 	free(s->name_space);
 	free(s->pin);
+	free(s->proxy_url);
 	free(s);
 }
 

@@ -2,8 +2,9 @@
  *
  * Connections are kept and reused. The store's certificate is checked against
  * --vault-ca, the system's roots, or a pin; plain HTTP is for loopback only. No
- * proxy of the environment, no redirect, no cookie is followed. Of a client
- * only the token crosses; the namespace is ours.
+ * redirect, no cookie is followed. Of a client only the token crosses; the
+ * namespace is ours. Whether it is reached by a proxy, net/egress.h says, as
+ * for every other connection.
  */
 #pragma once
 #include "base/fault.h"
@@ -13,6 +14,7 @@
 struct loop;
 struct store;
 struct store_call;
+struct egress;
 
 enum {
 	STORE_CALLS_MOST = 256, /* at once; more are refused */
@@ -22,11 +24,12 @@ enum {
 };
 
 struct store_config {
-	const char *address;	/* "https://store:8200" */
-	const char *ca_file;	/* PEM; NULL: the system's roots */
-	const char *pin_hex;	/* SHA-256 of the SPKI; NULL: none */
-	const char *name_space; /* NULL: none */
-	long call_ms;		/* 0: STORE_CALL_MS */
+	const char *address;	     /* "https://store:8200" */
+	const char *ca_file;	     /* PEM; NULL: the system's roots */
+	const char *pin_hex;	     /* SHA-256 of the SPKI; NULL: none */
+	const char *name_space;	     /* NULL: none */
+	long call_ms;		     /* 0: STORE_CALL_MS */
+	const struct egress *egress; /* borrowed until store_close(); NULL */
 };
 /** store_open() - strings are copied
  * Return: 0; -EINVAL with @fault (address, file, pin); -ENOMEM. */

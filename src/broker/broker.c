@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "broker/limits.h"
 #include "net/daemon.h"
+#include "net/egress.h"
 #include "net/loop.h"
 
 /* ---- what the modules ask for */
@@ -118,7 +119,9 @@ static int open_parts(struct broker *b, struct fault *fault)
 {
 	int r;
 
-	if ((r = load_client_token(b, fault)) ||
+	if ((r = egress_open(
+		 &b->egress, b->loop, b->config->uplink.egress_proxy, fault)) ||
+	    (r = load_client_token(b, fault)) ||
 	    (r = load_pods_tls(b, fault)) ||
 	    (r = join_open(&b->uplink, b->loop, b->config, fault)) ||
 	    (r = carry_new(&b->carry, b->loop, &b->way)) ||
@@ -178,5 +181,6 @@ void broker_close(struct broker *b)
 	uplink_close(b->uplink);
 	tls_context_free(b->pods_tls);
 	secret_free(b->client_token);
+	egress_close(b->egress, b->loop);
 	free(b);
 }

@@ -16,6 +16,7 @@ struct broker {
 	const struct config *config;
 	struct refusals refusals;
 	struct way way;
+	struct egress *egress;
 	struct uplink *uplink;
 	struct carry *carry;
 	struct forward *forward;     /* NULL: no pass-through */

@@ -1,6 +1,7 @@
 /* cli/pipe.c: see the header. */
 #include "cli/pipe.h"
 #include "base/log.h"
+#include "net/egress.h"
 #include "net/loop.h"
 
 /* ---- options */
@@ -122,16 +123,21 @@ int pipe_run(struct pipe_program *p, struct fault *fault)
 {
 	CLEANUP(loop_freep) struct loop *loop = NULL;
 	struct option_common common = p->options->common;
+	struct egress *egress = NULL;
 	int r = loop_new(&loop);
 
 	if (p->quiet && common.log_level == LOG_LEVEL_INFO)
 		common.log_level = LOG_LEVEL_WARN;
 	option_log("pipe", &common);
 	if (!r)
+		r = egress_open(
+		    &egress, loop, p->options->uplink.egress_proxy, fault);
+	if (!r)
 		r = p->open(p->ctx, loop, fault);
 	if (!r)
 		r = serve(p, loop, fault);
 	p->close(p->ctx);
+	egress_close(egress, loop);
 	if (r < 0 && !fault->code)
 		fault_set(fault, r, NULL, "%s", strerror(-r));
 	return r;

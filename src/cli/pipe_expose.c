@@ -156,7 +156,7 @@ static void begin(struct expose *e, struct http_stream *stream,
 		trunk_refuse(stream, 503, "out of memory");
 		return;
 	}
-	if (dial_open(&s->dial, e->loop, target->address, PIPE_DIAL_MS,
+	if (dial_open_near(&s->dial, e->loop, target->address, PIPE_DIAL_MS,
 		on_dialled, s, &fault))
 		session_fail(s, &fault);
 }

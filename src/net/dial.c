@@ -5,9 +5,13 @@
  * has failed or its head start is over; so at most all of them are under way at
  * once, and they are few. The first leg that opens wins, the others are reset.
  * One deadline covers everything; what was under way then is named.
+ *
+ * By a proxy, the race is for the proxy's addresses, and its winner is led on
+ * to the target (net/detour.h) before it is handed out.
  */
 #include "net/dial.h"
 #include "net/address.h"
+#include "net/detour.h"
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "net/tcp.h"
@@ -19,7 +23,9 @@ enum { HEAD_START_MS = 250 };
 
 struct dial {
 	struct loop *loop;
-	struct address where;
+	struct address where, place;	  /* the target; what is connected to */
+	const struct egress_proxy *proxy; /* by which; NULL: directly */
+	struct detour *detour;
 	struct resolve *resolve; /* while looking up */
 	struct resolve_address address[RESOLVE_MOST];
 	struct leg *attempt[RESOLVE_MOST];
@@ -31,19 +37,26 @@ struct dial {
 	struct dial_network *network; /* a simulation's, asked for the leg */
 	int last_error;		      /* of the attempt that failed last */
 	char last[ADDRESS_TEXT_MOST];
-	char *target;
+	char *target; /* what is connected to, as typed */
 };
 
 static void start_next(struct dial *d);
+
+/* The race is over. */
+static void stop_race(struct dial *d)
+{
+	for (size_t i = 0; i < d->started; i++)
+		leg_reset(STEAL(d->attempt[i]));
+	loop_cancel(d->loop, &d->head_start);
+}
 
 static void dial_free(struct dial *d)
 {
 	if (d->network)
 		d->network->forget(d->network, d);
 	resolve_cancel(d->resolve);
-	for (size_t i = 0; i < d->started; i++)
-		leg_reset(d->attempt[i]);
-	loop_cancel(d->loop, &d->head_start);
+	detour_cancel(d->detour);
+	stop_race(d);
 	loop_cancel(d->loop, &d->deadline);
 	free(d->target);
 	free(d);
@@ -53,7 +66,13 @@ static void dial_end(struct dial *d, struct leg *leg, const struct fault *fault)
 {
 	dial_fn fn = d->fn;
 	void *ctx = d->ctx;
+	struct fault own;
 
+	if (fault && d->proxy) {
+		own = *fault;
+		fault_wrap(&own, "egress proxy");
+		fault = &own;
+	}
 	dial_free(d);
 	fn(ctx, leg, fault);
 }
@@ -112,6 +131,11 @@ static void on_deadline(struct wheel_timer *t, uint64_t now)
 	(void)now;
 	if (d->network) {
 		dial_fault(d, &fault, -ETIMEDOUT, "no answer");
+	} else if (d->detour) {
+		fault_set(&fault, -ETIMEDOUT,
+		    "is that a proxy, and of the kind that its URL says?",
+		    "%s: no answer to %s in %u ms", d->target,
+		    detour_silence(d->detour), d->ms);
 	} else if (d->resolve) {
 		fault_set(&fault, -ETIMEDOUT,
 		    "check the network, and the servers in /etc/resolv.conf",
@@ -136,6 +160,35 @@ static void attempt_failed(struct dial *d, size_t i, int error)
 		all_failed(d);
 }
 
+static void on_detour(void *ctx, struct leg *leg, const struct fault *fault)
+{
+	struct dial *d = ctx;
+
+	d->detour = NULL;
+	dial_end(d, leg, fault);
+}
+
+/* The first one that is open. */
+static void won(struct dial *d, struct leg *leg)
+{
+	struct fault fault = FAULT_NONE;
+	int r;
+
+	leg_want(leg, 0);
+	leg_handle(leg, NULL, NULL);
+	if (!d->proxy) {
+		dial_end(d, leg, NULL);
+		return;
+	}
+	stop_race(d);
+	r = detour_open(
+	    &d->detour, leg, d->proxy, &d->where, on_detour, d, &fault);
+	if (r == -ENOMEM)
+		fault_set(&fault, r, NULL, "out of memory");
+	if (r)
+		dial_end(d, NULL, &fault);
+}
+
 static void on_attempt(void *ctx, struct leg *leg, unsigned events)
 {
 	struct dial *d = ctx;
@@ -151,9 +204,7 @@ static void on_attempt(void *ctx, struct leg *leg, unsigned events)
 		attempt_failed(d, i, error);
 		return;
 	}
-	leg_want(leg, 0);
-	leg_handle(leg, NULL, NULL);
-	dial_end(d, leg, NULL);
+	won(d, leg);
 }
 
 static int start_connecting(const struct resolve_address *a)
@@ -271,51 +322,80 @@ static int look_up(struct dial *d, const char *servers)
 		return 0;
 	}
 	return resolve_open(&d->resolve, d->loop,
-	    &(struct resolve_config){ .host = d->where.host,
-		.port = d->where.port,
+	    &(struct resolve_config){ .host = d->place.host,
+		.port = d->place.port,
 		.servers = servers },
 	    on_resolved, d);
 }
 
-static struct dial *dial_new(struct loop *loop, const char *target)
+static struct dial *dial_new(struct loop *loop, const char *target,
+    const struct address *where, const struct egress_proxy *proxy)
 {
 	struct dial *d = calloc(1, sizeof(*d));
 
-	if (d)
-		d->target = strdup(target);
-	if (!d || !d->target) {
+	if (!d)
+		return NULL;
+	d->loop = loop;
+	d->where = *where;
+	d->proxy = proxy;
+	d->place = proxy ? proxy->where : *where;
+	d->target = strdup(proxy ? proxy->target : target);
+	if (!d->target) {
 		free(d);
 		return NULL;
 	}
-	d->loop = loop;
 	return d;
+}
+
+/* @d is new; it goes at a failure. */
+static int begin(struct dial *d, unsigned ms, struct fault *fault)
+{
+	int r = look_up(d, NULL);
+
+	if (r) {
+		fault_set(fault, r, NULL,
+		    "connecting to %s: the resolver cannot be set up",
+		    d->target);
+		dial_free(d);
+		return r;
+	}
+	d->ms = ms;
+	loop_after(d->loop, &d->deadline, ms, on_deadline);
+	return 0;
 }
 
 int dial_open(struct dial **out, struct loop *loop, const char *target,
     unsigned ms, dial_fn fn, void *ctx, struct fault *fault)
 {
+	const struct egress *egress =
+	    loop_network(loop) ? NULL : loop_egress(loop);
 	struct address where;
 	struct dial *d;
 	int r = target_parse(&where, target, fault);
 
 	if (r)
 		return r;
-	d = dial_new(loop, target);
+	d = dial_new(loop, target, &where, egress_for(egress, &where));
 	if (!d)
 		return -ENOMEM;
-	d->where = where;
-	d->ms = ms;
 	d->fn = fn;
 	d->ctx = ctx;
-	r = look_up(d, NULL);
-	if (r) {
-		dial_free(d);
-		return fault_set(fault, r, NULL,
-		    "connecting to %s: the resolver cannot be set up", target);
-	}
-	loop_after(loop, &d->deadline, ms, on_deadline);
-	*out = d;
-	return 0;
+	r = begin(d, ms, fault);
+	if (!r)
+		*out = d;
+	return r;
+}
+
+int dial_open_near(struct dial **out, struct loop *loop, const char *target,
+    unsigned ms, dial_fn fn, void *ctx, struct fault *fault)
+{
+	const struct egress *egress = loop_egress(loop);
+	int r;
+
+	loop_set_egress(loop, NULL);
+	r = dial_open(out, loop, target, ms, fn, ctx, fault);
+	loop_set_egress(loop, egress);
+	return r;
 }
 
 int dial_name_servers(struct dial *d, const char *servers)

@@ -1,9 +1,14 @@
-/* net/dial.h: from "host:port" to a TCP leg.
+/* net/dial.h: from "host:port" to a leg: TCP, directly or by the loop's egress
+ * proxy.
  *
  * Names are resolved on the loop (net/resolve.h, so that a static binary needs
  * no NSS). The addresses are tried in turn, IPv6 and IPv4 interleaved: each has
  * a head start of 250 ms before the next one is tried beside it (RFC 8305); one
  * that fails makes room at once. The first that is connected wins.
+ *
+ * When loop_egress() has a proxy for the target, that is what is looked up and
+ * connected to; the target's name goes to the proxy as it is. The leg that is
+ * handed out is at the target's first byte all the same.
  */
 #pragma once
 #include "base/err.h"
@@ -13,7 +18,8 @@
 struct dial;
 
 /* @leg: connected and the callee's, or NULL with @fault (name not found,
- * refused, unreachable, timed out: which address, what to check). Called once,
+ * refused, unreachable, timed out: which address, or what the egress proxy
+ * said, and what to check). Called once,
  * from the loop. */
 typedef void (*dial_fn)(void *ctx, struct leg *leg, const struct fault *fault);
 
@@ -22,6 +28,10 @@ typedef void (*dial_fn)(void *ctx, struct leg *leg, const struct fault *fault);
  * Return: 0; -EINVAL, -EIO with @fault; -ENOMEM. */
 MUST_USE int dial_open(struct dial **out, struct loop *loop, const char *target,
     unsigned ms, dial_fn fn, void *ctx, struct fault *fault);
+/** dial_open_near() - the same, never by a proxy: to what stands beside us */
+MUST_USE int dial_open_near(struct dial **out, struct loop *loop,
+    const char *target, unsigned ms, dial_fn fn, void *ctx,
+    struct fault *fault);
 /** dial_check() - would dial_open() take @target?
  * Return: 0; -EINVAL with @fault. */
 MUST_USE int dial_check(const char *target, struct fault *fault);

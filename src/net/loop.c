@@ -65,6 +65,7 @@ struct loop {
 	struct metric_histogram lag;
 	bool fake, stopping;
 	struct dial_network *network;
+	const struct egress *egress;
 };
 
 static void task_list_init(struct task_list *list)
@@ -388,6 +389,16 @@ void loop_set_network(struct loop *l, struct dial_network *network)
 struct dial_network *loop_network(const struct loop *l)
 {
 	return l->network;
+}
+
+void loop_set_egress(struct loop *l, const struct egress *egress)
+{
+	l->egress = egress;
+}
+
+const struct egress *loop_egress(const struct loop *l)
+{
+	return l->egress;
 }
 
 void loop_after(struct loop *l, struct wheel_timer *t, uint64_t ms, wheel_fn fn)

@@ -77,6 +77,12 @@ struct dial_network;
 void loop_set_network(struct loop *l, struct dial_network *network);
 struct dial_network *loop_network(const struct loop *l);
 
+/** loop_set_egress() - net/dial.h goes out by @egress from now on, which lives
+ * as long as there are dials; NULL: directly. loop_egress() - that */
+struct egress;
+void loop_set_egress(struct loop *l, const struct egress *egress);
+const struct egress *loop_egress(const struct loop *l);
+
 /* Something to run at the end of this turn; embedded in its object. */
 struct loop_task {
 	struct loop_task *next, **link; /* link is NULL while not posted */

@@ -1,5 +1,6 @@
 /* Names and connections, with a name server of the test's own on loopback. */
 #include "net/dial.h"
+#include "net/egress.h"
 #include "net/resolve.h"
 #include "net/test-support.h"
 
@@ -442,6 +443,165 @@ static void a_dial_can_be_cancelled_at_every_stage(void **state)
 	close_mute(&mute);
 }
 
+/* ---- by an egress proxy */
+
+static struct egress *egress;
+
+static void use_proxy(const char *host, uint16_t port, const char *except)
+{
+	char url[80];
+	const struct egress_words words = { url, "a test", except };
+	struct fault fault = FAULT_NONE;
+
+	(void)snprintf(url, sizeof(url), "http://%s:%u", host, port);
+	if (egress_new(&egress, &words, &fault))
+		fail_msg("%s", fault.text);
+	loop_set_egress(loop, egress);
+}
+
+static void drop_proxy(void)
+{
+	loop_set_egress(loop, NULL);
+	egress_free(STEAL(egress));
+}
+
+/* The proxy's end of the connection, once what it is asked has come. */
+static int next_asked(int listening, const char *question)
+{
+	char bytes[200];
+	int fd = -1;
+	ssize_t n;
+
+	(void)fcntl(listening, F_SETFL, O_NONBLOCK);
+	TEST_UNTIL(
+	    loop, (fd = fd < 0 ? accept(listening, NULL, NULL) : fd) >= 0 &&
+		      recv(fd, bytes, 1, MSG_PEEK | MSG_DONTWAIT) == 1);
+	n = recv(fd, bytes, sizeof(bytes) - 1, 0);
+	assert_true(n > 0);
+	bytes[n] = '\0';
+	assert_non_null(strstr(bytes, question));
+	return fd;
+}
+
+/* The proxy's name is looked up, and its addresses raced for; the target's name
+ * goes to it as it is. */
+static void a_proxy_is_asked_for_the_target(void **state)
+{
+	uint16_t port = 0;
+	int fd = listen_on("127.0.0.3", &port, 4), end;
+	char bytes[16] = "";
+
+	(void)state;
+	use_proxy("two.example", port, NULL);
+	dial("nobody.example", 443, PATIENCE);
+	end = next_asked(fd, "CONNECT nobody.example:443 HTTP/1.1\r\n");
+	assert_int_equal(write(end, "HTTP/1.1 200 OK\r\n\r\nearly", 24), 24);
+	TEST_UNTIL(loop, got.calls == 1);
+	assert_non_null(got.leg);
+	assert_int_equal(leg_read(got.leg, bytes, sizeof(bytes)), 5);
+	assert_string_equal(bytes, "early");
+	close(end);
+	close(fd);
+	drop_proxy();
+}
+
+static void what_needs_no_proxy_is_reached_without(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "127.0.0.3", NULL }, /* loopback */
+		{ "two.example", "example" },
+	};
+	uint16_t port = 0;
+	int fd = listen_on("127.0.0.3", &port, 4);
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		got.calls = 0;
+		use_proxy("192.0.2.1", 1, rows[i][1]);
+		dial(rows[i][0], port, PATIENCE);
+		TEST_UNTIL(loop, got.calls == 1);
+		assert_non_null(got.leg);
+		leg_reset(STEAL(got.leg));
+		drop_proxy();
+	}
+	close(fd);
+}
+
+/* Whatever the proxy is for, this one is not it. */
+static void what_stands_near_is_reached_without(void **state)
+{
+	uint16_t port = 0;
+	int fd = listen_on("127.0.0.3", &port, 4);
+	char target[32];
+	struct dial *d;
+
+	(void)state;
+	use_proxy("192.0.2.1", 1, NULL);
+	(void)snprintf(target, sizeof(target), "two.example:%u", port);
+	assert_int_equal(
+	    dial_open_near(&d, loop, target, PATIENCE, on_dialled, NULL, NULL),
+	    0);
+	assert_int_equal(dial_name_servers(d, server.where), 0);
+	assert_ptr_equal(loop_egress(loop), egress);
+	TEST_UNTIL(loop, got.calls == 1);
+	assert_non_null(got.leg);
+	close(fd);
+	drop_proxy();
+}
+
+static void a_proxy_that_fails_is_named(void **state)
+{
+	uint16_t port = 0;
+	int fd = listen_on("127.0.0.2", &port, 4);
+	const struct {
+		const char *label, *host;
+		uint16_t port;
+		unsigned ms;
+		int code;
+		const char *text;
+	} rows[] = {
+		{ "refused", "127.0.0.1", 1, PATIENCE, -ECONNREFUSED,
+		    "egress proxy: connecting to 127.0.0.1:1: connection "
+		    "refused" },
+		{ "no name", "nobody.example", 1, PATIENCE, -ENOENT,
+		    "egress proxy: connecting to nobody.example:1" },
+		{ "mute once connected", "127.0.0.2", port, 300, -ETIMEDOUT,
+		    "no answer to CONNECT in 300 ms" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		got.calls = 0;
+		use_proxy(rows[i].host, rows[i].port, NULL);
+		dial("a.example", 443, rows[i].ms);
+		TEST_UNTIL(loop, got.calls == 1);
+		if (got.leg || got.fault.code != rows[i].code ||
+		    !strstr(got.fault.text, rows[i].text))
+			fail_msg("%s: %s", rows[i].label, got.fault.text);
+		assert_int_not_equal(got.fault.hint[0], '\0');
+		drop_proxy();
+	}
+	close(fd);
+}
+
+static void a_dial_by_a_proxy_can_be_cancelled(void **state)
+{
+	uint16_t port = 0;
+	int fd = listen_on("127.0.0.2", &port, 4), end;
+	struct dial *d;
+
+	(void)state;
+	use_proxy("127.0.0.2", port, NULL);
+	d = dial("a.example", 443, PATIENCE);
+	end = next_asked(fd, "CONNECT a.example:443");
+	dial_cancel(d);
+	loop_turn(loop);
+	assert_int_equal(got.calls, 0);
+	close(end);
+	close(fd);
+	drop_proxy();
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -458,6 +618,11 @@ int main(void)
 		TEST(a_mute_name_server_is_named),
 		TEST(targets_that_cannot_be_dialled_are_refused),
 		TEST(a_dial_can_be_cancelled_at_every_stage),
+		TEST(a_proxy_is_asked_for_the_target),
+		TEST(what_needs_no_proxy_is_reached_without),
+		TEST(what_stands_near_is_reached_without),
+		TEST(a_proxy_that_fails_is_named),
+		TEST(a_dial_by_a_proxy_can_be_cancelled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,11 +150,12 @@ static void what_is_no_preamble_is_told(void **state)
 
 static void a_long_line_is_not_read_to_its_end(void **state)
 {
+	static const char words[] = "PROXY UNKNOWN ";
 	char line[200];
 
 	(void)state;
 	memset(line, 'x', sizeof(line));
-	memcpy(line, "PROXY UNKNOWN ", 14);
+	memcpy(line, words, sizeof(words) - 1);
 	begin(0, 0);
 	say(line, sizeof(line));
 	assert_non_null(strstr(got.fault.text, "too long"));

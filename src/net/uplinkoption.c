@@ -1,4 +1,5 @@
 #include "net/uplinkoption.h"
+#include "net/egress.h"
 #include "net/address.h"
 
 const char *const uplink_modes[] = { "beacon", "reverse", NULL };
@@ -99,6 +100,7 @@ void uplink_options_profile(
 	profile_beside(profile, options->tls_cert);
 	profile_beside(profile, options->tls_key);
 	profile_beside(profile, options->tls_ca);
+	egress_profile_of(options->egress_proxy, profile);
 	if (options->mode == UPLINK_REVERSE)
 		return;
 	profile_resolver(profile);

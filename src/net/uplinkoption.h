@@ -3,7 +3,7 @@
  * whom, listen where) is each program's own.
  */
 #pragma once
-#include "base/option.h"
+#include "base/egressoption.h"
 #include "base/profile.h"
 #include "net/uplink.h"
 
@@ -15,6 +15,7 @@ struct uplink_options {
 	char *info_hash, *beacon_ca, *beacon_pin;
 	bool no_shed;
 	char *tls_cert, *tls_key, *tls_ca;
+	char *egress_proxy; /* net/egress.h */
 };
 
 extern const char *const uplink_modes[];
@@ -82,12 +83,13 @@ extern const char *const uplink_modes[];
 		    .type = OPTION_TEXT,                                       \
 		    .flags = OPTION_REQUIRED,                                  \
 		    .offset = offsetof(config, member.tls_key) },              \
-	{                                                                      \
-		.name = "tls-ca", .metavar = "FILE",                           \
-		.help = "certificate of the CA of both sides, PEM",            \
-		.type = OPTION_TEXT, .flags = OPTION_REQUIRED,                 \
-		.offset = offsetof(config, member.tls_ca)                      \
-	}
+	    { .name = "tls-ca",                                                \
+		    .metavar = "FILE",                                         \
+		    .help = "certificate of the CA of both sides, PEM",        \
+		    .type = OPTION_TEXT,                                       \
+		    .flags = OPTION_REQUIRED,                                  \
+		    .offset = offsetof(config, member.tls_ca) },               \
+	    EGRESS_OPTION_ROW(config, member.egress_proxy)
 
 /** uplink_options_check() - which of them belong together
  * @reverse: the program's option for the reverse mode, "broker-address"

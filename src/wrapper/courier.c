@@ -1,4 +1,5 @@
 #include "wrapper/courier.h"
+#include "base/secret.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -33,7 +34,10 @@ static int send_job(int fd, const struct courier_order *order)
 	if (!bytes)
 		return -ENOMEM;
 	r = handoff_write_job(order->job, bytes, HANDOFF_MOST, &n);
-	return r ? r : handoff_send(fd, bytes, n, pass);
+	if (!r)
+		r = handoff_send(fd, bytes, n, pass);
+	secret_wipe(bytes, HANDOFF_MOST); /* a proxy's password */
+	return r;
 }
 
 static int start(struct courier *c, const struct courier_order *order)

@@ -19,6 +19,7 @@
  */
 #include "wrapper/fetch.h"
 #include "base/file.h"
+#include "net/egress.h"
 #include "net/httpc.h"
 #include "net/loop.h"
 #include "net/tunnel.h"
@@ -51,6 +52,7 @@ struct fetch {
 	struct loop *loop;
 	struct handoff_job job;
 	struct secret *broker_token, *token, *jwt;
+	struct egress *egress;
 	struct fetchway *way;
 	struct http_conn *conn; /* NULL until open */
 	struct wheel_timer deadline;
@@ -515,20 +517,35 @@ static int take_session(struct fetch *f, int fd)
 	return r;
 }
 
-static int isolate(const struct handoff_job *job, struct fault *fault)
+static int isolate(const struct fetch *f, struct fault *fault)
 {
 	CLEANUP(profile_deinit) struct profile profile;
-	int r = fetch_profile(&profile, job, fault);
+	int r = fetch_profile(&profile, &f->job, f->egress, fault);
 
 	return r ? r : isolate_enter(&profile.isolate, NULL, fault);
+}
+
+static const char *or_null(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+static int take_egress(struct fetch *f, struct fault *fault)
+{
+	const struct egress_words words = { or_null(f->job.egress_url),
+		f->job.egress_from, or_null(f->job.egress_except) };
+
+	return egress_new(&f->egress, &words, fault);
 }
 
 static int prepare(struct fetch *f, int *session, struct fault *fault)
 {
 	int mine = *session, r = loop_new(&f->loop);
 
+	if (!r)
+		r = take_egress(f, fault);
 	if (!r && f->job.sandbox)
-		r = isolate(&f->job, fault);
+		r = isolate(f, fault);
 	if (!r)
 		r = read_files(f, fault);
 	if (!r && mine >= 0) {
@@ -547,10 +564,11 @@ static void run(struct fetch *f, int *session)
 	static const struct fetchway_events events = { on_open, on_lost };
 	struct fault fault = FAULT_NONE;
 	struct fetchway_order order = { f->job.broker, f->job.broker_ca,
-		f->job.bridge_ca, NULL };
+		f->job.bridge_ca, NULL, NULL };
 	int r = prepare(f, session, &fault);
 
 	order.broker_token = f->broker_token;
+	order.egress = f->egress;
 	if (!r)
 		r = fetchway_open(&f->way, f->loop, &order, &events, f, &fault);
 	if (r) {
@@ -574,6 +592,7 @@ static void tear_down(struct fetch *f)
 		loop_cancel(f->loop, &f->deadline);
 		loop_free(f->loop);
 	}
+	egress_free(f->egress);
 	secret_free(f->token);
 	secret_free(f->jwt);
 	secret_free(f->broker_token);
@@ -598,5 +617,6 @@ int fetch_process(void)
 	}
 	run(f, &session);
 	tear_down(f);
+	secret_wipe(packet, HANDOFF_MOST); /* a proxy's password */
 	return EXIT_SUCCESS;
 }

@@ -1,9 +1,11 @@
-/* The files and the broker that the job names, and no more. No thread, no
- * process, nothing to listen on; it is over in seconds.
+/* The files and the broker that the job names, the proxy by which it is
+ * reached, and no more. No thread, no process, nothing to listen on; it is over
+ * in seconds.
  */
 #include "wrapper/fetchprofile.h"
 #include "base/syscalls.h"
 #include "net/address.h"
+#include "net/egress.h"
 #include "net/socketcalls.h"
 #include <fcntl.h>
 
@@ -29,8 +31,8 @@ static const struct isolate_calls *const calls[] = {
 	&own,
 };
 
-int fetch_profile(
-    struct profile *p, const struct handoff_job *job, struct fault *fault)
+int fetch_profile(struct profile *p, const struct handoff_job *job,
+    const struct egress *egress, struct fault *fault)
 {
 	const char *const files[] = { job->broker_ca, job->bridge_ca,
 		job->jwt_file, job->token_file, job->broker_token_file };
@@ -45,5 +47,6 @@ int fetch_profile(
 	profile_path(p, "/etc/ssl/openssl.cnf", ISOLATE_READ);
 	profile_path(p, "/usr/lib/ssl", ISOLATE_READ);
 	profile_port(p, address_port_of(job->broker));
+	egress_profile(egress, p);
 	return profile_check(p, fault);
 }

@@ -5,8 +5,10 @@
 #include "base/profile.h"
 #include "wrapper/handoff.h"
 
-/** fetch_profile() - for @job
+struct egress;
+
+/** fetch_profile() - for @job; @egress: by which it goes out, or NULL
  * Return: 0; -errno with @fault. In both cases the caller calls
  * profile_deinit(). */
-MUST_USE int fetch_profile(
-    struct profile *p, const struct handoff_job *job, struct fault *fault);
+MUST_USE int fetch_profile(struct profile *p, const struct handoff_job *job,
+    const struct egress *egress, struct fault *fault);

@@ -68,6 +68,7 @@ void fetchway_close(struct fetchway *w)
 	tls_context_free(w->outer);
 	tls_context_free(w->inner);
 	X509_free(w->bridge_ca);
+	loop_set_egress(w->loop, NULL);
 	free(w);
 }
 
@@ -352,11 +353,12 @@ static int start(struct fetchway *w, struct fault *fault)
 
 	if (!r)
 		r = make_contexts(w, fault);
-	if (!r)
-		r = dial_open(&w->dial, w->loop,
-		    w->order->broker + strlen("https://"), STEP_MS, on_dialled,
-		    w, fault);
-	return r;
+	if (r)
+		return r;
+	loop_set_egress(w->loop, w->order->egress);
+	return dial_open(&w->dial, w->loop,
+	    w->order->broker + strlen("https://"), STEP_MS, on_dialled, w,
+	    fault);
 }
 
 int fetchway_open(struct fetchway **out, struct loop *loop,

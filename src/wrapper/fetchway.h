@@ -8,12 +8,14 @@
 #include "wrapper/handoff.h"
 
 struct fetchway;
+struct egress;
 
 struct fetchway_order {
 	const char *broker;		   /* "https://host:port" */
 	const char *broker_ca;		   /* file; "" for the system's roots */
 	const char *bridge_ca;		   /* file */
 	const struct secret *broker_token; /* or NULL */
+	const struct egress *egress;	   /* by which proxy to the broker */
 };
 
 /* Where it failed. @fault: borrowed for the call. */

@@ -108,7 +108,8 @@ int handoff_write_job(
 {
 	const char *const texts[] = { job->broker, job->broker_ca,
 		job->bridge_ca, job->jwt_file, job->token_file,
-		job->broker_token_file, job->role, job->auth_mount };
+		job->broker_token_file, job->role, job->auth_mount,
+		job->egress_url, job->egress_from, job->egress_except };
 	struct wr w = wr_over(to, room < HANDOFF_MOST ? room : HANDOFF_MOST);
 	size_t field = 0;
 
@@ -164,7 +165,8 @@ int handoff_read_job(struct handoff_job *out, const void *bytes, size_t n)
 	CLEANUP(free_p) struct handoff_job *job = calloc(1, sizeof(*job));
 	const char **const texts[] = { &job->broker, &job->broker_ca,
 		&job->bridge_ca, &job->jwt_file, &job->token_file,
-		&job->broker_token_file, &job->role, &job->auth_mount };
+		&job->broker_token_file, &job->role, &job->auth_mount,
+		&job->egress_url, &job->egress_from, &job->egress_except };
 	struct rd r = rd_over(bytes, n);
 	enum handoff_type type;
 

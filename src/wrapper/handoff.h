@@ -54,6 +54,7 @@ struct handoff_job {
 	const char *broker, *broker_ca, *bridge_ca;
 	const char *jwt_file, *token_file, *broker_token_file;
 	const char *role, *auth_mount;
+	const char *egress_url, *egress_from, *egress_except; /* "": none */
 	uint32_t deadline_ms;
 	bool sandbox; /* isolate the process */
 	bool session; /* a session's token comes along, as descriptor */

@@ -1,4 +1,5 @@
 /* pharos-wrapper: fetch secrets, start a command with them, stay above it. */
+#include "base/egressoption.h"
 #include "base/log.h"
 #include "base/option.h"
 #include "wrapper/courier.h"
@@ -12,7 +13,7 @@ struct config {
 	struct option_common common;
 	char *broker, *broker_ca, *bridge_ca;
 	char *jwt_file, *token_file, *broker_token_file;
-	char *role, *auth_mount;
+	char *role, *auth_mount, *egress_proxy;
 	struct option_list secrets, maps;
 	int deliver;
 	char *folder, *on_rotate;
@@ -50,6 +51,7 @@ static const struct option_row rows[] = {
 	    AT(role) },
 	{ TEXT("auth-mount", "NAME"), .help = "mount of the JWT login",
 	    .initial = "jwt", AT(auth_mount) },
+	EGRESS_OPTION_ROW(struct config, egress_proxy),
 	{ LIST("secret", "PATH"), .help = "a secret to read; repeatable",
 	    .flags = OPTION_REQUIRED, AT(secrets) },
 	{ LIST("map", "MAP"), .help = "FIELD=NAME,...; one map a secret",
@@ -126,6 +128,7 @@ static int open_self(void)
 static int run(const struct config *c, const struct plan *plan,
     struct shield *shield, char *const *argv)
 {
+	struct egress_words egress;
 	struct handoff_job job = {
 		.broker = c->broker,
 		.broker_ca = or_empty(c->broker_ca),
@@ -150,6 +153,10 @@ static int run(const struct config *c, const struct plan *plan,
 		.shield = shield,
 	};
 
+	egress_choose(&egress, c->egress_proxy, getenv);
+	job.egress_url = or_empty(egress.url);
+	job.egress_from = or_empty(egress.from);
+	job.egress_except = or_empty(egress.except);
 	if (order.program < 0) {
 		log_err("cannot open /proc/self/exe",
 		    LOG_STR("why", strerror(-order.program)),

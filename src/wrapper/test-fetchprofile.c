@@ -38,7 +38,7 @@ static void in_profile(void)
 	struct fault fault = FAULT_NONE;
 	struct profile profile;
 
-	CHECK(!fetch_profile(&profile, &job, &fault));
+	CHECK(!fetch_profile(&profile, &job, NULL, &fault));
 	confined_enter(&profile.isolate);
 	profile_deinit(&profile);
 	confined_allows(allowed, N_ELEMS(allowed));
@@ -58,7 +58,7 @@ static void calls_of_every_machine(void **state)
 	struct profile profile;
 
 	(void)state;
-	assert_int_equal(fetch_profile(&profile, &job, NULL), 0);
+	assert_int_equal(fetch_profile(&profile, &job, NULL, NULL), 0);
 	callnames_check(profile.isolate.calls, profile.isolate.n_calls);
 	profile_deinit(&profile);
 }

@@ -18,6 +18,9 @@ static const struct handoff_job job = {
 	.broker_token_file = "",
 	.role = "shop.web",
 	.auth_mount = "jwt",
+	.egress_url = "http://u:p@proxy:3128",
+	.egress_from = "HTTPS_PROXY",
+	.egress_except = "",
 	.deadline_ms = 15000,
 	.session = true,
 	.session_size = 26,
@@ -56,6 +59,9 @@ static void test_job(void **state)
 	assert_int_equal(handoff_read_job(seen, bytes, n), 0);
 	assert_string_equal(seen->broker, job.broker);
 	assert_string_equal(seen->auth_mount, "jwt");
+	assert_string_equal(seen->egress_url, job.egress_url);
+	assert_string_equal(seen->egress_from, "HTTPS_PROXY");
+	assert_string_equal(seen->egress_except, "");
 	assert_string_equal(seen->token_file, "");
 	assert_int_equal(seen->deadline_ms, 15000);
 	assert_true(seen->session && seen->keep_session);
@@ -176,7 +182,7 @@ static void test_limits(void **state)
 	snprintf(lease, sizeof(lease), "%0*d", HANDOFF_LEASE_MOST, 1);
 	snprintf(field, sizeof(field), "%0*d", PLAN_FIELD_MOST, 1);
 	*full = (struct handoff_job){ text, text, text, text, text, text, text,
-		text };
+		text, text, text, text };
 	full->n_tasks = PLAN_SECRETS_MAX;
 	full->n_fields = PLAN_ITEMS_MAX;
 	for (size_t i = 0; i < PLAN_SECRETS_MAX; i++)

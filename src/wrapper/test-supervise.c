@@ -76,7 +76,8 @@ _Noreturn static void be_the_wrapper(struct stage *st)
 	struct plan_order plan_order = { secrets, 1, maps, 1, st->deliver,
 		st->deliver == PLAN_DELIVER_FILE ? st->folder : NULL,
 		st->on_rotate, (long)st->poll_ms };
-	struct handoff_job job = { st->script, "", "", "", "", "", "", "" };
+	struct handoff_job job = { st->script, "", "", "", "", "", "", "", "",
+		"", "" };
 	struct shield shield = { .scrubbed = 0 };
 	struct supervise_order order = { .argv = argv,
 		.job = &job,

@@ -1,4 +1,5 @@
-/* The sweep over src/wire. frame, proof and vaultpath never allocate.
+/* The sweep over src/wire. frame, proof, proxyproto, connect, socks and
+ * vaultpath never allocate.
  *
  * jansson's own allocations are left out: it does not survive every failure of
  * them, so programs end when it has no memory (vault_wipe_json()). */
