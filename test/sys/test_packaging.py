@@ -40,6 +40,17 @@ def made(dist):
     return dist / f"{NAME}.oci.tar"
 
 
+# ---- the build
+
+def test_release_can_be_configured(tmp_path):
+    """Programs alone, nothing shared: with its switches, the system's libraries."""
+    done = subprocess.run(
+        ["meson", "setup", tmp_path / "build", ROOT, "-Drelease=true",
+         "-Db_staticpic=false", "-Dwerror=false"], text=True,
+        capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
 # ---- images
 
 def test_image_is_the_same_bytes_each_time(dist, made):
