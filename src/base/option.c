@@ -127,7 +127,7 @@ static void hint_for(const struct load *l, const char *name, const char *before,
 		snprintf(to, FAULT_HINT_MAX, "Did you mean %s%s?", before,
 		    nearest_best(&nearest));
 	else
-		snprintf(to, FAULT_HINT_MAX, "%s --help lists the options.",
+		snprintf(to, FAULT_HINT_MAX, "%s --help-all lists the options.",
 		    table->program);
 }
 
@@ -466,6 +466,9 @@ static int answer(const struct load *l)
 	switch (l->ask) {
 	case OPTION_META_HELP:
 		option_show_help(l->table);
+		break;
+	case OPTION_META_HELP_ALL:
+		option_show_help_all(l->table);
 		break;
 	case OPTION_META_VERSION:
 		option_show_version(l->table);

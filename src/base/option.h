@@ -9,12 +9,11 @@
  * program's own struct at the row's offset; strings and lists are owned by it
  * until option_clear(). A value is UTF-8 without control characters.
  *
- * Every table has --help (-h), --version, --config, --print-config and, with
- * OPTION_ROWS_COMMON, --log-format, --log-level, --log-addresses
- * and --no-sandbox. Not in the
- * help, for the build: --print-manual and --print-completion. --print-config
- * prints YAML that --config takes back; a value of a row marked OPTION_SECRET
- * is shown as the comment "(hidden)".
+ * Every table has --help (-h), --help-all, --version, --config, --print-config
+ * and, with OPTION_ROWS_COMMON, --log-format, --log-level, --log-addresses and
+ * --no-sandbox. Not in the help, for the build: --print-manual and
+ * --print-completion. --print-config prints YAML that --config takes back; a
+ * value of a row marked OPTION_SECRET is shown as the comment "(hidden)".
  *
  * On the command line the last of several values wins, but a list takes them
  * all. A source that gives a list replaces the list of the source below it.
@@ -43,6 +42,9 @@ enum option_flag {
 	OPTION_REQUIRED = 1, /* some source must give it, a list an item */
 	OPTION_SECRET = 2,   /* never printed */
 	OPTION_NO_SPLIT = 4, /* list: repeatable only, commas are data */
+	/* not what one begins with: --help leaves it to --help-all where all
+	 * would be longer than a screen */
+	OPTION_RARE = 8,
 };
 
 struct option_row {
@@ -132,6 +134,7 @@ void option_log(const char *program, const struct option_common *common);
 		.help = "how log lines look",                                  \
 		.initial = "text",                                             \
 		.choices = option_log_formats,                                 \
+		.flags = OPTION_RARE,                                          \
 		.offset = offsetof(config, member.log_format),                 \
 		.type = OPTION_CHOICE },                                       \
 	    { .name = "log-level",                                             \
@@ -146,6 +149,7 @@ void option_log(const char *program, const struct option_common *common);
 		    .help = "no: keep addresses of clients nowhere",           \
 		    .initial = "yes",                                          \
 		    .choices = option_yes_no,                                  \
+		    .flags = OPTION_RARE,                                      \
 		    .offset = offsetof(config, member.log_addresses),          \
 		    .detail = "With no, log lines have (address) in place of " \
 			      "any address but those to listen on or to "      \
@@ -154,7 +158,7 @@ void option_log(const char *program, const struct option_common *common);
 	{                                                                      \
 		.name = "no-sandbox",                                          \
 		.help = "keep privileges; for debugging only",                 \
-		.initial = "false",                                            \
+		.flags = OPTION_RARE, .initial = "false",                      \
 		.offset = offsetof(config, member.no_sandbox),                 \
 		.type = OPTION_BOOL                                            \
 	}

@@ -3,14 +3,17 @@
 #include <ctype.h>
 #include <stdio.h>
 
-enum { SCREEN = 80, FLAG_MOST = 28 };
+enum { SCREEN = 80, LINES = 24, FLAG_MOST = 28 };
 
 const struct option_meta_row option_meta_rows[OPTION_META_COUNT] = {
 	[OPTION_META_CONFIG] = { "config", "FILE",
 	    "read options from a YAML file", false },
 	[OPTION_META_PRINT_CONFIG] = { "print-config", NULL,
 	    "print what is in force as YAML, and end", false },
-	[OPTION_META_HELP] = { "help", NULL, "print this, and end", false },
+	[OPTION_META_HELP] = { "help", NULL, "print the usual options, and end",
+	    false },
+	[OPTION_META_HELP_ALL] = { "help-all", NULL,
+	    "print all options, and end", false },
 	[OPTION_META_VERSION] = { "version", NULL, "print the version, and end",
 	    false },
 	[OPTION_META_PRINT_MANUAL] = { "print-manual", NULL,
@@ -62,7 +65,7 @@ static void print_row_help(char *to, size_t room, const struct option_row *row)
 }
 
 /* @text from column @indent on, broken between words */
-static void wrap(const char *text, size_t indent)
+static void wrap(FILE *to, const char *text, size_t indent)
 {
 	size_t column = indent;
 
@@ -70,30 +73,31 @@ static void wrap(const char *text, size_t indent)
 		size_t n = strcspn(text, " ");
 
 		if (column > indent && column + 1 + n > SCREEN) {
-			printf("\n%*s", (int)indent, "");
+			fprintf(to, "\n%*s", (int)indent, "");
 			column = indent;
 		} else if (column > indent) {
-			putchar(' ');
+			putc(' ', to);
 			column++;
 		}
-		printf("%.*s", (int)n, text);
+		fprintf(to, "%.*s", (int)n, text);
 		column += n;
 		text += n + (text[n] == ' ');
 	}
-	putchar('\n');
+	putc('\n', to);
 }
 
-static void print_line(const char *flag, const char *help, size_t indent)
+static void print_line(
+    FILE *to, const char *flag, const char *help, size_t indent)
 {
 	size_t n = strlen(flag);
 
-	fputs(flag, stdout);
+	fputs(flag, to);
 	if (n + 2 > indent) {
-		putchar('\n');
+		putc('\n', to);
 		n = 0;
 	}
-	printf("%*s", (int)(indent - n), "");
-	wrap(help, indent);
+	fprintf(to, "%*s", (int)(indent - n), "");
+	wrap(to, help, indent);
 }
 
 static size_t flag_width(const struct option_table *table, bool letters)
@@ -112,7 +116,7 @@ static size_t flag_width(const struct option_table *table, bool letters)
 	return widest + 2;
 }
 
-static void print_metas(bool letters, size_t indent)
+static void print_metas(FILE *to, bool letters, size_t indent)
 {
 	char flag[SCREEN];
 
@@ -123,31 +127,83 @@ static void print_metas(bool letters, size_t indent)
 		};
 
 		print_flag(flag, sizeof(flag), &row, letters);
-		print_line(flag, option_meta_rows[i].help, indent);
+		print_line(to, flag, option_meta_rows[i].help, indent);
 	}
-	snprintf(
-	    flag, sizeof(flag), "  %s--help, --version", letters ? "-h, " : "");
-	puts(flag);
 }
 
-void option_show_help(const struct option_table *table)
+/* Return: how many rows were left out. */
+static size_t print_rows(FILE *to, const struct option_table *table, bool all)
 {
 	bool letters = has_letters(table);
-	size_t indent = flag_width(table, letters);
+	size_t indent = flag_width(table, letters), left_out = 0;
 	char flag[SCREEN], help[4 * SCREEN];
 
-	printf("usage: %s %s\n", table->program,
-	    table->synopsis ? table->synopsis : "[OPTION]...");
-	wrap(table->about, 0);
-	putchar('\n');
 	for (size_t i = 0; i < table->n_rows; i++) {
+		if (!all && table->rows[i].flags & OPTION_RARE) {
+			left_out++;
+			continue;
+		}
 		print_flag(flag, sizeof(flag), &table->rows[i], letters);
 		print_row_help(help, sizeof(help), &table->rows[i]);
-		print_line(flag, help, indent);
+		print_line(to, flag, help, indent);
 	}
-	print_metas(letters, indent);
-	printf("--a-name is also PHAROS_A_NAME in the environment; see %s.\n",
-	    table->manual);
+	if (all)
+		print_metas(to, letters, indent);
+	return left_out;
+}
+
+static void print_help(FILE *to, const struct option_table *table, bool all)
+{
+	const char *letter = has_letters(table) ? "-h, " : "";
+	size_t left_out;
+
+	fprintf(to, "usage: %s %s\n", table->program,
+	    table->synopsis ? table->synopsis : "[OPTION]...");
+	wrap(to, table->about, 0);
+	putc('\n', to);
+	left_out = print_rows(to, table, all);
+	if (left_out)
+		fprintf(to,
+		    "  %s--help, --version\n"
+		    "--help-all shows %zu more options, and --config FILE; "
+		    "see %s.\n",
+		    letter, left_out, table->manual);
+	else
+		fprintf(to,
+		    "  %s--help, --version\n"
+		    "--a-name is also PHAROS_A_NAME in the environment; see "
+		    "%s.\n",
+		    letter, table->manual);
+}
+
+static size_t count_lines(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+/* All of it where a screen has room for all of it. */
+void option_show_help(const struct option_table *table)
+{
+	CLEANUP(free_p) char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	bool fits = false;
+
+	if (to) {
+		print_help(to, table, true);
+		fits = !fclose(to) && text && count_lines(text) <= LINES;
+	}
+	print_help(stdout, table, fits);
+}
+
+void option_show_help_all(const struct option_table *table)
+{
+	print_help(stdout, table, true);
 }
 
 void option_show_version(const struct option_table *table)

@@ -9,6 +9,7 @@ enum option_meta {
 	OPTION_META_CONFIG,
 	OPTION_META_PRINT_CONFIG,
 	OPTION_META_HELP,
+	OPTION_META_HELP_ALL,
 	OPTION_META_VERSION,
 	OPTION_META_PRINT_MANUAL,
 	OPTION_META_PRINT_COMPLETION,
@@ -36,7 +37,10 @@ struct option_origin {
 };
 
 /* To standard output. */
+/** option_show_help() - all rows if they fit on a screen of 24 lines, else
+ * without those that are OPTION_RARE; option_show_help_all() - all */
 void option_show_help(const struct option_table *table);
+void option_show_help_all(const struct option_table *table);
 void option_show_version(const struct option_table *table);
 /** option_show_config() - @origins: one a row */
 void option_show_config(const struct option_table *table, const void *config,

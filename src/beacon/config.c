@@ -39,6 +39,7 @@ static const struct option_row rows[] = {
 	    .type = OPTION_TEXT,
 	    AT(allow) },
 	{ .name = "proxy-protocol",
+	    .flags = OPTION_RARE,
 	    .metavar = "CIDR",
 	    .help = "load balancers that name the real source",
 	    .detail =
@@ -50,6 +51,7 @@ static const struct option_row rows[] = {
 	    AT(proxy_protocol) },
 	DAEMON_ROW_DRAIN(struct config, drain_timeout, "pairs", "5m"),
 	{ .name = "no-shed",
+	    .flags = OPTION_RARE,
 	    .help = "keep outer TLS on all legs",
 	    .detail = "Without it, two clients that both wish it stop "
 		      "encrypting for the beacon what their own TLS encrypts "
@@ -58,6 +60,7 @@ static const struct option_row rows[] = {
 	    .type = OPTION_BOOL,
 	    AT(no_shed) },
 	{ .name = "control",
+	    .flags = OPTION_RARE,
 	    .metavar = "PATH",
 	    .help = "unix socket for pharos beacon, or \"off\"",
 	    .detail = "Root and the user of pharos-beacon can reach it, nobody "

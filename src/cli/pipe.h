@@ -57,6 +57,7 @@ struct pipe_options {
 		    .help = "how long connections may go on at the end",       \
 		    .detail = "What is left of them then is cut.",             \
 		    .initial = "10s",                                          \
+		    .flags = OPTION_RARE,                                      \
 		    .type = OPTION_DURATION,                                   \
 		    .offset = offsetof(config, member.drain_ms) },             \
 	{                                                                      \

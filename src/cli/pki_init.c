@@ -220,6 +220,19 @@ static void print_tunnel(
 	    config, role_text(role), role == ROLE_BROKER && config->csr);
 }
 
+/* Where the pods' certificate is to come from. */
+static void print_listen_remedy(const struct config *config)
+{
+	fputs(
+	    "\nThe LISTEN files are the broker's certificate for pods, with "
+	    "the name that\nthey reach it by. Take your own, or have them "
+	    "issued here:\n\n"
+	    "  pharos pki issue --role server --name listen --host HOST --dir ",
+	    stdout);
+	pki_print_word(config->folder);
+	putchar('\n');
+}
+
 static void print_broker(const struct config *config, const char *hash)
 {
 	bool listen = config->hosts.n_items;
@@ -233,13 +246,15 @@ static void print_broker(const struct config *config, const char *hash)
 	if (listen)
 		pki_print_path(config->folder, "listen.crt");
 	else
-		fputs("CERT-FILE", stdout);
+		fputs("LISTEN-CERT-FILE", stdout);
 	fputs(" \\\n      --listen-key ", stdout);
 	if (listen)
 		pki_print_path(config->folder, "listen.key");
 	else
-		fputs("KEY-FILE", stdout);
+		fputs("LISTEN-KEY-FILE", stdout);
 	putchar('\n');
+	if (!listen)
+		print_listen_remedy(config);
 }
 
 static void print_story(const struct config *config, const char *hash)

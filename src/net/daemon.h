@@ -34,7 +34,7 @@ struct vitals;
 		.help = "how long " what " may go on once it ends",            \
 		.detail = "What is left of them then is cut. See SIGNALS.",    \
 		.initial = time, .type = OPTION_DURATION,                      \
-		.offset = offsetof(config, member)                             \
+		.flags = OPTION_RARE, .offset = offsetof(config, member)       \
 	}
 /* What ends by itself at the same time shall not win that race. */
 enum { DAEMON_DRAIN_SLACK_MS = 1000 };

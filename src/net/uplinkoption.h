@@ -60,10 +60,12 @@ extern const char *const uplink_modes[];
 	    { .name = "beacon-pin",                                            \
 		    .metavar = "HEX",                                          \
 		    .help = "instead: SHA-256 of the beacons' public key",     \
+		    .flags = OPTION_RARE,                                      \
 		    .type = OPTION_TEXT,                                       \
 		    .offset = offsetof(config, member.beacon_pin) },           \
 	    { .name = "no-shed",                                               \
 		    .help = "keep TLS to the beacon once paired",              \
+		    .flags = OPTION_RARE,                                      \
 		    .detail =                                                  \
 			"Without it, if beacon and peer agree, the tunnel's "  \
 			"own TLS runs bare between the two sides from then "   \

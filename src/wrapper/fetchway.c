@@ -333,23 +333,24 @@ static int make_contexts(struct fetchway *w, struct fault *fault)
 }
 
 /* "https://host:port", nothing after it. */
-static int read_broker(struct fetchway *w, struct fault *fault)
+int fetchway_broker(struct address *out, const char *url, struct fault *fault)
 {
 	static const char scheme[] = "https://";
-	const char *url = w->order->broker;
+	struct address broker;
 
 	if (strncmp(url, scheme, strlen(scheme)) != 0 ||
-	    address_parse(&w->broker, url + strlen(scheme)) ||
-	    !*w->broker.host || !w->broker.port)
+	    address_parse(&broker, url + strlen(scheme)) || !*broker.host ||
+	    !broker.port)
 		return fault_set(fault, -EINVAL,
 		    "write it as https://broker.example:8199",
 		    "--broker '%.200s' is not the address of a broker", url);
+	*out = broker;
 	return 0;
 }
 
 static int start(struct fetchway *w, struct fault *fault)
 {
-	int r = read_broker(w, fault);
+	int r = fetchway_broker(&w->broker, w->order->broker, fault);
 
 	if (!r)
 		r = make_contexts(w, fault);

@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "base/secret.h"
+#include "net/address.h"
 #include "net/http.h"
 #include "wrapper/handoff.h"
 
@@ -34,6 +35,10 @@ struct fetchway_events {
 	void (*lost)(void *ctx, const struct fetchway_failure *why);
 };
 
+/** fetchway_broker() - the broker's address of its URL, "https://host:port"
+ * Return: 0; -EINVAL with @fault, which names the option. */
+MUST_USE int fetchway_broker(
+    struct address *out, const char *url, struct fault *fault);
 /** fetchway_open() - begin; @order and @events are borrowed until the end
  * Return: 0; -errno with @fault: a file or the address is not right. */
 MUST_USE int fetchway_open(struct fetchway **out, struct loop *loop,

@@ -5,6 +5,7 @@
 #include "wrapper/courier.h"
 #include "wrapper/deliver.h"
 #include "wrapper/fetch.h"
+#include "wrapper/fetchway.h"
 #include "wrapper/supervise.h"
 #include <fcntl.h>
 #include <unistd.h>
@@ -67,20 +68,22 @@ static const struct option_row rows[] = {
 	    AT(deliver) },
 	{ TEXT("dir", "FOLDER"), .help = "the folder of --deliver file",
 	    .detail = "Made, with mode 0700, if it is not there.", AT(folder) },
-	{ FLAG("allow-disk"), .help = "--dir need not be in memory",
-	    AT(allow_disk) },
+	{ FLAG("allow-disk"), .flags = OPTION_RARE,
+	    .help = "--dir need not be in memory", AT(allow_disk) },
 	{ TEXT("on-rotate", "WHAT"),
 	    .help = "if new: none, signal:NAME, restart, exec:CMD",
 	    .initial = "none", AT(on_rotate) },
 	{ TIME("poll"), .help = "between looks for new versions",
 	    .detail = "With a jitter of a tenth. 0 is never.", .initial = "30s",
 	    .least = 0, .most = MS_A_DAY, AT(poll_ms) },
-	{ TIME("deadline"), .help = "for the first values, then give up",
-	    .initial = "60s", .least = 100, .most = MS_A_DAY, AT(deadline_ms) },
-	{ TIME("grace"), .help = "to end in, at a restart; then killed",
-	    .initial = "10s", .least = 0, .most = MS_AN_HOUR, AT(grace_ms) },
-	{ FLAG("protection-report"), .help = "log what is protected, and not",
-	    AT(report) },
+	{ TIME("deadline"), .flags = OPTION_RARE,
+	    .help = "for the first values, then give up", .initial = "60s",
+	    .least = 100, .most = MS_A_DAY, AT(deadline_ms) },
+	{ TIME("grace"), .flags = OPTION_RARE,
+	    .help = "to end in, at a restart; then killed", .initial = "10s",
+	    .least = 0, .most = MS_AN_HOUR, AT(grace_ms) },
+	{ FLAG("protection-report"), .flags = OPTION_RARE,
+	    .help = "log what is protected, and not", AT(report) },
 	OPTION_ROWS_COMMON(struct config, common),
 };
 
@@ -107,8 +110,11 @@ static int make_plan(
 	struct plan_order order = { c->secrets.items, c->secrets.n_items,
 		c->maps.items, c->maps.n_items, (enum plan_deliver)c->deliver,
 		c->folder, c->on_rotate, c->poll_ms };
-	int r;
+	struct address broker;
+	int r = fetchway_broker(&broker, c->broker, fault);
 
+	if (r)
+		return r;
 	if (!c->jwt_file == !c->token_file)
 		return fault_set(fault, -EINVAL,
 		    "give --jwt-file FILE, or --token-file FILE",

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import signal
 import ssl
 import stat
@@ -129,6 +130,19 @@ def test_init_prints_lines_to_paste(tmp_path):
          "--tls-key", f"{folder}/broker.key", "--tls-ca", f"{folder}/ca.crt",
          "--listen-cert", f"{folder}/listen.crt",
          "--listen-key", f"{folder}/listen.key"]]
+
+
+def test_without_a_broker_host_the_remedy_works(tmp_path):
+    """What the output leaves open it says how to fill."""
+    folder = tmp_path / "my pki"
+    text = good("init", "--dir", folder)
+    assert "--listen-cert LISTEN-CERT-FILE" in text
+    _, _, command = text.partition("  pharos pki ")
+    command = shlex.split(command.splitlines()[0].replace("HOST", "broker.x"))
+    good(*command)
+    assert {"listen.crt", "listen.key"} <= {p.name for p in folder.iterdir()}
+    assert "LISTEN" not in good("init", "--dir", tmp_path / "b",
+                                "--broker-host", "broker.x")
 
 
 def test_broker_host_makes_the_listener_a_certificate(tmp_path):
