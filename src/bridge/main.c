@@ -8,6 +8,7 @@
 static int run(struct loop *loop, const void *from, struct fault *fault)
 {
 	const struct config *config = from;
+	const char *const files[] = { UPLINK_OPTION_FILES(config->uplink) };
 	CLEANUP(profile_deinit) struct profile profile;
 	struct realm *realm = NULL;
 	struct meter meter;
@@ -17,6 +18,9 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.health_address = config->health_addr,
 		.metrics = &meter.registry,
 		.ready = realm_ready,
+		.reload = realm_reload,
+		.files = files,
+		.n_files = N_ELEMS(files),
 		.drain = realm_drain,
 		.busy = realm_busy,
 		.drain_ms = config->drain_timeout,

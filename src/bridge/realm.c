@@ -66,8 +66,8 @@ static int open_handlers(struct realm *r, struct loop *loop)
 	return err ? err : httpd_new(&r->inside, loop, &inside);
 }
 
-static int open_uplink(struct realm *r, struct loop *loop,
-    const struct config *config, struct fault *fault)
+static struct uplink_config uplink_of(
+    const struct realm *r, const struct config *config)
 {
 	const struct option_list *brokers = &config->broker_address;
 	struct uplink_config uplink = {
@@ -88,7 +88,32 @@ static int open_uplink(struct realm *r, struct loop *loop,
 		uplink.route.bare_spares = BARE_SPARES;
 	}
 	uplink_options_use(&config->uplink, &uplink);
+	return uplink;
+}
+
+static int open_uplink(struct realm *r, struct loop *loop,
+    const struct config *config, struct fault *fault)
+{
+	const struct uplink_config uplink = uplink_of(r, config);
+
 	return uplink_open(&r->uplink, loop, &uplink, fault);
+}
+
+int realm_reload(void *ctx, struct fault *fault)
+{
+	struct realm *r = ctx;
+	const struct uplink_config uplink = uplink_of(r, r->config);
+	CLEANUP(papers_freep) struct papers *papers = NULL;
+	struct tls_context *sealed;
+	int err = uplink_prepare(&papers, r->uplink, &uplink, fault);
+
+	if (!err)
+		err = sealed_context(&sealed, papers->identity, fault);
+	if (err)
+		return err;
+	uplink_renew(r->uplink, STEAL(papers));
+	sealed_renew(r->sealed, sealed);
+	return 0;
 }
 
 int realm_open(struct realm **out, struct loop *loop,

@@ -29,6 +29,9 @@ MUST_USE int realm_open(struct realm **out, struct loop *loop,
     const struct config *config, struct fault *fault);
 /** realm_close() - everything is cut; NULL is fine */
 void realm_close(struct realm *r);
+/** realm_reload() - certificate, key and CAs anew, if all are good; tunnels and
+ * sessions stay; @ctx: a realm. Return: 0; -errno with @fault. */
+MUST_USE int realm_reload(void *ctx, struct fault *fault);
 /** realm_drain() - no new tunnels and requests; those that run may end; @ctx: a
  * realm
  * realm_busy() - does a tunnel still live? */

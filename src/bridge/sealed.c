@@ -106,8 +106,8 @@ void sealed_accept(
 	begin(s, stream);
 }
 
-int sealed_new(struct sealed **out, const struct identity *identity,
-    struct httpd *inside, struct fault *fault)
+int sealed_context(struct tls_context **out, const struct identity *identity,
+    struct fault *fault)
 {
 	static const char *const alpn[] = { TUNNEL_SEALED_ALPN, NULL };
 	struct tls_config config = {
@@ -117,8 +117,21 @@ int sealed_new(struct sealed **out, const struct identity *identity,
 		.identity = identity,
 		.trust = TLS_TRUST_NOBODY,
 	};
+
+	return tls_context_new(out, &config, fault);
+}
+
+void sealed_renew(struct sealed *s, struct tls_context *tls)
+{
+	tls_context_free(s->tls);
+	s->tls = tls;
+}
+
+int sealed_new(struct sealed **out, const struct identity *identity,
+    struct httpd *inside, struct fault *fault)
+{
 	struct sealed *s = calloc(1, sizeof(*s));
-	int r = s ? tls_context_new(&s->tls, &config, fault) : -ENOMEM;
+	int r = s ? sealed_context(&s->tls, identity, fault) : -ENOMEM;
 
 	if (r) {
 		free(s);

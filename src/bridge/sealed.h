@@ -26,6 +26,12 @@ struct sealed_counts {
 MUST_USE int sealed_new(struct sealed **out, const struct identity *identity,
     struct httpd *inside, struct fault *fault);
 /** sealed_free() - handshakes are given up; NULL is fine */
+/** sealed_context() - the TLS context for @identity
+ * sealed_renew() - use it (it is taken) for sessions from now on
+ * Return: 0; -errno with @fault. */
+MUST_USE int sealed_context(struct tls_context **out,
+    const struct identity *identity, struct fault *fault);
+void sealed_renew(struct sealed *s, struct tls_context *tls);
 void sealed_free(struct sealed *s);
 /** sealed_accept() - a CONNECT request: takes the stream; another target than
  * bridge.pharos:443 is refused */

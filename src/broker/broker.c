@@ -67,12 +67,18 @@ bool broker_busy(void *ctx)
 
 /* ---- opening */
 
-static int load_client_token(struct broker *b, struct fault *fault)
+/* What stands in files. */
+struct files {
+	struct papers *papers; /* of the uplink; not at the start */
+	struct tls_context *pods_tls;
+	struct secret *client_token;
+};
+
+static int load_client_token(
+    struct secret **out, const struct config *config, struct fault *fault)
 {
-	const char *file = b->config->client_token_file;
-	int r =
-	    file ? secret_read_token(&b->client_token, file, LIMIT_TOKEN_BYTES)
-		 : 0;
+	const char *file = config->client_token_file;
+	int r = file ? secret_read_token(out, file, LIMIT_TOKEN_BYTES) : 0;
 
 	if (!r)
 		return 0;
@@ -81,7 +87,8 @@ static int load_client_token(struct broker *b, struct fault *fault)
 	return r < 0 ? r : -EINVAL;
 }
 
-static int load_pods_tls(struct broker *b, struct fault *fault)
+static int load_pods_tls(
+    struct tls_context **out, const struct config *config, struct fault *fault)
 {
 	static const char *const alpn[] = { "h2", "http/1.1", NULL };
 	struct tls_config tls = {
@@ -89,13 +96,39 @@ static int load_pods_tls(struct broker *b, struct fault *fault)
 		.hop = "TLS with a pod",
 		.alpn = alpn,
 		.alpn_optional = true,
-		.cert_file = b->config->listen_cert,
-		.key_file = b->config->listen_key,
+		.cert_file = config->listen_cert,
+		.key_file = config->listen_key,
 		.trust = TLS_TRUST_NOBODY,
 		.allow_12 = true,
 	};
 
-	return tls_context_new(&b->pods_tls, &tls, fault);
+	return tls_context_new(out, &tls, fault);
+}
+
+static void files_deinit(struct files *f)
+{
+	papers_free(f->papers);
+	tls_context_free(f->pods_tls);
+	secret_free(f->client_token);
+}
+
+int broker_reload(void *ctx, struct fault *fault)
+{
+	struct broker *b = ctx;
+	CLEANUP(files_deinit) struct files f = { .papers = NULL };
+	int r;
+
+	if ((r = load_client_token(&f.client_token, b->config, fault)) ||
+	    (r = load_pods_tls(&f.pods_tls, b->config, fault)) ||
+	    (r = join_prepare(&f.papers, b->uplink, b->config, fault)))
+		return r;
+	pods_renew(b->pods, f.pods_tls, f.client_token);
+	uplink_renew(b->uplink, STEAL(f.papers));
+	tls_context_free(b->pods_tls);
+	secret_free(b->client_token);
+	b->pods_tls = STEAL(f.pods_tls);
+	b->client_token = STEAL(f.client_token);
+	return 0;
 }
 
 static int open_pods(struct broker *b, struct fault *fault)
@@ -121,8 +154,8 @@ static int open_parts(struct broker *b, struct fault *fault)
 
 	if ((r = egress_open(
 		 &b->egress, b->loop, b->config->uplink.egress_proxy, fault)) ||
-	    (r = load_client_token(b, fault)) ||
-	    (r = load_pods_tls(b, fault)) ||
+	    (r = load_client_token(&b->client_token, b->config, fault)) ||
+	    (r = load_pods_tls(&b->pods_tls, b->config, fault)) ||
 	    (r = join_open(&b->uplink, b->loop, b->config, fault)) ||
 	    (r = carry_new(&b->carry, b->loop, &b->way)) ||
 	    (b->config->pass_through &&

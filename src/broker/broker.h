@@ -35,6 +35,10 @@ MUST_USE int broker_open(struct broker **out, struct loop *loop,
 void broker_close(struct broker *b);
 /** broker_announce() - say in the log where it serves */
 void broker_announce(const struct broker *b);
+/** broker_reload() - certificates, keys, CAs and the client token anew, if all
+ * are good; who is there stays; @ctx: a broker. Return: 0; -errno with @fault.
+ */
+MUST_USE int broker_reload(void *ctx, struct fault *fault);
 /** broker_drain() - first the pods: no new ones, what they asked for may end;
  * then the tunnels, which carry that; @ctx: a broker
  * broker_busy() - has one of the two not ended yet? */

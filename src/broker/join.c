@@ -2,10 +2,8 @@
 
 enum { TUNNELS_LIVE = 2 };
 
-int join_open(struct uplink **out, struct loop *loop,
-    const struct config *config, struct fault *fault)
+static struct uplink_config uplink_of(const struct config *config)
 {
-	const char *const here = config->reverse_listen;
 	size_t beacons = config->uplink.beacon_address.n_items;
 	struct uplink_config uplink = {
 		.role = ROLE_BROKER,
@@ -13,7 +11,7 @@ int join_open(struct uplink **out, struct loop *loop,
 		.end = TLS_CLIENT,
 		.route = { .kind = ROUTE_ACCEPT,
 		    .keep = ROUTE_EVERY,
-		    .targets = &here,
+		    .targets = (const char *const *)&config->reverse_listen,
 		    .n_targets = 1,
 		    .beacon = { .role = FRAME_CONNECT } },
 	};
@@ -24,7 +22,23 @@ int join_open(struct uplink **out, struct loop *loop,
 		    beacons < TUNNELS_LIVE ? (unsigned)beacons : TUNNELS_LIVE;
 	}
 	uplink_options_use(&config->uplink, &uplink);
+	return uplink;
+}
+
+int join_open(struct uplink **out, struct loop *loop,
+    const struct config *config, struct fault *fault)
+{
+	const struct uplink_config uplink = uplink_of(config);
+
 	return uplink_open(out, loop, &uplink, fault);
+}
+
+int join_prepare(struct papers **out, const struct uplink *u,
+    const struct config *config, struct fault *fault)
+{
+	const struct uplink_config uplink = uplink_of(config);
+
+	return uplink_prepare(out, u, &uplink, fault);
 }
 
 static uint64_t seconds_until(uint64_t now, uint64_t then)

@@ -9,6 +9,9 @@
 static int run(struct loop *loop, const void *from, struct fault *fault)
 {
 	const struct config *config = from;
+	const char *const files[] = { UPLINK_OPTION_FILES(config->uplink),
+		config->listen_cert, config->listen_key,
+		config->client_token_file };
 	CLEANUP(profile_deinit) struct profile profile;
 	struct broker *broker = NULL;
 	struct daemon *daemon = NULL;
@@ -16,6 +19,9 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.common = &config->common,
 		.health_address = config->health_addr,
 		.ready = broker_ready,
+		.reload = broker_reload,
+		.files = files,
+		.n_files = N_ELEMS(files),
 		.drain = broker_drain,
 		.busy = broker_busy,
 		.drain_ms = config->drain_timeout,

@@ -205,6 +205,13 @@ int pods_open(struct pods **out, struct loop *loop,
 	return 0;
 }
 
+void pods_renew(
+    struct pods *p, struct tls_context *tls, const struct secret *token)
+{
+	httpd_renew(p->httpd, tls);
+	p->config.client_token = token;
+}
+
 void pods_drain(struct pods *p, unsigned ms)
 {
 	httpd_drain(p->httpd, ms);

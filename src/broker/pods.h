@@ -34,6 +34,10 @@ struct pods_config {
  * Return: 0; -errno with @fault. */
 MUST_USE int pods_open(struct pods **out, struct loop *loop,
     const struct pods_config *config, struct fault *fault);
+/** pods_renew() - show newcomers @tls (counted up), and ask them for @token
+ * (borrowed; NULL: none) */
+void pods_renew(
+    struct pods *p, struct tls_context *tls, const struct secret *token);
 /** pods_drain() - stop listening; requests and sessions that run may end for
  * @ms
  * pods_busy() - is somebody still connected? */
@@ -47,8 +51,6 @@ void pods_close(struct pods *p);
 void pods_serve(struct pods *p, struct leg *leg, enum http_version version);
 
 const char *pods_address(const struct pods *p);
-/** pods_tls() - the context in use, for its expiry */
-const struct tls_context *pods_tls(const struct pods *p);
 
 struct pods_gauges {
 	uint64_t connections, sources, streams;

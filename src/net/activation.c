@@ -56,7 +56,7 @@ static int pick(int *out, const char *name, uint64_t count, struct fault *fault)
 
 int activation_find(int *out, const char *name, struct fault *fault)
 {
-	uint64_t pid, count;
+	uint64_t pid = 0, count = 0;
 	int r = read_number(&pid, "LISTEN_PID", PID_MOST);
 
 	if (!r && pid == (uint64_t)getpid())

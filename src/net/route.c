@@ -15,6 +15,7 @@
 #include "net/listen.h"
 #include "net/loop.h"
 #include "net/tcp.h"
+#include "pki/identity.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -389,6 +390,14 @@ void route_close(struct route *r)
 	for (size_t i = 0; i < r->n_targets; i++)
 		free(r->target[i].text);
 	free(r);
+}
+
+void route_renew(
+    struct route *r, struct tls_context *outer, const struct identity *identity)
+{
+	r->beacon.outer = outer;
+	r->beacon.identity = identity;
+	r->beacon.name = identity->subject.name;
 }
 
 void route_ended(struct route *r, unsigned target)

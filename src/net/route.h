@@ -56,6 +56,10 @@ void route_close(struct route *r);
 /** route_stop() - no more legs: those on their way are dropped, and nobody is
  * let in; everything else goes on until route_close() */
 void route_stop(struct route *r);
+/** route_renew() - (ROUTE_BEACON) visits that begin from now on use these; both
+ * are borrowed */
+void route_renew(struct route *r, struct tls_context *outer,
+    const struct identity *identity);
 /** route_ended() - a leg from @target has ended, or could not be used
  * route_cut_at_shed() - (before it) its fault was LEG_CUT_AT_SHED: for a while
  * legs from there keep outer TLS */

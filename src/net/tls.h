@@ -62,6 +62,8 @@ MUST_USE int tls_context_new(struct tls_context **out,
 struct tls_context *tls_context_ref(struct tls_context *c);
 void tls_context_free(struct tls_context *c); /* one reference */
 void tls_context_freep(struct tls_context **c);
+/** tls_context_is_shared() - does anybody hold it but the caller? */
+bool tls_context_is_shared(const struct tls_context *c);
 /** tls_context_end() - which end its legs are */
 enum tls_end tls_context_end(const struct tls_context *c);
 /** tls_context_expiry() - notAfter of the own certificate, seconds since 1970;

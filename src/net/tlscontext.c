@@ -406,6 +406,11 @@ void tls_context_freep(struct tls_context **c)
 	*c = NULL;
 }
 
+bool tls_context_is_shared(const struct tls_context *c)
+{
+	return c->references > 1;
+}
+
 enum tls_end tls_context_end(const struct tls_context *c)
 {
 	return c->end;

@@ -252,6 +252,11 @@ bool tunnel_set_busy(const struct tunnel_set *s)
 	return s->n_members > 0;
 }
 
+void tunnel_set_renew(struct tunnel_set *s, struct tls_context *context)
+{
+	s->config.context = context;
+}
+
 struct http_conn *tunnel_set_pick(struct tunnel_set *s)
 {
 	struct http_conn *silent = NULL;

@@ -40,6 +40,9 @@ void tunnel_set_close(struct tunnel_set *s);
  * tunnel_set_busy() - are there tunnels, up or on their way? */
 void tunnel_set_drain(struct tunnel_set *s, unsigned ms);
 bool tunnel_set_busy(const struct tunnel_set *s);
+/** tunnel_set_renew() - tunnels that come from now on use @context; borrowed,
+ * as that of the configuration */
+void tunnel_set_renew(struct tunnel_set *s, struct tls_context *context);
 /** tunnel_set_pick() - the tunnel to send on: the oldest that is up and takes
  * streams, and of those rather one that owes no answer to a ping; NULL if there
  * is none */

@@ -21,10 +21,7 @@ TAILQ_HEAD(lines, line);
 
 struct uplink {
 	struct loop *loop;
-	struct identity *identity;
-	struct tunnel_trust trust;
-	struct tls_context *tunnel_tls;
-	struct tls_context *outer_tls; /* ROUTE_BEACON */
+	struct papers *papers;
 	struct tunnel_set *set;
 	struct lines lines;
 	enum uplink_what works; /* what a target that works is called */
@@ -174,48 +171,35 @@ static const struct tunnel_set_events events = {
 
 /* ---- opening */
 
-static int load_identity(
-    struct uplink *u, const struct uplink_config *config, struct fault *fault)
+static struct papers_order order_of(const struct uplink_config *config)
 {
-	int r = identity_load(&u->identity, config->cert_file, config->key_file,
-	    config->ca_file, fault);
-
-	if (r)
-		return r;
-	r = identity_expect(
-	    u->identity, config->role, config->info_hash, fault);
-	if (r)
-		return fault_wrap(fault, "certificate %s with CA %s",
-		    config->cert_file, config->ca_file);
-	u->trust = (struct tunnel_trust){
-		.identity = u->identity,
-		.end = config->end,
-		.peer_role = config->peer_role,
-		.peer_names = config->peer_names,
-		.n_peer_names = config->n_peer_names,
+	return (struct papers_order){
+		.cert_file = config->cert_file,
+		.key_file = config->key_file,
+		.ca_file = config->ca_file,
+		.info_hash = config->info_hash,
+		.role = config->role,
+		.trust = { .end = config->end,
+		    .peer_role = config->peer_role,
+		    .peer_names = config->peer_names,
+		    .n_peer_names = config->n_peer_names },
+		.beacon = config->route.kind == ROUTE_BEACON,
+		.beacon_ca = config->beacon_ca,
+		.beacon_pin = config->beacon_pin,
 	};
-	return tunnel_context(&u->tunnel_tls, &u->trust, fault);
 }
 
-static int prepare_beacon(struct uplink *u, const struct uplink_config *config,
-    struct beaconc_config *beacon, struct fault *fault)
+static void prepare_beacon(struct uplink *u, struct beaconc_config *beacon)
 {
-	const struct beaconc_trust trust = {
-		.ca_file = config->beacon_ca,
-		.pin_hex = config->beacon_pin,
-	};
-	int r = beaconc_outer_context(&u->outer_tls, &trust, fault);
+	const struct identity *identity = u->papers->identity;
 
-	if (r)
-		return r;
-	beacon->outer = u->outer_tls;
-	beacon->identity = u->identity;
-	beacon->name = u->identity->subject.name;
+	beacon->outer = u->papers->outer;
+	beacon->identity = identity;
+	beacon->name = identity->subject.name;
 	beacon->require_proven = true;
-	memcpy(beacon->hash, u->identity->realm, FRAME_HASH);
+	memcpy(beacon->hash, identity->realm, FRAME_HASH);
 	if (beacon->role == FRAME_LISTEN)
 		u->works = UPLINK_WAITS;
-	return 0;
 }
 
 static int open_set(
@@ -223,17 +207,30 @@ static int open_set(
 {
 	struct tunnel_set_config set = {
 		.route = config->route,
-		.context = u->tunnel_tls,
+		.context = u->papers->tunnel,
 		.handlers = config->handlers,
 		.most = config->most,
 	};
-	int r = 0;
 
 	if (config->route.kind == ROUTE_BEACON)
-		r = prepare_beacon(u, config, &set.route.beacon, fault);
-	if (r)
-		return r;
+		prepare_beacon(u, &set.route.beacon);
 	return tunnel_set_open(&u->set, u->loop, &set, &events, u, fault);
+}
+
+int uplink_prepare(struct papers **out, const struct uplink *u,
+    const struct uplink_config *config, struct fault *fault)
+{
+	const struct papers_order order = order_of(config);
+
+	return papers_load(out, &order, u->papers, fault);
+}
+
+void uplink_renew(struct uplink *u, struct papers *fresh)
+{
+	tunnel_set_renew(u->set, fresh->tunnel);
+	if (fresh->outer)
+		route_renew(uplink_route(u), fresh->outer, fresh->identity);
+	papers_replace(&u->papers, fresh);
 }
 
 int uplink_open(struct uplink **out, struct loop *loop,
@@ -249,7 +246,7 @@ int uplink_open(struct uplink **out, struct loop *loop,
 	u->told = config->told ? config->told : uplink_log;
 	u->ctx = config->ctx;
 	TAILQ_INIT(&u->lines);
-	r = load_identity(u, config, fault);
+	r = uplink_prepare(&u->papers, u, config, fault);
 	if (!r)
 		r = open_set(u, config, fault);
 	if (r)
@@ -266,9 +263,7 @@ void uplink_close(struct uplink *u)
 	tunnel_set_close(u->set);
 	while (!TAILQ_EMPTY(&u->lines))
 		line_free(u, TAILQ_FIRST(&u->lines));
-	tls_context_free(u->tunnel_tls);
-	tls_context_free(u->outer_tls);
-	identity_free(u->identity);
+	papers_free_all(u->papers);
 	free(u);
 }
 
@@ -338,10 +333,10 @@ struct route *uplink_route(const struct uplink *u)
 
 const struct identity *uplink_identity(const struct uplink *u)
 {
-	return u->identity;
+	return u->papers->identity;
 }
 
 int64_t uplink_expiry(const struct uplink *u)
 {
-	return tls_context_expiry(u->tunnel_tls);
+	return tls_context_expiry(u->papers->tunnel);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "base/fault.h"
+#include "net/papers.h"
 #include "net/tunnelset.h"
 
 struct uplink;
@@ -60,6 +61,14 @@ MUST_USE int uplink_open(struct uplink **out, struct loop *loop,
     const struct uplink_config *config, struct fault *fault);
 /** uplink_close() - tunnels are cut; NULL is fine */
 void uplink_close(struct uplink *u);
+
+/** uplink_prepare() - read the files that @config names again, and check them
+ * uplink_renew() - use what came of it (it is taken) for tunnels from now on
+ * @config: but for the contents of the files as at uplink_open().
+ * Return: 0; -errno with @fault. */
+MUST_USE int uplink_prepare(struct papers **out, const struct uplink *u,
+    const struct uplink_config *config, struct fault *fault);
+void uplink_renew(struct uplink *u, struct papers *fresh);
 
 /** uplink_drain() - the orderly way out: as tunnel_set_drain()
  * uplink_busy() - as tunnel_set_busy(): is there something to wait for? */

@@ -7,6 +7,10 @@
 #include "base/profile.h"
 #include "net/uplink.h"
 
+/* Its files, for daemon_config.files. */
+#define UPLINK_OPTION_FILES(o)                                                 \
+	(o).tls_cert, (o).tls_key, (o).tls_ca, (o).beacon_ca
+
 enum uplink_mode { UPLINK_BEACON, UPLINK_REVERSE };
 
 struct uplink_options {

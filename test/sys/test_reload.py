@@ -1,8 +1,10 @@
 """New certificates, keys and lists while a program runs: what is good is used
 for whoever comes next, what is not is refused; who is there stays."""
 import hashlib
+import http.client
 import shutil
 import signal
+import ssl
 import threading
 import time
 
@@ -10,6 +12,7 @@ import pytest
 
 from cryptography import x509
 
+from lab.badstore import BadStore
 from lab.beaconpeer import (Fleet, Identity, metric_becomes, metrics)
 
 HASH = hashlib.sha256(b"an info hash").digest()
@@ -25,15 +28,17 @@ def other_hash(number):
 class Papers:
     """A certificate and key that a program uses, and how they are renewed."""
 
-    def __init__(self, lab, name="beacon"):
+    def __init__(self, lab, name="beacon", role="server"):
         self.lab = lab
         self.name = name
+        self.role = role
+        self.pki = lab.lab_pki if role == "server" else lab.pki
         self.folder = lab.folder / f"used-{name}"
         self.folder.mkdir()
         self.count = 0
         self.cert = self.folder / "tls.crt"
         self.key = self.folder / "tls.key"
-        self.place(lab.lab_pki / f"{name}.crt", lab.lab_pki / f"{name}.key")
+        self.place(self.pki / f"{name}.crt", self.pki / f"{name}.key")
 
     def place(self, cert, key):
         """Both, each by renaming."""
@@ -45,11 +50,14 @@ class Papers:
     def issue(self):
         self.count += 1
         name = f"{self.name}-{self.count}"
-        self.lab.pharos("pki", "issue", "--dir", self.lab.lab_pki, "--role",
-                        "server", "--name", name, "--host", "127.0.0.1",
+        host = ["--host", "127.0.0.1"] if self.role == "server" else []
+        self.lab.pharos("pki", "issue", "--dir", self.pki, "--role",
+                        self.role, "--name", name, *host,
                         "--days", str(30 + self.count))
-        return (self.lab.lab_pki / f"{name}.crt",
-                self.lab.lab_pki / f"{name}.key")
+        return self.pki / f"{name}.crt", self.pki / f"{name}.key"
+
+    def words(self, option):
+        return [f"--{option}-cert", self.cert, f"--{option}-key", self.key]
 
     def renew(self):
         cert, key = self.issue()
@@ -287,3 +295,130 @@ def test_reload_under_load(fleet, beacon, papers):
     for flow in flows:
         flow.check()
     assert metrics(beacon.health)["pharos_beacon_pair_resets_total"] == 20
+
+
+# ---- bridge and broker
+
+class Joined:
+    """A broker that reads all of its papers in folders of the test's, a bridge
+    that does, and a store that answers."""
+
+    def __init__(self, lab, store):
+        self.lab = lab
+        self.papers = {"broker": Papers(lab, "broker", "broker"),
+                       "bridge": Papers(lab, "bridge", "bridge"),
+                       "listen": Papers(lab, "listen")}
+        self.token = lab.folder / "token"
+        self.token.write_text("first-token\n")
+        self.token.chmod(0o600)
+        self.beacon = lab.start_beacon()
+        meet = ["--beacon-address", f"127.0.0.1:{self.beacon.port}",
+                "--beacon-ca", lab.server_ca, "--beacon-info-hash",
+                lab.info_hash, "--tls-ca", lab.pki / "ca.crt",
+                "--health-addr", "127.0.0.1:0"]
+        self.bridge = lab.start(
+            "pharos-bridge", "--vault-addr", store.address, *meet,
+            *self.papers["bridge"].words("tls"))
+        self.broker = lab.start(
+            "pharos-broker", "--listen", "127.0.0.1:0", "--pass-through",
+            "--client-token-file", self.token, *meet,
+            *self.papers["broker"].words("tls"),
+            *self.papers["listen"].words("listen"))
+        self.port = lab.port_of(self.broker, "pods")
+        self.broker.wait_for("tunnel up", 20)
+        self.context = ssl.create_default_context(cafile=lab.server_ca)
+
+    def health(self, who):
+        return self.lab.address_of(getattr(self, who), "health")
+
+    def client(self):
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20,
+                                           context=self.context)
+
+    @staticmethod
+    def get(client, token="first-token"):
+        client.request("GET", "/v1/secret/data/good",
+                       headers={"X-Vault-Token": "s.x",
+                                "X-Pharos-Token": token})
+        answer = client.getresponse()
+        answer.read()
+        return answer.status
+
+    def shown(self):
+        client = self.client()
+        client.connect()
+        der = client.sock.getpeercert(True)
+        return x509.load_der_x509_certificate(der).serial_number
+
+
+@pytest.fixture
+def joined(lab):
+    with BadStore() as store:
+        yield Joined(lab, store)
+
+
+@pytest.mark.parametrize("who,peer", [("broker", "bridge"),
+                                      ("bridge", "broker")])
+def test_new_identity(joined, who, peer):
+    """The tunnel stays, and what is asked over it is answered; the next tunnel
+    is made with the new name."""
+    process = getattr(joined, who)
+    metric = f"pharos_{who}_certificate_expiry_timestamp_seconds"
+    mark, client = process.mark(), joined.client()
+    assert joined.get(client) == 200
+    cert, key = joined.papers[who].issue()
+    joined.papers[who].place(cert, key)
+    process.wait_for("reloaded", since=mark)
+    assert joined.get(client) == 200
+    assert "tunnel gone" not in process.text()
+    assert expiry_of(cert) in [
+        value for name, value in metrics(joined.health(who)).items()
+        if name.startswith(metric)]
+    joined.beacon.kill()
+    mark = getattr(joined, peer).mark()
+    joined.beacon = joined.lab.start_beacon(joined.beacon.port)
+    getattr(joined, peer).wait_for(f"tunnel up .*peer={who}-1 ", 60,
+                                   since=mark)
+    while joined.get(joined.client()) != 200:
+        pass  # the broker hears of its tunnel a moment later
+
+
+def test_identity_of_another_realm_is_refused(joined):
+    other = joined.lab.folder / "other"
+    joined.lab.pharos("pki", "init", "--dir", other)
+    mark = joined.broker.mark()
+    joined.papers["broker"].place(other / "broker.crt", other / "broker.key")
+    joined.broker.wait_for("reload refused", since=mark)
+    assert joined.get(joined.client()) == 200
+    assert metrics(joined.health("broker"))[REFUSED] >= 1
+
+
+def test_new_certificate_for_pods(joined):
+    old, client = joined.shown(), joined.client()
+    assert joined.get(client) == 200
+    mark = joined.broker.mark()
+    new = joined.papers["listen"].renew()
+    joined.broker.wait_for("reloaded", since=mark)
+    assert old != new == joined.shown()
+    assert joined.get(client) == 200  # on the connection that was there
+
+
+def test_new_client_token(joined):
+    client = joined.client()
+    assert joined.get(client) == 200
+    joined.token.write_text("second-token\n")
+    joined.broker.wait_for("reloaded")
+    assert joined.get(client) == 401
+    assert joined.get(client, "second-token") == 200
+
+
+def test_twenty_reloads_of_all(joined):
+    """No tunnel is lost, and old papers are not kept."""
+    client = joined.client()
+    for _ in range(20):
+        for who in ("bridge", "broker"):
+            hang_up(getattr(joined, who))
+        assert joined.get(client) == 200
+    for who in ("bridge", "broker"):
+        assert metrics(joined.health(who))[DONE] == 20
+        assert "tunnel gone" not in getattr(joined, who).text()
