@@ -8,12 +8,19 @@
 
 TAILQ_HEAD(pharos_streams, pharos_stream);
 
+/* Who waits in pharos_stream_wait(); one at a time. */
+struct stream_waiter {
+	struct pharos_stream *stream; /* NULL: nobody, or it went meanwhile */
+	unsigned events, seen;
+};
+
 struct pharos_route {
 	struct loop *loop;
 	struct turn turn;
 	struct trunk *trunk;
 	enum pharos_side side;
 	struct pharos_streams streams;
+	struct stream_waiter waiter;
 	struct wheel_timer patience; /* of who waits */
 	bool inside;  /* a turn of the loop runs: callbacks may be called */
 	bool closing; /* pharos_route_close() was called from one */

@@ -6,9 +6,8 @@
  *   FAILED   it never came to be open
  *
  * What the caller wants and what pharos_stream_wait() waits for are asked of
- * the leg together; the handler is told of the former only. A waiter stands on
- * the stack of pharos_stream_wait(), where a handler may close the very stream
- * that is waited for.
+ * the leg together; the handler is told of the former only. A handler may close
+ * the very stream that is waited for: so the waiter is the route's.
  */
 #include "lib/inside.h"
 #include <assert.h>
@@ -21,11 +20,6 @@ enum stream_state {
 	STREAM_FAILED
 };
 
-struct waiter {
-	struct pharos_stream *stream; /* NULL: gone meanwhile */
-	unsigned events, seen;
-};
-
 struct pharos_stream {
 	TAILQ_ENTRY(pharos_stream) of_route;
 	struct pharos_route *route;
@@ -35,7 +29,6 @@ struct pharos_stream {
 	struct leg *leg;	   /* OPEN */
 	struct loop_task task;	   /* tells PHAROS_GONE of one that failed */
 	struct fault fault;
-	struct waiter *waiter;
 	unsigned wanted;
 	bool gone, gone_told;
 	pharos_stream_fn fn;
@@ -62,8 +55,8 @@ static void stream_move(struct pharos_stream *s, enum stream_state to)
 /* The last thing that is done with the stream: the handler may end it. */
 static void stream_tell(struct pharos_stream *s, unsigned events)
 {
-	if (s->waiter)
-		s->waiter->seen |= events;
+	if (s->route->waiter.stream == s)
+		s->route->waiter.seen |= events;
 	events &= s->wanted | (s->gone_told ? 0u : (unsigned)PHAROS_GONE);
 	if (!events || !s->fn || s->route->closing)
 		return;
@@ -91,7 +84,8 @@ static void on_leg(void *ctx, struct leg *leg, unsigned events)
 
 static void want_of_leg(struct pharos_stream *s)
 {
-	unsigned waited = s->waiter ? s->waiter->events : 0;
+	const struct stream_waiter *w = &s->route->waiter;
+	unsigned waited = w->stream == s ? w->events : 0;
 
 	if (s->leg)
 		leg_want(s->leg, s->wanted | (waited & ~(unsigned)LEG_GONE));
@@ -139,8 +133,8 @@ static void stream_free(struct pharos_stream *s)
 {
 	struct pharos_route *route = s->route;
 
-	if (s->waiter)
-		s->waiter->stream = NULL;
+	if (route->waiter.stream == s)
+		route->waiter.stream = NULL;
 	loop_unpost(route->loop, &s->task);
 	TAILQ_REMOVE(&route->streams, s, of_route);
 	free(s);
@@ -266,40 +260,45 @@ void pharos_stream_want(struct pharos_stream *s, unsigned events)
 	route_leave(s->route);
 }
 
-/* Return: the events; 0: none in time. */
-static int wait_for(struct pharos_route *route, const struct waiter *w, int ms)
+static void stop_waiting(struct pharos_stream *s)
 {
+	s->route->waiter.stream = NULL;
+	want_of_leg(s);
+	route_leave(s->route);
+}
+
+/* Return: the events of the waiter; 0: none in time. */
+static unsigned wait_for(struct pharos_route *route, int ms)
+{
+	const struct stream_waiter *w = &route->waiter;
 	unsigned wanted = w->events | PHAROS_GONE;
 
 	route_wait_at_most(route, ms);
 	do {
 		if (!route_turn(route, true))
-			return PHAROS_GONE;
+			return PHAROS_GONE; /* as is everything here */
 	} while (
 	    w->stream && !(w->seen & wanted) && (ms < 0 || route_waits(route)));
 	route_wait_at_most(route, -1);
-	return w->stream ? (int)(w->seen & wanted) : PHAROS_GONE;
+	if (!w->stream)
+		return PHAROS_GONE;
+	wanted &= w->seen;
+	stop_waiting(w->stream);
+	return wanted;
 }
 
 int pharos_stream_wait(struct pharos_stream *s, unsigned events, int ms)
 {
-	struct waiter w = { .stream = s, .events = events };
-	int r;
+	struct pharos_route *route = s->route;
 
-	if (s->route->inside)
+	if (route->inside)
 		return -EDEADLK;
 	if (s->gone)
 		return PHAROS_GONE;
-	route_enter(s->route);
-	s->waiter = &w;
+	route_enter(route);
+	route->waiter = (struct stream_waiter){ .stream = s, .events = events };
 	want_of_leg(s);
-	r = wait_for(s->route, &w, ms);
-	if (!w.stream)
-		return r;
-	s->waiter = NULL;
-	want_of_leg(s);
-	route_leave(s->route);
-	return r;
+	return (int)wait_for(route, ms);
 }
 
 ssize_t pharos_stream_read(struct pharos_stream *s, void *to, size_t n)
