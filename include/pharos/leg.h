@@ -96,6 +96,14 @@ struct pharos_route_config {
 	const char *beacon_pin; /* instead: SHA-256 of the beacon's public key
 				   (SPKI), in hex */
 
+	const char *egress_proxy; /* "http://", "https://" or "socks5://" URL by
+				     which to go out, or "none"; what the
+				     variables HTTPS_PROXY, ALL_PROXY and
+				     NO_PROXY say */
+	int keep_outer_tls; /* 1: keep the TLS with the beacon once the tunnel
+			       in it has its own; 0: shed it where the beacon
+			       and the peer do so too */
+
 	unsigned tunnels; /* connecting: how many to keep where there are as
 			     many addresses; 1. Listening: how many wait at
 			     each beacon; 4 */

@@ -2,6 +2,7 @@
  */
 #pragma once
 #include "lib/turn.h"
+#include "net/egress.h"
 #include "net/trunk.h"
 #include <pharos/leg.h>
 #include <sys/queue.h>
@@ -27,7 +28,8 @@ struct pharos_route {
 	void (*offered)(void *ctx, struct pharos_stream *stream);
 	void (*log)(void *ctx, enum pharos_level level, const char *line);
 	void *ctx;
-	char **peer_names; /* NULL-terminated, or NULL */
+	struct egress *egress; /* NULL: directly */
+	char **peer_names;     /* NULL-terminated, or NULL */
 };
 
 /** route_wait_at_most() - from now on route_turn() waits for @ms in all;

@@ -51,6 +51,7 @@ static void route_free(struct pharos_route *route)
 	while (!TAILQ_EMPTY(&route->streams))
 		pharos_stream_reset(TAILQ_FIRST(&route->streams));
 	trunk_close(route->trunk);
+	egress_close(route->egress, route->loop);
 	loop_free(route->loop);
 	turn_deinit(&route->turn);
 	for (char **name = route->peer_names; name && *name; name++)
@@ -188,6 +189,7 @@ static void use_way(struct trunk_config *to,
 	*accept = c->accept;
 	to->uplink.beacon_ca = c->beacon_ca;
 	to->uplink.beacon_pin = c->beacon_pin;
+	route->beacon.shed = !c->keep_outer_tls;
 	route->kind = c->beacons ? ROUTE_BEACON
 		      : c->dial	 ? ROUTE_DIAL
 				 : ROUTE_ACCEPT;
@@ -216,6 +218,21 @@ static int copy_names(struct pharos_route *route, const char *const *names)
 			return -ENOMEM;
 	}
 	return route->peer_names ? 0 : -ENOMEM;
+}
+
+static int open_egress(struct pharos_route *route,
+    const struct pharos_route_config *c, struct fault *fault)
+{
+	struct egress_words words;
+	int r;
+
+	egress_choose(&words, c->egress_proxy, getenv);
+	if (c->egress_proxy)
+		words.from = "egress_proxy";
+	r = egress_new(&route->egress, &words, fault);
+	if (!r)
+		loop_set_egress(route->loop, route->egress);
+	return r;
 }
 
 static int open_trunk(struct pharos_route *route,
@@ -292,6 +309,8 @@ static int route_begin(struct pharos_route **out,
 	route->log = c->log;
 	route->ctx = c->ctx;
 	r = copy_names(route, c->peer_names);
+	if (!r)
+		r = open_egress(route, c, fault);
 	if (!r)
 		r = open_trunk(route, c, fault);
 	if (r) {

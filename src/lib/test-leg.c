@@ -515,6 +515,7 @@ SPOILER(unknown_role, c->role = "king")
 SPOILER(unknown_peer_role, c->peer_role = "")
 SPOILER(another_role, c->role = "broker")
 SPOILER(missing_key, c->key_file = "/none")
+SPOILER(bad_proxy, c->egress_proxy = "ftp://proxy:1")
 #undef SPOILER
 
 static const struct {
@@ -532,6 +533,7 @@ static const struct {
 	{ unknown_peer_role, "no such role" },
 	{ another_role, "broker" },
 	{ missing_key, "/none" },
+	{ bad_proxy, "egress proxy of egress_proxy: its scheme" },
 };
 
 static void bad_configurations_are_refused(void **state)

@@ -104,7 +104,7 @@ const char *plan_signal_name(int number)
 	for (size_t i = 0; i < N_ELEMS(signals); i++)
 		if (signals[i].number == number)
 			return signals[i].name;
-	INVARIANT(!"a signal that plan_signal_parse() did not give");
+	INVARIANT(false); /* it is not one that plan_signal_parse() gave */
 	return NULL;
 }
 
