@@ -83,6 +83,17 @@ class Crowd:
                     poll.unregister(number)
                     del left[number]
 
+    def ended_at_once(self):
+        """How many were shut before any deadline."""
+        poll = select.poll()
+        for sock in self.sockets:
+            poll.register(sock, select.POLLIN)
+        while True:
+            ended = poll.poll(1000)
+            more = poll.poll(500)
+            if len(more) == len(ended):
+                return len(more)
+
     @staticmethod
     def _ended(sock):
         try:
@@ -112,6 +123,28 @@ def test_ten_thousand(lab, beacon, descriptors, label, words):
             assert other.read(len(label)) == label.encode()
         healthy(lab, beacon)
     metric_becomes(beacon.health, "pharos_beacon_unfinished_legs", 0)
+
+
+def test_descriptors_run_out(lab, beacon, descriptors):
+    """Who is one too many is shut out at once, and each is counted once: the
+    loop does not spin. Who is in stays, and with room all is as before."""
+    with Fleet(beacon.port, lab.server_ca) as fleet:
+        kept = fleet.pair(HASH, ("127.8.0.1", "127.8.0.2"))
+        unlimited = resource.prlimit(beacon.pid, resource.RLIMIT_NOFILE)
+        used = len(os.listdir(f"/proc/{beacon.pid}/fd"))
+        resource.prlimit(beacon.pid, resource.RLIMIT_NOFILE,
+                         (used + 20, unlimited[1]))
+        with Crowd(beacon.port) as crowd:
+            crowd.gather(300)
+            shut = crowd.ended_at_once()
+            assert 250 < shut < 300
+            kept[0].send(b"still there")
+            assert kept[1].read(11) == b"still there"
+        resource.prlimit(beacon.pid, resource.RLIMIT_NOFILE, unlimited)
+        metric_becomes(beacon.health, "pharos_beacon_unfinished_legs", 0)
+        starved = metrics(beacon.health)["pharos_beacon_accept_starved_total"]
+        assert starved == shut
+        healthy(lab, beacon, 3)
 
 
 @not_sanitized  # where memory is counted otherwise
