@@ -1,11 +1,16 @@
 """What a leg that waits, and a pair, cost in user memory."""
+import contextlib
+import time
+
 from measure.held import Sink, held
 from measure.joint import Joint
 from measure.rows import Bound
 from peers import HAProxyTLS, HAProxyWait, Nginx, NginxPlain, Strelay
 
 PAIRS = 1000  # as many as the beacon carries
-METHOD = "proportional set size, less that of the process before"
+WARM = 100
+SETTLED = 3  # seconds, until what was needed to get there is given back
+METHOD = "proportional set size, less that of the process when it was empty"
 
 
 def waiting(bench, process, port, words, legs):
@@ -15,16 +20,33 @@ def waiting(bench, process, port, words, legs):
               "--legs", legs, "--window", 100, "--hold",
               *bench.source_words(legs // 5)) as report:
         assert report["arrived"] == legs, report
+        time.sleep(SETTLED)
         return (process.memory() - before) / legs
 
 
-def pairs_of(joint, pairs, words=(), before=None):
-    """KiB of the relay for each of so many pairs, idle."""
-    if before is None:
-        before = joint.process.memory()
+@contextlib.contextmanager
+def pairs_held(joint, pairs, words=()):
     with held(joint.bench, "stream", *joint.words(max(8, pairs // 20)),
               "--pairs", pairs, *words):
-        return (joint.process.memory() - before) / pairs
+        time.sleep(SETTLED)
+        yield
+
+
+def warmed(joint, words=()):
+    """KiB of the relay once it has served a few pairs and is empty again: what
+    the process costs, whoever comes."""
+    with pairs_held(joint, WARM, words):
+        pass
+    time.sleep(SETTLED)
+    return joint.process.memory()
+
+
+def pairs_of(joint, pairs, words=(), before=None):
+    """KiB of the relay for each leg of so many pairs, idle."""
+    if before is None:
+        before = warmed(joint, words)
+    with pairs_held(joint, pairs, words):
+        return (joint.process.memory() - before) / pairs / 2
 
 
 def waiting_at_strelay(bench, legs):
@@ -77,26 +99,27 @@ def pairs_at_peers(bench, pairs):
 
 
 def measure_pairs(bench):
-    pairs = bench.of(PAIRS, 300)
+    pairs = bench.of(PAIRS, 500)
     peers = dict(pairs_at_peers(bench, pairs))
     with bench.start_beacon() as beacon:
         joint = Joint.of_beacon(bench, beacon)
         shed = pairs_of(joint, pairs)
     bench.rows.add_peers(
-        "memory of a shed pair", shed, "KiB",
-        f"{METHOD}; {pairs} pairs, idle; peers: TLS on both sides", peers,
+        "memory of a shed pair, each leg", shed, "KiB",
+        f"{METHOD}, after a few pairs; {pairs} pairs, idle; peers: TLS on both "
+        "sides", peers,
         Bound("ours", 1, 0.3))
     with bench.start_beacon() as beacon:
         joint = Joint.of_beacon(bench, beacon)
-        before = beacon.memory()
-        kept = pairs_of(joint, pairs)
+        before = warmed(joint)
+        kept = pairs_of(joint, pairs, ["--no-shed"], before)
         after = pairs_of(joint, pairs, before=before)
     bench.rows.add_peers(
-        "memory of a shed pair, after a storm", after, "KiB",
+        "memory of a shed pair after a storm, each leg", after, "KiB",
         "the same, after as many pairs with TLS kept have come and gone",
         peers, Bound("ours", 1, 0.3))
     bench.rows.add_peers(
-        "memory of a pair, outer TLS kept", kept, "KiB",
+        "memory of a pair, outer TLS kept, each leg", kept, "KiB",
         f"{METHOD}; {pairs} pairs, idle", peers)
 
 

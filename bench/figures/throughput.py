@@ -50,13 +50,25 @@ def runner_of_strelay(bench, relay, size):
     return once
 
 
+def runner_of_beacon(bench, beacon, size, sheds):
+    joint = Joint.of_beacon(bench, beacon)
+
+    def once():
+        before = bench.metric(beacon, "pharos_beacon_shed_pairs_total")
+        spent = per_gib(joint, size)
+        after = bench.metric(beacon, "pharos_beacon_shed_pairs_total")
+        if (after > before) != sheds:
+            raise BenchError(f"shed: {after > before}, not {sheds}")
+        return spent
+    return once
+
+
 def runners(bench, stack, size):
     """{who: what measures it once}, all running; the absent with why."""
     found, absent = {}, {}
-    beacon = stack.enter_context(bench.start_beacon())
-    ours = Joint.of_beacon(bench, beacon)
-    found["shed"] = lambda: per_gib(ours, size)
-    found["kept"] = lambda: per_gib(ours, size)
+    for name, words in (("shed", []), ("kept", ["--no-shed"])):
+        beacon = stack.enter_context(bench.start_beacon(*words))
+        found[name] = runner_of_beacon(bench, beacon, size, name == "shed")
     splice = stack.enter_context(Splice(bench, PIPE))
     joints = {Splice.name: Joint.of_peer(bench, splice)}
     for peer in (HAProxyTLS, HAProxyTCP, Nginx, Transit):

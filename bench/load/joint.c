@@ -92,7 +92,8 @@ static void start_beacon(struct joint_end *e)
 		.outer = p->load->outer,
 		.role = number ? FRAME_LISTEN : FRAME_CONNECT,
 		.identity = p->identity[number],
-		.require_proven = true };
+		.require_proven = true,
+		.shed = !p->options->no_shed };
 
 	memcpy(config.hash, p->identity[number]->realm, FRAME_HASH);
 	INVARIANT(!beaconc_open(

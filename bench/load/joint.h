@@ -28,6 +28,7 @@ struct joint_options {
 	struct load_options load;
 	int way; /* enum visit_way; the same order */
 	long back_port;
+	bool no_shed;
 	char *cert[2], *key[2], *ca; /* of the inner session, by end */
 	char *server_cert, *server_key;
 	char *session[2]; /* JOINT_STRELAY: keys, in hex */
@@ -54,6 +55,11 @@ struct joint_options {
 		    .initial = "0",                                            \
 		    .most = 65535,                                             \
 		    .offset = offsetof(config, member.back_port) },            \
+	    { .name = "no-shed",                                               \
+		    .help = "beacon: keep outer TLS",                          \
+		    .type = OPTION_BOOL,                                       \
+		    .initial = "false",                                        \
+		    .offset = offsetof(config, member.no_shed) },              \
 	    JOINT_TEXT("broker-cert", "FILE", "of the inner session, end 0",   \
 		offsetof(config, member.cert[0])),                             \
 	    JOINT_TEXT("broker-key", "FILE", "its key",                        \

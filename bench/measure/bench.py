@@ -1,7 +1,9 @@
 """One run: a folder, certificates, the sources that load comes from, rows."""
+import http.client
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -62,9 +64,24 @@ class Bench:
             self.folder, "pharos-beacon",
             [parts.program("pharos-beacon"), "--addr", ":0", "--health-addr",
              "127.0.0.1:0", *self.lab.server_words("beacon"), *words])
-        found = beacon.wait_for(r"listening .*what=legs address=\S*:(\d+)")
-        beacon.port = int(found.group(1))
+        for what, name in (("legs", "port"), ("health", "health")):
+            found = beacon.wait_for(
+                rf"listening .*what={what} address=\S*:(\d+)")
+            setattr(beacon, name, int(found.group(1)))
         return beacon
+
+    @staticmethod
+    def metric(beacon, name):
+        """A number of its /metrics."""
+        page = http.client.HTTPConnection("127.0.0.1", beacon.health,
+                                          timeout=10)
+        page.request("GET", "/metrics")
+        text = page.getresponse().read().decode()
+        page.close()
+        found = re.search(rf"^{re.escape(name)} (\d+)$", text, re.M)
+        if not found:
+            raise BenchError(f"the beacon has no metric {name}")
+        return int(found.group(1))
 
     def start_load(self, name, *words):
         """A generator that runs beside us; finish_load() it."""
