@@ -169,10 +169,13 @@ int gate_open(struct beacon *b, const char *address, struct fault *fault)
 	int r =
 	    listen_named(&b->listener, b->loop, &place, on_accept, b, fault);
 
-	if (!r)
-		log_info("listening", LOG_STR("what", "legs"),
-		    LOG_PLACE("address", listen_address(b->listener)));
-	return r;
+	if (r) {
+		fault_wrap(fault, "--addr");
+		return r;
+	}
+	log_info("listening", LOG_STR("what", "legs"),
+	    LOG_PLACE("address", listen_address(b->listener)));
+	return 0;
 }
 
 void gate_drain(struct beacon *b)

@@ -76,6 +76,7 @@ static struct uplink_config uplink_of(
 		.end = TLS_SERVER,
 		.handlers = r->outside,
 		.route = { .kind = ROUTE_DIAL,
+		    .option = "--broker-address",
 		    .keep = ROUTE_EVERY,
 		    .count = REVERSE_TUNNELS,
 		    .targets = (const char *const *)brokers->items,

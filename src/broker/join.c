@@ -11,6 +11,7 @@ static struct uplink_config uplink_of(const struct config *config)
 		.end = TLS_CLIENT,
 		.route = { .kind = ROUTE_ACCEPT,
 		    .keep = ROUTE_EVERY,
+		    .option = "--reverse-listen",
 		    .targets = (const char *const *)&config->reverse_listen,
 		    .n_targets = 1,
 		    .beacon = { .role = FRAME_CONNECT } },

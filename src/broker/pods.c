@@ -166,10 +166,14 @@ static const struct httpd_route routes[] = {
 static int listen_at(struct pods *p, struct fault *fault)
 {
 	const struct pods_config *c = &p->config;
+	int r;
 
 	if (!c->address)
 		return 0;
-	return httpd_listen(p->httpd, c->address, c->tls, fault);
+	r = httpd_listen(p->httpd, c->address, c->tls, fault);
+	if (r)
+		fault_wrap(fault, "--listen");
+	return r;
 }
 
 int pods_open(struct pods **out, struct loop *loop,

@@ -50,6 +50,7 @@ static void use_dial(
     struct route_config *route, const struct pipe_options *options)
 {
 	route->kind = ROUTE_DIAL;
+	route->option = "--dial";
 	route->targets = (const char *const *)options->dial.items;
 	route->n_targets = options->dial.n_items;
 }
@@ -58,6 +59,7 @@ static void use_accept(
     struct route_config *route, const struct pipe_options *options)
 {
 	route->kind = ROUTE_ACCEPT;
+	route->option = "--accept";
 	route->targets = (const char *const *)&options->accept;
 	route->n_targets = 1;
 }

@@ -212,7 +212,9 @@ static int open_local(struct connect *c, struct fault *fault)
 		return open_stdio(c, fault);
 	r = listen_open(
 	    &c->listener, c->loop, c->config->listen, on_accepted, c, fault);
-	if (!r)
+	if (r)
+		fault_wrap(fault, "--listen");
+	else
 		daemon_listening("local", listen_address(c->listener));
 	return r;
 }

@@ -221,8 +221,11 @@ static int listen_on(
 
 	if (!r && config->cert_file)
 		r = tls_context_new(&tls, &t, fault);
-	if (!r)
-		r = httpd_listen(s->httpd, config->address, tls, fault);
+	if (r)
+		return r;
+	r = httpd_listen(s->httpd, config->address, tls, fault);
+	if (r)
+		fault_wrap(fault, "--listen");
 	return r;
 }
 

@@ -142,6 +142,8 @@ static int open_pages(struct health *h, struct fault *fault)
 
 	if (!r)
 		r = httpd_listen(h->httpd, h->config.address, NULL, fault);
+	if (r)
+		fault_wrap(fault, "--health-addr");
 	if (!r && drains && !local)
 		r = open_admin(h, address.port, fault);
 	return r;

@@ -358,6 +358,8 @@ int route_open(struct route **out, struct loop *loop,
 	if (!error)
 		error = route_start(r, config, fault);
 	if (error) {
+		if (error != -ENOMEM && config->option)
+			fault_wrap(fault, "%s", config->option);
 		route_close(r);
 		return error;
 	}

@@ -28,6 +28,7 @@ struct route_config {
 	const char *const *targets; /* "host:port"; for ROUTE_ACCEPT one listen
 				       address */
 	size_t n_targets;	    /* at most ROUTE_TARGETS_MAX */
+	const char *option; /* that named them, "--beacon-address", or NULL */
 	struct beaconc_config beacon; /* ROUTE_BEACON; target is filled in, and
 				shed may be cleared for a while */
 	unsigned bare_spares; /* ROUTE_EVERY and ROUTE_BEACON: of `count`, so

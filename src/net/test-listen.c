@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 #include <netinet/tcp.h>
+#include <seccomp.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 static struct loop *loop;
 static struct listener *listener;
@@ -210,6 +212,53 @@ static void running_out_of_descriptors_sheds_and_recovers(void **state)
 		close(client[i]);
 }
 
+/* From here on there is no IPv6 in the kernel, as far as this process sees. */
+static bool lose_ipv6(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	bool lost = filter &&
+		    !seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT),
+			SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET6)) &&
+		    !seccomp_load(filter);
+
+	seccomp_release(filter);
+	return lost;
+}
+
+enum { GOOD, NO_FILTER, NO_LISTENER, OTHER_ADDRESS, V6_TOO };
+
+/* What a process without IPv6 comes to. */
+static int listen_without_ipv6(void)
+{
+	struct listener *l = NULL;
+
+	if (!lose_ipv6())
+		return NO_FILTER;
+	if (listen_open(&l, loop, ":0", on_accepted, NULL, NULL))
+		return NO_LISTENER;
+	if (strncmp(listen_address(l), "0.0.0.0:", 8) != 0)
+		return OTHER_ADDRESS;
+	return listen_open(&l, loop, "[::1]:0", on_accepted, NULL, NULL) ==
+		       -EAFNOSUPPORT
+		   ? GOOD
+		   : V6_TOO;
+}
+
+static void without_ipv6_a_port_alone_is_ipv4s(void **state)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	(void)state;
+	if (!child)
+		_exit(listen_without_ipv6());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == NO_FILTER)
+		skip(); /* no seccomp here */
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), GOOD);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -222,6 +271,7 @@ int main(void)
 		TEST(bad_addresses_are_refused_with_a_reason),
 		TEST(a_passed_descriptor_is_adopted_if_it_listens),
 		TEST(running_out_of_descriptors_sheds_and_recovers),
+		TEST(without_ipv6_a_port_alone_is_ipv4s),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,6 +87,7 @@ void uplink_options_use(
 	config->beacon_pin = options->beacon_pin;
 	config->route.beacon.shed = !options->no_shed;
 	config->route.kind = ROUTE_BEACON;
+	config->route.option = "--beacon-address";
 	config->route.targets =
 	    (const char *const *)options->beacon_address.items;
 	config->route.n_targets = options->beacon_address.n_items;

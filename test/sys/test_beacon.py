@@ -384,8 +384,8 @@ def test_cap_is_back_pressure(fleet, beacon):
     (["--tls-cert", "/nonexistent.crt"], "/nonexistent.crt"),
     (["--tls-key", "/nonexistent.key"], "/nonexistent.key"),
     (["--allow", "/nonexistent"], "/nonexistent"),
-    (["--addr", "not an address"], "not an address"),
-    (["--health-addr", "192.0.2.1:1"], "192.0.2.1:1"),
+    (["--addr", "not an address"], "--addr: listening on \"not an address\""),
+    (["--health-addr", "192.0.2.1:1"], "--health-addr: listening on 192.0.2.1"),
 ])
 def test_start_says_what_is_wrong(lab, words, says):
     process = lab.start("pharos-beacon", "--addr", "127.0.0.1:0",
@@ -400,4 +400,6 @@ def test_address_in_use(lab, beacon):
                         "--health-addr", "127.0.0.1:0",
                         *lab.server_words("beacon"))
     assert process.wait() == 1
-    assert f"127.0.0.1:{beacon.port}" in process.text()
+    assert (f"--addr: listening on 127.0.0.1:{beacon.port}: address already "
+            "in use" in process.text())
+    assert "ss -ltnp" in process.text()  # what to do
