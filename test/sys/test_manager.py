@@ -243,14 +243,3 @@ def test_sighup_during_drain(lab):
         connector.finish()
         listener.finish()
     assert beacon.wait() == 0
-
-
-def test_port_is_taken(lab):
-    """The remedy is named."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        beacon = lab.start(
-            "pharos-beacon", "--addr",
-            f"127.0.0.1:{port_of(taken)}", "--health-addr",
-            "127.0.0.1:0", *lab.server_words("beacon"))
-        assert beacon.wait() == 1
-    assert "another process listens there: see `ss -ltnp`" in beacon.text()
