@@ -95,7 +95,9 @@ static int add_always(scmp_filter_ctx filter, struct fault *fault)
 		{ .name = "exit_group" },
 		{ .name = "rt_sigreturn" },
 		{ .name = "restart_syscall" },
+		/* abort(), in glibc and in musl */
 		{ .name = "tgkill", .n_tests = 1, .tests[0] = of_us },
+		{ .name = "tkill", .n_tests = 1, .tests[0] = of_us },
 	};
 	const struct isolate_calls always = { ISOLATE_CALLS(rows) };
 
