@@ -3,12 +3,15 @@
  * and its Landlock rules do, and not what a copy of them would.
  *
  * An argument is a number, or a text after '@', which is put below the
- * process's stack. The process has to wait in a system call, as a loop does
- * nearly always: the instruction that it waits in is run once more, with other
- * registers. Exit status: 0; 1: it did not work; 77: not on this machine.
+ * process's stack. When the process enters its next system call, ours is put in
+ * its place; after it, the process makes its own once more. One that waits is
+ * woken for it.
+ *
+ * Exit status: 0; 1: it did not work; 77: not on this machine.
  */
 #include <errno.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,7 +24,7 @@
 
 #ifdef __x86_64__
 
-enum { ARGUMENTS = 6, ROOM = 512, SYSCALL = 0x050f };
+enum { ARGUMENTS = 6, ROOM = 512 };
 
 static _Noreturn void die(const char *what)
 {
@@ -29,12 +32,31 @@ static _Noreturn void die(const char *what)
 	exit(1);
 }
 
+/* On to where a system call is entered, and, the next time, to where it is
+ * left. */
+static void go_on(pid_t pid)
+{
+	int status, pass = 0;
+
+	do {
+		if (ptrace(PTRACE_SYSCALL, pid, 0, pass))
+			die("going on");
+		if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status))
+			die("it ended");
+		pass = WSTOPSIG(status);
+	} while (pass != (SIGTRAP | 0x80));
+}
+
 static void stop(pid_t pid)
 {
 	int status;
 
+	if (ptrace(PTRACE_ATTACH, pid, 0, 0))
+		die("attaching");
 	if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status))
 		die("it did not stop");
+	if (ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD))
+		die("setting options");
 }
 
 /* @text to @at, a word at a time. */
@@ -52,24 +74,6 @@ static void put_text(pid_t pid, uint64_t at, const char *text)
 		if (ptrace(PTRACE_POKEDATA, pid, at + i, word))
 			die("writing a text");
 	}
-}
-
-static void call(pid_t pid, struct user_regs_struct *regs)
-{
-	long code;
-
-	errno = 0;
-	code = ptrace(PTRACE_PEEKTEXT, pid, regs->rip - 2, 0);
-	if (errno || (code & 0xffff) != SYSCALL)
-		die("it does not wait in a system call");
-	regs->rip -= 2;
-	regs->orig_rax = UINT64_MAX; /* nothing to be begun again */
-	if (ptrace(PTRACE_SETREGS, pid, 0, regs) ||
-	    ptrace(PTRACE_SINGLESTEP, pid, 0, 0))
-		die("going one step");
-	stop(pid);
-	if (ptrace(PTRACE_GETREGS, pid, 0, regs))
-		die("reading what it returned");
 }
 
 static void set_arguments(
@@ -95,23 +99,28 @@ static void set_arguments(
 
 int main(int argc, char **argv)
 {
-	struct user_regs_struct before, now;
+	struct user_regs_struct own, ours;
 	pid_t pid = argc < 3 ? 0 : (pid_t)strtol(argv[1], NULL, 10);
 	int number = argc < 3 ? 0 : seccomp_syscall_resolve_name(argv[2]);
 
 	if (pid <= 0 || number < 0 || argc > 3 + ARGUMENTS)
 		die("usage: inject PID CALL [ARGUMENT ...]");
-	if (ptrace(PTRACE_ATTACH, pid, 0, 0))
-		die("attaching");
 	stop(pid);
-	if (ptrace(PTRACE_GETREGS, pid, 0, &before))
+	go_on(pid);
+	if (ptrace(PTRACE_GETREGS, pid, 0, &own))
 		die("reading registers");
-	now = before;
-	set_arguments(pid, &now, argc - 3, argv + 3);
-	now.rax = (unsigned long long)number;
-	call(pid, &now);
-	printf("%lld\n", (long long)now.rax);
-	if (ptrace(PTRACE_SETREGS, pid, 0, &before) ||
+	ours = own;
+	set_arguments(pid, &ours, argc - 3, argv + 3);
+	ours.orig_rax = (unsigned long long)number;
+	if (ptrace(PTRACE_SETREGS, pid, 0, &ours))
+		die("putting ours in its place");
+	go_on(pid);
+	if (ptrace(PTRACE_GETREGS, pid, 0, &ours))
+		die("reading what it returned");
+	printf("%lld\n", (long long)ours.rax);
+	own.rip -= 2; /* its own once more */
+	own.rax = own.orig_rax;
+	if (ptrace(PTRACE_SETREGS, pid, 0, &own) ||
 	    ptrace(PTRACE_DETACH, pid, 0, 0))
 		die("letting it go");
 	return 0;

@@ -230,7 +230,7 @@ def start_on(lab, withheld, *words):
 
 
 @pytest.mark.parametrize("withheld,said,landlock,seccomp", [
-    (NO_LANDLOCK, 'landlock="missing in the kernel: Operation not supported"',
+    (NO_LANDLOCK, 'landlock="missing in the kernel: (Operation not|Not) supported"',
      0, 1),
     (["landlock_create_ruleset=%d" % errno.ENOSYS],
      'landlock="missing in the kernel: Function not implemented"', 0, 1),
@@ -246,4 +246,6 @@ def test_a_kernel_that_lacks_a_stage(lab, withheld, said, landlock, seccomp):
     assert numbers['pharos_isolation{stage="seccomp"}'] == seccomp
     assert numbers['pharos_isolation{stage="capabilities"}'] == 1
     assert (numbers["pharos_landlock_abi"] > 0) == bool(landlock)
+    for vital in ("cpu_seconds_total", "open_fds", "resident_memory_bytes"):
+        assert numbers[f"process_{vital}"] > 0
     assert beacon.end() == 0
