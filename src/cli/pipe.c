@@ -98,12 +98,16 @@ void pipe_trunk_config(struct trunk_config *out, enum trunk_side side,
 
 static int serve(struct pipe_program *p, struct loop *loop, struct fault *fault)
 {
+	const char *const files[] = { UPLINK_OPTION_FILES(p->options->uplink) };
 	CLEANUP(profile_deinit) struct profile profile;
 	const struct daemon_config config = {
 		.common = &p->options->common,
 		.health_address = p->options->health_addr,
 		.metrics = p->metrics,
 		.ready = p->ready,
+		.reload = p->reload,
+		.files = files,
+		.n_files = N_ELEMS(files),
 		.drain = p->drain,
 		.busy = p->busy,
 		.drain_ms = p->drain_ms,

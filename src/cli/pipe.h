@@ -94,6 +94,7 @@ struct pipe_program {
 	void (*close)(void *ctx);
 	/* as in struct daemon_config */
 	const char *(*ready)(void *ctx);
+	reload_fn reload;
 	void (*drain)(void *ctx);
 	bool (*busy)(void *ctx);
 	long drain_ms;

@@ -219,6 +219,22 @@ static int open_local(struct connect *c, struct fault *fault)
 	return r;
 }
 
+static void configure(struct connect *c, struct trunk_config *config)
+{
+	pipe_trunk_config(config, TRUNK_CONNECT, c->config->stdio ? 1 : TUNNELS,
+	    &c->config->pipe);
+	config->wait_ms = (unsigned)c->config->wait_ms;
+}
+
+static int reload(void *ctx, struct fault *fault)
+{
+	struct connect *c = ctx;
+	struct trunk_config config;
+
+	configure(c, &config);
+	return trunk_reload(c->trunk, &config, fault);
+}
+
 static int open_trunk(void *ctx, struct loop *loop, struct fault *fault)
 {
 	struct connect *c = ctx;
@@ -227,9 +243,7 @@ static int open_trunk(void *ctx, struct loop *loop, struct fault *fault)
 	int r;
 
 	c->loop = loop;
-	pipe_trunk_config(&config, TRUNK_CONNECT,
-	    c->config->stdio ? 1 : TUNNELS, &c->config->pipe);
-	config.wait_ms = (unsigned)c->config->wait_ms;
+	configure(c, &config);
 	r = trunk_open(&c->trunk, loop, &config, fault);
 	if (r)
 		return r;
@@ -306,6 +320,7 @@ static int run(const void *from, char *const *words, struct fault *fault)
 		.open = open_trunk,
 		.close = close_trunk,
 		.ready = ready,
+		.reload = reload,
 		.drain = drain,
 		.busy = busy,
 		.drain_ms =

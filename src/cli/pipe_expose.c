@@ -187,21 +187,36 @@ static void on_offered(
 
 /* ---- its life */
 
+static void configure(struct expose *e, struct trunk_config *config)
+{
+	const struct pipe_options *options = &e->config->pipe;
+	bool beacon = options->uplink.beacon_address.n_items > 0;
+
+	pipe_trunk_config(config, TRUNK_LISTEN,
+	    beacon ? LEGS_WAITING : LEGS_DIALLED, options);
+	config->uplink.most = TUNNELS_MOST;
+	config->offered = on_offered;
+	config->ctx = e;
+}
+
+static int reload(void *ctx, struct fault *fault)
+{
+	struct expose *e = ctx;
+	struct trunk_config config;
+
+	configure(e, &config);
+	return trunk_reload(e->trunk, &config, fault);
+}
+
 static int open_trunk(void *ctx, struct loop *loop, struct fault *fault)
 {
 	struct expose *e = ctx;
-	const struct pipe_options *options = &e->config->pipe;
-	bool beacon = options->uplink.beacon_address.n_items > 0;
 	struct trunk_config config;
 	const char *address;
 	int r;
 
 	e->loop = loop;
-	pipe_trunk_config(&config, TRUNK_LISTEN,
-	    beacon ? LEGS_WAITING : LEGS_DIALLED, options);
-	config.uplink.most = TUNNELS_MOST;
-	config.offered = on_offered;
-	config.ctx = e;
+	configure(e, &config);
 	r = trunk_open(&e->trunk, loop, &config, fault);
 	if (r)
 		return r;
@@ -249,6 +264,7 @@ static int run(const void *from, char *const *words, struct fault *fault)
 		.open = open_trunk,
 		.close = close_trunk,
 		.ready = ready,
+		.reload = reload,
 		.drain = drain,
 		.busy = busy,
 		.drain_ms = config->pipe.drain_ms,

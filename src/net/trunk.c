@@ -362,21 +362,42 @@ static void on_told(void *ctx, const struct uplink_news *news)
 		uplink_log(NULL, news);
 }
 
-static int open_uplink(
-    struct trunk *t, const struct trunk_config *config, struct fault *fault)
+static struct uplink_config uplink_of(
+    struct trunk *t, const struct trunk_config *config)
 {
 	bool listens = config->side == TRUNK_LISTEN;
 	struct uplink_config uplink = config->uplink;
-	int r = listens ? open_handlers(t) : 0;
 
-	if (r)
-		return r;
 	uplink.end = listens ? TLS_SERVER : TLS_CLIENT;
 	uplink.handlers = t->handlers;
 	uplink.told = on_told;
 	uplink.ctx = t;
 	uplink.route.beacon.role = listens ? FRAME_LISTEN : FRAME_CONNECT;
+	return uplink;
+}
+
+static int open_uplink(
+    struct trunk *t, const struct trunk_config *config, struct fault *fault)
+{
+	struct uplink_config uplink;
+	int r = config->side == TRUNK_LISTEN ? open_handlers(t) : 0;
+
+	if (r)
+		return r;
+	uplink = uplink_of(t, config);
 	return uplink_open(&t->uplink, t->loop, &uplink, fault);
+}
+
+int trunk_reload(
+    struct trunk *t, const struct trunk_config *config, struct fault *fault)
+{
+	const struct uplink_config uplink = uplink_of(t, config);
+	struct papers *fresh;
+	int r = uplink_prepare(&fresh, t->uplink, &uplink, fault);
+
+	if (!r)
+		uplink_renew(t->uplink, fresh);
+	return r;
 }
 
 int trunk_open(struct trunk **out, struct loop *loop,

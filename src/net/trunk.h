@@ -54,6 +54,11 @@ void trunk_close(struct trunk *t);
  * may end for @ms, then the tunnels end; uplink_busy() says when that is done,
  * and `told` is called for each */
 void trunk_drain(struct trunk *t, unsigned ms);
+/** trunk_reload() - read the files of @config again, which but for their
+ * contents is that of trunk_open(): for tunnels from now on
+ * Return: 0; -errno with @fault: nothing has changed. */
+MUST_USE int trunk_reload(
+    struct trunk *t, const struct trunk_config *config, struct fault *fault);
 struct uplink *trunk_uplink(const struct trunk *t);
 
 /** trunk_name_ok() - is it 1 to TRUNK_NAME_MOST of a-z 0-9 . - ? */

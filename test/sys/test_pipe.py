@@ -239,6 +239,42 @@ def test_an_idle_side_ends_at_once(pair, realm, echo):
     assert expose.end() == 0
 
 
+# ---- new certificates
+
+def replace(realm, name, by):
+    for ending in ("crt", "key"):
+        (realm.folder / f"{by}.{ending}").rename(
+            realm.folder / f"{name}.{ending}")
+
+
+def test_a_new_certificate_is_used_and_nothing_is_cut(lab, realm, echo):
+    expose, connect = realm.expose(echo.address), realm.connect()
+    lab.pharos("pki", "issue", "--dir", realm.folder, "--role", "pipe",
+               "--name", "home-2")
+    with dial(connect) as connection:
+        connection.sendall(b"a")
+        assert connection.recv(1) == b"a"
+        replace(realm, "home", "home-2")
+        expose.wait_for("reloaded")
+        later = realm.connect("--peer", "home-2")
+        assert ask(later, b"as another") == b"as another"
+        connection.sendall(b"b")
+        assert connection.recv(1) == b"b"
+
+
+def test_a_bad_certificate_changes_nothing(lab, realm, echo):
+    expose = realm.expose(echo.address)
+    expose.wait_for("waiting at beacon")
+    mark = expose.mark()
+    (realm.folder / "new").write_text("nonsense")
+    (realm.folder / "new").rename(realm.folder / "home.crt")
+    expose.wait_for("reload refused.*home.crt", since=mark)
+    mark = expose.mark()
+    expose.signal(signal.SIGHUP)
+    expose.wait_for("reload refused.*home.crt", since=mark)
+    assert ask(realm.connect("--peer", "home"), b"still") == b"still"
+
+
 # ---- many at once
 
 def test_two_hundred_at_once(pair, echo):
