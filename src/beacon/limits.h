@@ -47,6 +47,6 @@ enum {
 	    1000, /* hint at least, and spread over at least */
 
 	/* that all of these need together */
-	LIMIT_DESCRIPTORS =
-	    LIMIT_WAITING + 2 * LIMIT_PAIRS + LIMIT_UNFINISHED + 64,
+	LIMIT_DESCRIPTORS = LIMIT_WAITING + 2 * LIMIT_PAIRS + LIMIT_UNFINISHED +
+			    128 /* of net/pipes.h */ + 64,
 };

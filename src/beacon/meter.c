@@ -4,6 +4,7 @@
 #include "beacon/pair.h"
 #include "net/control.h"
 #include "net/listen.h"
+#include "net/pipes.h"
 #include "pki/known.h"
 #include <stdio.h>
 
@@ -178,6 +179,16 @@ uint64_t meter_bytes(const struct beacon *b, enum meter_way way)
 	return n;
 }
 
+static uint64_t read_pipes(void *ctx)
+{
+	return pipes_made(loop_pipes(((const struct beacon *)ctx)->loop));
+}
+
+static uint64_t read_lacked(void *ctx)
+{
+	return pipes_lacked(loop_pipes(((const struct beacon *)ctx)->loop));
+}
+
 static uint64_t read_shed(void *ctx)
 {
 	const struct beacon *b = ctx;
@@ -258,6 +269,12 @@ static void add_own(struct beacon *b, struct meter *m)
 		{ NAME("tidied_total"), NULL,
 		    "how often free memory was given back after a crowd",
 		    METRIC_COUNTER, &b->tidy.done },
+		{ NAME("pipes"), NULL,
+		    "pipes in which the kernel moves bytes of shed pairs",
+		    METRIC_GAUGE, .read = read_pipes, .ctx = b },
+		{ NAME("pipes_lacked_total"), NULL,
+		    "times that bytes were copied for want of a pipe",
+		    METRIC_COUNTER, .read = read_lacked, .ctx = b },
 		{ NAME("accept_starved_total"), NULL,
 		    "connections closed for want of a descriptor",
 		    METRIC_COUNTER, .read = read_starved, .ctx = b },

@@ -1,7 +1,8 @@
 /* net/flow.c
  *
- *   FILL   no block: take one from the pool, read into it
- *   DRAIN  a block with bytes: write from it; the source is not read
+ *   FILL   nothing is held: take a block from the pool, read into it; or a
+ *          pipe, and have the kernel move bytes there
+ *   DRAIN  a block or pipe with bytes: write from it; the source is not read
  *   ENDED  the source has ended and the last byte is written: the sink has been
  *          told (leg_finish)
  *
@@ -9,21 +10,39 @@
  * share of the turn is used up, so that one fast pair does not starve others.
  */
 #include "net/flow.h"
+#include "base/buf.h"
 #include "net/loop.h"
+#include "net/pipes.h"
 
 /* How many blocks a flow moves in one turn. */
 enum { FLOW_SHARE = 4 };
 
 void flow_init(struct flow *f, struct leg *from, struct leg *to)
 {
-	*f = (struct flow){
-		.from = from, .to = to, .pool = loop_pool(leg_loop(from))
-	};
+	*f = (struct flow){ .from = from, .to = to, .loop = leg_loop(from) };
+}
+
+static struct pool *pool_of(const struct flow *f)
+{
+	return loop_pool(f->loop);
+}
+
+static struct pipes *pipes_of(const struct flow *f)
+{
+	return loop_pipes(f->loop);
+}
+
+static void give_back(struct flow *f)
+{
+	if (f->block)
+		pool_give(pool_of(f), STEAL(f->block));
+	if (f->pipe)
+		pipes_give(pipes_of(f), STEAL(f->pipe));
 }
 
 void flow_deinit(struct flow *f)
 {
-	pool_give(f->pool, STEAL(f->block));
+	give_back(f);
 }
 
 static void flow_move(struct flow *f, enum flow_state to)
@@ -37,25 +56,12 @@ static void flow_move(struct flow *f, enum flow_state to)
 	INVARIANT(allowed[f->state] & 1u << to);
 	f->state = to;
 	if (to != FLOW_DRAIN)
-		pool_give(f->pool, STEAL(f->block));
+		give_back(f);
 }
 
-static enum flow_outcome flow_fill(struct flow *f)
+/* What a read that gave no bytes means. */
+static enum flow_outcome flow_dry(struct flow *f, ssize_t n)
 {
-	struct pool_block *block = pool_take(f->pool);
-	ssize_t n;
-
-	if (!block)
-		return FLOW_NO_MEMORY;
-	n = leg_read(f->from, block->data, pool_block_size(f->pool));
-	if (n > 0) {
-		block->start = 0;
-		block->end = (uint32_t)n;
-		f->block = block;
-		flow_move(f, FLOW_DRAIN);
-		return FLOW_MOVED;
-	}
-	pool_give(f->pool, block);
 	if (n == -EAGAIN)
 		return FLOW_STUCK;
 	if (n < 0)
@@ -69,19 +75,73 @@ static enum flow_outcome flow_fill(struct flow *f)
 	return FLOW_MOVED;
 }
 
-static enum flow_outcome flow_drain(struct flow *f)
+static enum flow_outcome flow_fill_pipe(struct flow *f, struct pipe *pipe)
+{
+	ssize_t n = leg_splice_in(f->from, pipe->in, pipe->size);
+
+	f->pipe = pipe;
+	if (n > 0) {
+		pipe->held = (size_t)n;
+		flow_move(f, FLOW_DRAIN);
+		return FLOW_MOVED;
+	}
+	give_back(f);
+	return flow_dry(f, n);
+}
+
+static enum flow_outcome flow_fill_block(struct flow *f)
+{
+	struct pool_block *block = pool_take(pool_of(f));
+	ssize_t n;
+
+	if (!block)
+		return FLOW_NO_MEMORY;
+	n = leg_read(f->from, block->data, pool_block_size(pool_of(f)));
+	f->block = block;
+	if (n > 0) {
+		block->start = 0;
+		block->end = (uint32_t)n;
+		flow_move(f, FLOW_DRAIN);
+		return FLOW_MOVED;
+	}
+	give_back(f);
+	return flow_dry(f, n);
+}
+
+static enum flow_outcome flow_fill(struct flow *f)
+{
+	struct pipe *pipe = NULL;
+
+	if (leg_splices(f->from) && leg_splices(f->to))
+		pipe = pipes_take(pipes_of(f), loop_now(f->loop));
+	return pipe ? flow_fill_pipe(f, pipe) : flow_fill_block(f);
+}
+
+static ssize_t drain_some(struct flow *f)
 {
 	struct pool_block *block = f->block;
-	ssize_t n = leg_write(
+
+	if (f->pipe)
+		return leg_splice_out(f->to, f->pipe->out, f->pipe->held);
+	return leg_write(
 	    f->to, block->data + block->start, block->end - block->start);
+}
+
+static enum flow_outcome flow_drain(struct flow *f)
+{
+	ssize_t n = drain_some(f);
+	size_t left;
 
 	if (n == -EAGAIN || n == 0)
 		return FLOW_STUCK;
 	if (n < 0)
 		return FLOW_TO_FAILED;
-	block->start += (uint32_t)n;
 	f->bytes += (uint64_t)n;
-	if (block->start == block->end)
+	if (f->pipe)
+		left = f->pipe->held -= (size_t)n;
+	else
+		left = f->block->end - (f->block->start += (uint32_t)n);
+	if (!left)
 		flow_move(f, FLOW_FILL);
 	return FLOW_MOVED;
 }

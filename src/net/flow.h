@@ -2,24 +2,28 @@
  * (net/pump.h) is two of them; who joins legs by other rules builds on the
  * same.
  *
- * A flow holds at most one block of the loop's pool, and only while it has
- * bytes that the sink did not take; the source is not read meanwhile. The end
- * passes after the last byte (leg_finish); so does the place where the source
- * sheds its protection (leg_shed_in, leg_shed_out). It owns neither leg and
- * handles nothing: the owner runs it when the source is readable or the sink
- * writable, and asks both for what it then wants.
+ * A flow holds at most one block of the loop's pool or, between two legs that
+ * the kernel can move bytes between (leg_splices), one of its pipes; and only
+ * while it has bytes that the sink did not take; the source is not read
+ * meanwhile. The end passes after the last byte (leg_finish); so does the place
+ * where the source sheds its protection (leg_shed_in, leg_shed_out). It owns
+ * neither leg and handles nothing: the owner runs it when the source is
+ * readable or the sink writable, and asks both for what it then wants.
  */
 #pragma once
-#include "base/buf.h"
 #include "net/leg.h"
+
+struct pipe;
+struct pool_block;
 
 enum flow_state { FLOW_FILL, FLOW_DRAIN, FLOW_ENDED };
 
 struct flow {
 	enum flow_state state;
 	struct leg *from, *to;
-	struct pool *pool;
-	struct pool_block *block; /* in FLOW_DRAIN only */
+	struct loop *loop;
+	struct pool_block *block; /* in FLOW_DRAIN only: this, */
+	struct pipe *pipe;	  /* or this */
 	uint64_t bytes;		  /* delivered so far */
 };
 

@@ -161,6 +161,23 @@ ssize_t leg_write(struct leg *leg, const void *bytes, size_t n)
 	return leg->verbs->write(leg, bytes, n);
 }
 
+bool leg_splices(const struct leg *leg)
+{
+	return leg->verbs->splice_in && leg->state != LEG_OPENING;
+}
+
+ssize_t leg_splice_in(struct leg *leg, int pipe, size_t n)
+{
+	return leg->verbs->splice_in(leg, pipe, n);
+}
+
+ssize_t leg_splice_out(struct leg *leg, int pipe, size_t n)
+{
+	if (leg->state == LEG_FAILED)
+		return leg->error;
+	return leg->verbs->splice_out(leg, pipe, n);
+}
+
 void leg_finish(struct leg *leg)
 {
 	if (leg->state != LEG_FAILED)

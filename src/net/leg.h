@@ -51,6 +51,14 @@ MUST_USE ssize_t leg_read(struct leg *leg, void *to, size_t n);
  * or the peer takes no more; other -errno as above. */
 MUST_USE ssize_t leg_write(struct leg *leg, const void *bytes, size_t n);
 
+/** leg_splices() - can the kernel move its bytes? Then, as leg_read() and
+ * leg_write():
+ * leg_splice_in() - up to @n bytes of the leg into @pipe, which is empty
+ * leg_splice_out() - up to @n bytes out of @pipe, which holds as many */
+bool leg_splices(const struct leg *leg);
+MUST_USE ssize_t leg_splice_in(struct leg *leg, int pipe, size_t n);
+MUST_USE ssize_t leg_splice_out(struct leg *leg, int pipe, size_t n);
+
 /** leg_finish() - half-close: the peer reads the end after the last byte that
  * leg_write() took; reading goes on; repeatable */
 void leg_finish(struct leg *leg);

@@ -32,6 +32,10 @@ struct leg_verbs {
 	bool (*shed_out)(struct leg *leg);
 	bool (*shed_in)(struct leg *leg);
 	struct leg *(*bare)(struct leg *leg);
+	/* NULL for kinds that are no descriptor of the kernel's; as read and
+	 * write, but into @pipe, and out of it */
+	ssize_t (*splice_in)(struct leg *leg, int pipe, size_t n);
+	ssize_t (*splice_out)(struct leg *leg, int pipe, size_t n);
 };
 
 struct leg {

@@ -25,6 +25,7 @@
 #include "net/loop.h"
 #include "base/buf.h"
 #include "base/metric.h"
+#include "net/pipes.h"
 
 #include <limits.h>
 #include <sys/random.h>
@@ -53,6 +54,7 @@ struct loop {
 	uv_check_t check;
 	struct wheel *wheel;
 	struct pool *pool;
+	struct pipes *pipes;
 	struct task_list tasks, next, running;
 	struct loop_lingerer *lingerers;
 	struct signal_watch *signals;
@@ -213,6 +215,11 @@ int loop_new(struct loop **out)
 	r = pool_new(&l->pool, LOOP_BLOCK, POOL_KEEP);
 	if (r)
 		return r;
+	r = pipes_new(&l->pipes);
+	if (r) {
+		pool_free(l->pool);
+		return r;
+	}
 	r = uv_loop_init(&l->uv);
 	if (!r) {
 		r = wheel_new(&l->wheel, uv_now(&l->uv));
@@ -221,6 +228,7 @@ int loop_new(struct loop **out)
 	}
 	if (r) {
 		pool_free(l->pool);
+		pipes_free(l->pipes);
 		return r;
 	}
 	task_list_init(&l->tasks);
@@ -269,6 +277,7 @@ void loop_free(struct loop *l)
 	}
 	INVARIANT(!r);
 	wheel_free(l->wheel);
+	pipes_free(l->pipes);
 	pool_free(l->pool);
 	free(l);
 }
@@ -369,6 +378,11 @@ void loop_set_now(struct loop *l, uint64_t now_ms)
 uint64_t loop_next_due(const struct loop *l)
 {
 	return wheel_next(l->wheel);
+}
+
+struct pipes *loop_pipes(struct loop *l)
+{
+	return l->pipes;
 }
 
 struct pool *loop_pool(struct loop *l)

@@ -18,6 +18,7 @@
 
 struct loop;
 struct metric_histogram;
+struct pipes;
 struct pool;
 
 MUST_USE int loop_new(struct loop **out);
@@ -62,6 +63,8 @@ uint64_t loop_next_due(const struct loop *l);
 /** loop_pool() - the process's pool of blocks, for bytes in flight */
 enum { LOOP_BLOCK = 64 * 1024 };
 struct pool *loop_pool(struct loop *l);
+/** loop_pipes() - the same of pipes (net/pipes.h) */
+struct pipes *loop_pipes(struct loop *l);
 /** loop_uv() - for the modules of net/ that own uv handles */
 uv_loop_t *loop_uv(struct loop *l);
 

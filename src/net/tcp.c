@@ -31,6 +31,7 @@
 #include "net/address.h"
 #include "net/legkind.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -254,27 +255,21 @@ static unsigned tcp_ready(struct leg *leg)
 	return tcp_of(leg)->ready;
 }
 
-static ssize_t tcp_read(struct leg *leg, void *to, size_t n)
+/* How a reading call went that has returned @got of @n, or -1 and @error.
+ * Return: as leg_read(). */
+static ssize_t tcp_has_read(struct tcp_leg *t, ssize_t got, size_t n, int error)
 {
-	struct tcp_leg *t = tcp_of(leg);
-	ssize_t got;
-	int error;
-
-	if (!(t->ready & LEG_READ) && t->watched & UV_READABLE)
-		return -EAGAIN; /* the poll will say when to ask the kernel */
-	got = recv(t->fd, to, n, 0);
-	error = errno;
 	if (got > 0) {
 		/* short: drained; the end of the peer would still be news */
 		if ((size_t)got < n && !t->peer_ended &&
-		    leg->state == LEG_OPEN) {
+		    t->leg.state == LEG_OPEN) {
 			t->ready &= ~(unsigned)LEG_READ;
 			tcp_watch(t, 0);
 		}
 		return got;
 	}
-	if (leg->state == LEG_FAILED)
-		return leg_error(leg);
+	if (t->leg.state == LEG_FAILED)
+		return leg_error(&t->leg);
 	if (got == 0)
 		return 0;
 	if (error == EAGAIN || error == EINTR) {
@@ -283,7 +278,52 @@ static ssize_t tcp_read(struct leg *leg, void *to, size_t n)
 		return -EAGAIN;
 	}
 	tcp_fail(t, -error);
-	return leg_error(leg);
+	return leg_error(&t->leg);
+}
+
+/* Is it known that there is nothing to read? The poll will say when to ask the
+ * kernel. */
+static bool tcp_is_dry(const struct tcp_leg *t)
+{
+	return !(t->ready & LEG_READ) && t->watched & UV_READABLE;
+}
+
+static ssize_t tcp_read(struct leg *leg, void *to, size_t n)
+{
+	struct tcp_leg *t = tcp_of(leg);
+	ssize_t got;
+
+	if (tcp_is_dry(t))
+		return -EAGAIN;
+	got = recv(t->fd, to, n, 0);
+	return tcp_has_read(t, got, n, errno);
+}
+
+static ssize_t tcp_splice_in(struct leg *leg, int pipe, size_t n)
+{
+	struct tcp_leg *t = tcp_of(leg);
+	ssize_t got;
+
+	if (tcp_is_dry(t))
+		return -EAGAIN;
+	got = splice(
+	    t->fd, NULL, pipe, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	return tcp_has_read(t, got, n, errno);
+}
+
+/* The same of a writing call. Return: as leg_write(). */
+static ssize_t tcp_has_written(
+    struct tcp_leg *t, ssize_t put, size_t n, int error)
+{
+	if (put < 0 && error != EAGAIN && error != EINTR) {
+		tcp_fail(t, -error);
+		return leg_error(&t->leg);
+	}
+	if (put < 0 || (size_t)put < n) {
+		t->ready &= ~(unsigned)LEG_WRITE;
+		tcp_watch(t, 0);
+	}
+	return put < 0 ? -EAGAIN : put;
 }
 
 static ssize_t tcp_write(struct leg *leg, const void *bytes, size_t n)
@@ -294,15 +334,19 @@ static ssize_t tcp_write(struct leg *leg, const void *bytes, size_t n)
 	if (t->finished)
 		return -EPIPE;
 	put = send(t->fd, bytes, n, MSG_NOSIGNAL);
-	if (put < 0 && errno != EAGAIN && errno != EINTR) {
-		tcp_fail(t, -errno);
-		return leg_error(leg);
-	}
-	if (put < 0 || (size_t)put < n) {
-		t->ready &= ~(unsigned)LEG_WRITE;
-		tcp_watch(t, 0);
-	}
-	return put < 0 ? -EAGAIN : put;
+	return tcp_has_written(t, put, n, errno);
+}
+
+static ssize_t tcp_splice_out(struct leg *leg, int pipe, size_t n)
+{
+	struct tcp_leg *t = tcp_of(leg);
+	ssize_t put;
+
+	if (t->finished)
+		return -EPIPE;
+	put = splice(
+	    pipe, NULL, t->fd, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	return tcp_has_written(t, put, n, errno);
 }
 
 static void tcp_finish(struct leg *leg)
@@ -353,6 +397,8 @@ static const struct leg_verbs tcp_verbs = {
 	.ready = tcp_ready,
 	.read = tcp_read,
 	.write = tcp_write,
+	.splice_in = tcp_splice_in,
+	.splice_out = tcp_splice_out,
 	.finish = tcp_finish,
 	.close = tcp_close,
 	.reset = tcp_reset,

@@ -3,8 +3,11 @@
 #include "net/pump.h"
 #include "base/buf.h"
 #include "net/memleg.h"
+#include "net/pipes.h"
 #include "net/tcp.h"
 #include "net/test-support.h"
+
+#include <signal.h>
 
 enum { HALF_CLOSED_MS = 1000 };
 
@@ -444,18 +447,65 @@ static void make_tcp_pairs(void)
 	}
 }
 
+/* All pipes that can be had; what they are lent to is the test. */
+static size_t take_all_pipes(struct pipe *all[PIPES_MOST])
+{
+	size_t n = 0;
+
+	while (n < PIPES_MOST && (all[n] = pipes_take(loop_pipes(loop), 0)))
+		n++;
+	return n;
+}
+
+/* The kernel moves the bytes or, without a pipe, we do. */
 static void every_byte_arrives_over_tcp(void **state)
 {
+	struct pipe *all[PIPES_MOST];
 	struct talker talker[2];
+	size_t n = 0;
 
 	(void)state;
 	for (uint32_t seed = 1; seed <= 10; seed++) {
+		if (seed == 6) {
+			assert_true(pipes_made(loop_pipes(loop)) > 0);
+			assert_int_equal(pipes_lacked(loop_pipes(loop)), 0);
+			n = take_all_pipes(all);
+		}
 		make_tcp_pairs();
 		begin_conversation(talker, seed);
 		start();
 		converse(talker);
 		check_conversation(talker);
+		assert_int_equal(pipes_lent(loop_pipes(loop)), n);
 	}
+	assert_true(pipes_lacked(loop_pipes(loop)) > 0);
+	while (n)
+		pipes_give(loop_pipes(loop), all[--n]);
+}
+
+/* One pipe of bytes, and no more; when they have nowhere to go they go with it.
+ */
+static void a_stuck_sink_holds_one_pipe(void **state)
+{
+	static char block[LOOP_BLOCK];
+	int idle = 0;
+
+	(void)state;
+	make_tcp_pairs();
+	start();
+	while (idle < 50) {
+		idle =
+		    leg_write(end[0], block, sizeof(block)) > 0 ? 0 : idle + 1;
+		loop_turn(loop);
+	}
+	assert_int_equal(pipes_lent(loop_pipes(loop)), 1);
+	assert_int_equal(pool_lent(loop_pool(loop)), 0);
+	put(1, "other way"); /* is not blocked */
+	take(0, "other way");
+	leg_reset(STEAL(end[1]));
+	TEST_UNTIL(loop, told);
+	assert_int_equal(pipes_lent(loop_pipes(loop)), 0);
+	assert_int_equal(pipes_made(loop_pipes(loop)), 1);
 }
 
 static void a_reset_passes_over_tcp(void **state)
@@ -476,6 +526,7 @@ static void a_reset_passes_over_tcp(void **state)
 
 int main(void)
 {
+	signal(SIGPIPE, SIG_IGN); /* as net/daemon.c does */
 	const struct CMUnitTest tests[] = {
 		MEMORY(bytes_pass_both_ways_and_are_counted),
 		MEMORY(each_direction_ends_for_itself),
@@ -492,6 +543,7 @@ int main(void)
 		TEST(every_byte_arrives_however_it_is_chopped),
 		TEST(a_reset_at_any_point_ends_both),
 		TEST(every_byte_arrives_over_tcp),
+		TEST(a_stuck_sink_holds_one_pipe),
 		TEST(a_reset_passes_over_tcp),
 	};
 
