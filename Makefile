@@ -44,6 +44,10 @@ soak: all
 soak-joins: all
 	bench/soak-joins
 
+# 10,000 sessions that shed outer TLS, and who interferes there: minutes
+soak-shed: all
+	build/test/sim/sim-shed 10000
+
 # dist/: static programs, the same bytes wherever this commit is built
 release:
 	tools/setup build release

@@ -58,9 +58,16 @@ bool tlsshed_in(struct leg *leg)
 	return true;
 }
 
+/* Does neither way need SSL any more? */
+static bool is_raw(const struct tls_leg *t)
+{
+	return t->way_in == WAY_IN_RAW &&
+	       (t->way_out == WAY_RAW || t->way_out == WAY_FINISHED);
+}
+
 void tlsshed_settle(struct tls_leg *t)
 {
-	if (!t->ssl || t->way_in != WAY_IN_RAW || t->way_out != WAY_RAW)
+	if (!t->ssl || !is_raw(t))
 		return;
 	SSL_free(STEAL(t->ssl));
 	ERR_clear_error();
@@ -71,8 +78,7 @@ struct leg *tlsshed_bare(struct leg *leg)
 	struct tls_leg *t = tls_leg_of(leg);
 	struct leg *lower = t->wire.lower;
 
-	if (t->way_in != WAY_IN_RAW || t->way_out != WAY_RAW || t->wire.in ||
-	    !tlsbio_flushed(&t->wire))
+	if (!is_raw(t) || t->wire.in || !tlsbio_flushed(&t->wire))
 		return leg;
 	leg_want(lower, 0);
 	leg_handle(lower, NULL, NULL);
