@@ -162,12 +162,11 @@ static const char *read_where(struct egress_proxy *p, const char *at)
 	return p->target ? NULL : "out of memory";
 }
 
+/* Without ALPN, which few proxies know: that means HTTP/1.1. */
 static int open_tls(struct egress_proxy *p, struct fault *fault)
 {
-	static const char *const alpn[] = { "http/1.1", NULL };
 	const struct tls_config config = { .end = TLS_CLIENT,
 		.hop = "TLS with the egress proxy",
-		.alpn = alpn,
 		.trust = TLS_TRUST_SYSTEM };
 
 	return tls_context_new(&p->tls, &config, fault);

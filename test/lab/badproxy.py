@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""An HTTP proxy that misbehaves in one way: badproxy.py HOST:PORT HOW.
+"""An HTTP proxy that misbehaves in one way: badproxy.py HOST:PORT HOW
+[CERT KEY], with TLS if it has a certificate.
 
     hang     takes connections, says nothing
     close    reads the request, closes
@@ -8,6 +9,7 @@
              sends what the target says without a pause
 """
 import socket
+import ssl
 import sys
 import threading
 
@@ -32,8 +34,13 @@ def trickle(connection, data):
         connection.sendall(bytes([byte]))
 
 
-def serve(connection, how):
+def serve(connection, how, context):
     with connection:
+        if context:
+            try:
+                connection = context.wrap_socket(connection, server_side=True)
+            except OSError:
+                return
         head = b""
         while b"\r\n\r\n" not in head:
             data = connection.recv(4096)
@@ -53,11 +60,16 @@ def serve(connection, how):
 
 def main():
     host, _, port = sys.argv[1].rpartition(":")
+    context = None
+    if len(sys.argv) > 3:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*sys.argv[3:5])
     with socket.create_server((host, int(port))) as door:
         print("listening", flush=True)
         while True:
             connection, _ = door.accept()
-            threading.Thread(target=serve, args=(connection, sys.argv[2]),
+            threading.Thread(target=serve,
+                             args=(connection, sys.argv[2], context),
                              daemon=True).start()
 
 

@@ -280,6 +280,37 @@ def test_a_proxy_that_answers_byte_by_byte_is_good(place):
     proxy.kill()
 
 
+def test_tls_to_the_proxy_itself(place):
+    """https:// hides the login and the names on the way to the proxy; its
+    certificate has to be good, for its own name."""
+    lab = place.lab
+    lab.pharos("pki", "issue", "--dir", lab.lab_pki, "--role", "server",
+               "--name", "proxy", "--host", "198.18.2.1")
+    proxy = Process("badproxy", [
+        sys.executable, BAD_PROXY, "0.0.0.0:4005", "slow",
+        lab.lab_pki / "proxy.crt", lab.lab_pki / "proxy.key"],
+        namespace=lab.network.public)
+    plain = Process("badproxy", [sys.executable, BAD_PROXY, "0.0.0.0:4006",
+                                 "slow"], namespace=lab.network.public)
+    lab.running += [proxy, plain]
+    proxy.wait_for("listening")
+    plain.wait_for("listening")
+    bridge = place.bridge({"HTTPS_PROXY": "http://198.18.1.1:4006"})
+    env = {"HTTPS_PROXY": "https://198.18.2.1:4005"}
+    distrustful = lab.start_broker(place.beacon.port, env=env)
+    distrustful.wait_for("target failed .*egress proxy: 198.18.2.1:4005: "
+                         "TLS with the egress proxy", 20)
+    end(distrustful)
+    broker = lab.start_broker(
+        place.beacon.port, env={**env, "SSL_CERT_FILE": str(lab.server_ca)})
+    broker.wait_for("tunnel up", 20)
+    wrapper = wrap(place, broker.port)
+    wrapper.wait_for("got first-value", 20)
+    end(broker, bridge)
+    proxy.kill()
+    plain.kill()
+
+
 @pytest.mark.parametrize("words, says", [
     (["--egress-proxy", "socks4://u:s3cret@x:1"], "--egress-proxy: its scheme"),
     (["--egress-proxy", "http://u:s3cret@x"], "has no HOST:PORT"),
