@@ -2,9 +2,11 @@
 for whoever comes next, what is not is refused; who is there stays."""
 import hashlib
 import http.client
+import re
 import shutil
 import signal
 import ssl
+import subprocess
 import threading
 import time
 
@@ -14,6 +16,7 @@ from cryptography import x509
 
 from lab.badstore import BadStore
 from lab.beaconpeer import (Fleet, Identity, metric_becomes, metrics)
+from lab.parts import program
 
 HASH = hashlib.sha256(b"an info hash").digest()
 DONE = 'pharos_reloads_total{result="done"}'
@@ -422,3 +425,35 @@ def test_twenty_reloads_of_all(joined):
     for who in ("bridge", "broker"):
         assert metrics(joined.health(who))[DONE] == 20
         assert "tunnel gone" not in getattr(joined, who).text()
+
+
+# ---- the log
+
+def test_log_reader_goes(lab):
+    """Whoever reads the log is restarted, as a rotation does it: what cannot be
+    written is not written, and no pair hears of it."""
+    beacon = subprocess.Popen(
+        [program("pharos-beacon"), "--addr", "127.0.0.1:0", "--health-addr",
+         "127.0.0.1:0", "--log-level", "debug",
+         *map(str, lab.server_words("beacon"))], stderr=subprocess.PIPE,
+        text=True)
+    try:
+        address = {}
+        while len(address) < 2:
+            match = re.search(r"listening what=(legs|health) address=(\S+)",
+                              beacon.stderr.readline())
+            if match:
+                address[match[1]] = match[2]
+        port = int(address["legs"].rpartition(":")[2])
+        with Fleet(port, lab.server_ca) as fleet:
+            flow = Flow(fleet.pair(HASH))
+            beacon.stderr.close()
+            for number in range(5):
+                for peer in fleet.pair(other_hash(number)):
+                    peer.reset()
+                beacon.send_signal(signal.SIGHUP)
+                metric_becomes(address["health"], DONE, number + 1)
+            flow.check()
+    finally:
+        beacon.kill()
+        beacon.wait(10)
