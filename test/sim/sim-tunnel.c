@@ -3,8 +3,8 @@
  * HTTP/2 over legs in memory, with a fake clock.
  *
  * In the first part of a run connections are cut or stall at random points, and
- * beacons die, come back, or go mute, while requests are sent. In the second
- * part everything heals. What must hold:
+ * beacons die, come back, drain, or go mute, while requests are sent. In the
+ * second part everything heals. What must hold:
  *   - an answer is byte for byte what was asked, or the request breaks
  *   - no request outlives its deadline, none is told twice or never
  *   - what the set tells (up, gone) agrees with what it says of itself
@@ -47,6 +47,7 @@ struct side {
 	size_t up;
 	uint64_t ups, gones, failures;
 	uint64_t broken_sheds; /* tunnels that ended so */
+	uint64_t retired;      /* in order, since their beacon drained */
 };
 
 struct sim {
@@ -81,6 +82,7 @@ static void on_gone(
 	INVARIANT(s->up && fault->text[0]);
 	s->up--;
 	s->gones++;
+	s->retired += fault->code == -ESHUTDOWN;
 	s->broken_sheds += fault->code == LEG_CUT_AT_SHED;
 }
 
@@ -169,12 +171,16 @@ static void one_fault(struct sim *s)
 {
 	int place = (int)any(s, BEACONS);
 
-	switch (any(s, 8)) {
+	switch (any(s, 9)) {
 	case 0:
 		set_fate(s, place, WIRE_DOWN, any(s, 15000));
 		break;
 	case 1:
 		set_fate(s, place, WIRE_MUTE, any(s, 15000));
+		break;
+	case 8:
+		set_fate(s, place, WIRE_UP, any(s, 30000));
+		simbeacon_drain(&s->beacon[place]);
 		break;
 	case 2:
 	case 3:
@@ -191,9 +197,12 @@ static void one_fault(struct sim *s)
 
 static void heal_due(struct sim *s)
 {
-	for (int i = 0; i < BEACONS; i++)
-		if (s->healed_at[i] <= loop_now(s->loop))
-			s->wires.fate[i] = WIRE_UP;
+	for (int i = 0; i < BEACONS; i++) {
+		if (s->healed_at[i] > loop_now(s->loop))
+			continue;
+		s->wires.fate[i] = WIRE_UP;
+		s->beacon[i].draining = false;
+	}
 }
 
 static void ask(struct sim *s)
@@ -299,7 +308,7 @@ static void sim_close(struct sim *s)
 
 static struct {
 	uint64_t whole, broken, gones, failures;
-	uint64_t shed, broken_sheds;
+	uint64_t shed, broken_sheds, retired;
 } total;
 
 static void run(uint32_t seed)
@@ -312,6 +321,7 @@ static void run(uint32_t seed)
 	total.whole += s.echo.whole;
 	total.broken += s.echo.broken;
 	total.gones += s.broker.gones;
+	total.retired += s.broker.retired;
 	total.failures += s.broker.failures + s.bridge.failures;
 	total.broken_sheds += s.broker.broken_sheds + s.bridge.broken_sheds;
 	sim_close(&s);
@@ -394,6 +404,7 @@ int main(void)
 	/* Runs without trouble, or without success, would prove nothing. */
 	INVARIANT(total.whole > 1000 && total.broken > 100);
 	INVARIANT(total.gones > 100 && total.failures > 100);
+	INVARIANT(total.retired > 8);
 	INVARIANT(total.shed > 30 && total.broken_sheds > 8);
 	free_identities();
 	return 0;

@@ -1,6 +1,7 @@
 #include "simbeacon.h"
 
 enum { WAIT_EACH_MS = 60000, CONNECTOR_MS = 10000, SHAKE_MS = 10000 };
+enum { DRAIN_MS = 1000 };
 
 static void session_free(struct simbeacon_session *s)
 {
@@ -112,6 +113,14 @@ static void on_hello(struct simbeacon_session *s, const struct frame *f)
 	s->sheds = f->u.hello.has_shed;
 	INVARIANT(!s->sheds || !memcmp(own, f->u.hello.shed, sizeof(own)));
 	leg_want(s->leg, 0);
+	if (s->beacon->draining) {
+		(void)send_frame(
+		    s, &(struct frame){ .type = FRAME_TYPE_ERROR,
+			   .u.error = { .code = FRAME_ERROR_DRAINING,
+			       .retry_ms = DRAIN_MS } });
+		session_drop(s);
+		return;
+	}
 	if (!send_frame(s, &(struct frame){ .type = FRAME_TYPE_WAIT,
 			       .u.wait.ping_s = WAIT_EACH_MS / 1000 })) {
 		session_drop(s);
@@ -181,6 +190,21 @@ void simbeacon_arrive(struct simbeacon *b, struct leg *leg)
 	s->next = b->sessions;
 	b->sessions = s;
 	INVARIANT(!tls_shake(&s->shake, &order));
+}
+
+void simbeacon_drain(struct simbeacon *b)
+{
+	struct simbeacon_session *next;
+
+	b->draining = true;
+	for (struct simbeacon_session *s = b->sessions; s; s = next) {
+		next = s->next;
+		if (!s->role)
+			continue; /* it has not said HELLO */
+		(void)send_frame(s, &(struct frame){ .type = FRAME_TYPE_GOAWAY,
+					.u.goaway.reconnect_ms = DRAIN_MS });
+		session_drop(s);
+	}
 }
 
 void simbeacon_kill(struct simbeacon *b)

@@ -32,6 +32,7 @@ struct simbeacon {
 	struct tls_context *context;
 	struct simbeacon_session *sessions;
 	struct simbeacon_pair *pairs;
+	bool draining;
 	bool breaks_shed; /* it says that it sheds outer TLS, and takes it for
 			     the end when a client does */
 	uint64_t shed;	  /* pairs that did, both ways, and have ended */
@@ -39,5 +40,8 @@ struct simbeacon {
 
 /** simbeacon_arrive() - one more connection, which is taken */
 void simbeacon_arrive(struct simbeacon *b, struct leg *leg);
+/** simbeacon_drain() - who waits is sent away, and who says HELLO, until
+ * `draining` is unset; pairs stay */
+void simbeacon_drain(struct simbeacon *b);
 /** simbeacon_kill() - everything is reset, as if the process had died */
 void simbeacon_kill(struct simbeacon *b);
