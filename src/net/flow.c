@@ -96,7 +96,7 @@ static enum flow_outcome flow_fill_block(struct flow *f)
 
 	if (!block)
 		return FLOW_NO_MEMORY;
-	n = leg_read(f->from, block->data, pool_block_size(pool_of(f)));
+	n = leg_read(f->from, block->data, LOOP_BLOCK);
 	f->block = block;
 	if (n > 0) {
 		block->start = 0;

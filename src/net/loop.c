@@ -212,7 +212,7 @@ int loop_new(struct loop **out)
 
 	if (!l)
 		return -ENOMEM;
-	r = pool_new(&l->pool, LOOP_BLOCK, POOL_KEEP);
+	r = pool_new(&l->pool, LOOP_BLOCK_ROOM, POOL_KEEP);
 	if (r)
 		return r;
 	r = pipes_new(&l->pipes);

@@ -61,7 +61,11 @@ void loop_set_now(struct loop *l, uint64_t now_ms);
 uint64_t loop_next_due(const struct loop *l);
 
 /** loop_pool() - the process's pool of blocks, for bytes in flight */
-enum { LOOP_BLOCK = 64 * 1024 };
+enum {
+	LOOP_BLOCK = 64 * 1024,
+	/* its size: as many bytes as four TLS records, and what these add */
+	LOOP_BLOCK_ROOM = LOOP_BLOCK + 1024,
+};
 struct pool *loop_pool(struct loop *l);
 /** loop_pipes() - the same of pipes (net/pipes.h) */
 struct pipes *loop_pipes(struct loop *l);

@@ -56,15 +56,16 @@
 #include <openssl/x509v3.h>
 
 enum {
-	/* a full record: header, 2^14 bytes, and what TLS 1.2 may add to it;
-	 * before it a KeyUpdate's answer that is still owed */
-	RECORD_ROOM = 5 + 16384 + 2048 + 64,
+	/* a full record: header, 2^14 bytes, and what TLS may add to it (1.2
+	 * more, but not with the ciphers that we take); before it a
+	 * KeyUpdate's answer that is still owed */
+	RECORD_ROOM = 5 + 16384 + 256 + 64,
 	/* the answer to a KeyUpdate, a close_notify or an alert */
 	REPLY_ROOM = 512,
 	NAME_ROOM = 254, /* of a host name, with its NUL */
 };
-static_assert(
-    (int)LOOP_BLOCK >= (int)RECORD_ROOM, "a record fits into a block");
+static_assert((int)LOOP_BLOCK_ROOM >= 3 * (5 + 16384 + 17) + (int)RECORD_ROOM,
+    "a block of bytes is written at once");
 
 static struct slab slab = SLAB_OF(struct tls_leg);
 static const struct leg_verbs tls_verbs;
