@@ -26,7 +26,7 @@ static void cut(struct session *s, const char *text)
 {
 	struct pair *p = s->pair;
 
-	log_debug("cut", LOG_HEX("pair", pair_id(p), FRAME_ID),
+	log_debug("cut", LOG_HEX("pair", pair_id(p), PAIR_SHORT_ID),
 	    LOG_STR("text", text));
 	pair_fail(p);
 }

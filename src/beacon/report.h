@@ -4,10 +4,10 @@
 #include "beacon/beacon.h"
 #include <jansson.h>
 
-/* Entries of a list at once: what a page costs the loop is bounded. To find its
- * beginning the legs before it are passed over, at most some 24,000 of them
- * (beacon/limits.h), which takes less than a millisecond. */
-enum { REPORT_PAGE = 500 };
+/* Entries of a list at once, so that what a page costs the loop is bounded: a
+ * millisecond or two. To find its beginning the legs before it are passed over,
+ * at most some 24,000 of them (beacon/limits.h), which costs less. */
+enum { REPORT_PAGE = 100 };
 
 /** report_status() - one object: who this is, how full it is, what it has
  * counted

@@ -15,11 +15,11 @@ static const struct option_table table = {
 
 /* ---- text ---- */
 
-enum { COLUMNS = 8 };
+enum { COLUMNS = 9 };
 
 static void print_row(const char *const cells[COLUMNS])
 {
-	static const int widths[] = { 16, 9, 8, 7, 6, 7, 21, 0 };
+	static const int widths[] = { 16, 9, 8, 7, 6, 4, 6, 19, 0 };
 
 	for (size_t i = 0; i < COLUMNS; i++)
 		printf("%-*s%s", widths[i], cells[i],
@@ -29,14 +29,15 @@ static void print_row(const char *const cells[COLUMNS])
 static void print_heading(void)
 {
 	static const char *const names[COLUMNS] = { "ID", "STATE", "HASH",
-		"ROLE", "PROVEN", "AGE", "TO CONNECTOR/LISTENER", "SOURCE" };
+		"ROLE", "PROVEN", "SHED", "AGE", "CONNECTOR/LISTENER",
+		"SOURCE" };
 
 	print_row(names);
 }
 
-static const char *proven(const json_t *of)
+static const char *yes_or_no(const json_t *of, const char *name)
 {
-	const json_t *value = json_object_get(of, "proven");
+	const json_t *value = json_object_get(of, name);
 
 	if (!value)
 		return "-";
@@ -55,19 +56,20 @@ static void print_pair(const json_t *j, const char *age)
 	    beacon_bytes(other, beacon_number(j, "to_listener")));
 	(void)snprintf(sources, sizeof(sources), "%s to %s",
 	    beacon_text(connector, "source"), beacon_text(listener, "source"));
-	(void)snprintf(both, sizeof(both), "%s", proven(connector));
-	if (strcmp(both, proven(listener)) != 0)
+	(void)snprintf(
+	    both, sizeof(both), "%s", yes_or_no(connector, "proven"));
+	if (strcmp(both, yes_or_no(listener, "proven")) != 0)
 		(void)snprintf(both, sizeof(both), "half");
 	print_row((const char *[COLUMNS]){ beacon_text(j, "id"),
-	    beacon_text(j, "state"), beacon_text(j, "hash"), "pair", both, age,
-	    bytes, sources });
+	    beacon_text(j, "state"), beacon_text(j, "hash"), "pair", both,
+	    yes_or_no(j, "shed"), age, bytes, sources });
 }
 
 static void print_leg(const json_t *j, const char *age)
 {
 	print_row((const char *[COLUMNS]){ beacon_text(j, "id"),
 	    beacon_text(j, "state"), beacon_text(j, "hash"),
-	    beacon_text(j, "role"), proven(j), age, "-",
+	    beacon_text(j, "role"), yes_or_no(j, "proven"), "-", age, "-",
 	    beacon_text(j, "source") });
 }
 

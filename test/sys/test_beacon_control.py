@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from lab.beaconpeer import CONNECT, Fleet, Reset, metrics
+from lab.beaconpeer import Fleet, Reset, metric_becomes, metrics
 from lab.parts import program
 
 HASH = hashlib.sha256(b"an info hash").digest()
@@ -140,9 +140,24 @@ def test_list_of_a_pair(fleet, control):
     assert pair["kind"] == "pair" and pair["state"] == "paired"
     assert pair["hash"] == HASH[:4].hex()
     assert (pair["to_listener"], pair["to_connector"]) == (3, 0)
+    assert pair["shed"] is False
     for end, peer in (("listener", listener), ("connector", connector)):
         assert pair[end]["source"].endswith(
             f":{peer.socket.getsockname()[1]}")
+
+
+def test_list_of_a_pair_that_has_shed(lab, control):
+    beacon = lab.start_beacon(0, "--control", control)
+    beacon.health = lab.address_of(beacon, "health")
+    lab.start_bridge(lab.start_devstore().port, beacon.port)
+    lab.start_broker(beacon.port).wait_for("tunnel up", 15)
+    metric_becomes(beacon.health, "pharos_beacon_shed_pairs", 1)
+    pair, = [leg for leg in ask(control, "list") if leg["kind"] == "pair"]
+    assert pair["shed"] is True
+    assert pair["listener"]["proven"] and pair["connector"]["proven"]
+    line, = [line for line in said(control, "list").splitlines()
+             if line.startswith(pair["id"])]
+    assert re.search(r" pair +yes +yes ", line)
 
 
 def test_list_for_people_is_a_table(fleet, control):
@@ -157,15 +172,15 @@ def test_list_for_people_is_a_table(fleet, control):
 
 def test_list_comes_in_pages(fleet, control):
     """More than a page, from many sources, and each leg once."""
-    hosts = [f"127.7.{i // 200}.{i % 200 + 1}" for i in range(1100)]
+    hosts = [f"127.7.{i // 200}.{i % 200 + 1}" for i in range(250)]
     for host in hosts:
         fleet.dial(source=host)
     status, page = ask_raw(control, "GET", "/v1/legs")
-    assert status == 200 and len(page["legs"]) == 500
+    assert status == 200 and len(page["legs"]) == 100
     _, second = ask_raw(control, "GET", f"/v1/legs?after={page['next']}")
-    assert len(second["legs"]) == 500
+    assert len(second["legs"]) == 100
     _, third = ask_raw(control, "GET", f"/v1/legs?after={second['next']}")
-    assert len(third["legs"]) == 100 and third["next"] is None
+    assert len(third["legs"]) == 50 and third["next"] is None
     sources = [leg["source"].partition(":")[0] for leg in ask(control, "list")]
     assert sources == hosts
 

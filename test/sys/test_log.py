@@ -10,8 +10,7 @@ import subprocess
 
 import pytest
 
-from lab import beaconpeer
-from lab.beaconpeer import CONNECT, LISTEN, Fleet, metrics
+from lab.beaconpeer import Fleet, metrics
 from lab.parts import program
 
 HASH = hashlib.sha256(b"an info hash").digest()
@@ -23,7 +22,7 @@ def keep_busy(fleet):
     pair = fleet.pair(HASH, ("127.9.0.1", "127.9.0.2"))
     pair[0].send(b"x")
     assert pair[1].read(1) == b"x"
-    fleet.connect(beaconpeer.hashlib.sha256(b"2").digest(),
+    fleet.connect(hashlib.sha256(b"2").digest(),
                   source="127.9.0.3").waits()
     fleet.dial(source="127.9.0.4").hello(7, HASH).refused()
     scanner = fleet.dial(source="127.9.0.5", tls=False)
