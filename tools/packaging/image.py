@@ -14,7 +14,7 @@ import time
 
 ROOTS = pathlib.Path("/usr/share/ca-certificates/mozilla")
 PORTS = {"pharos-beacon": ["443/tcp"], "pharos-broker": ["8199/tcp"]}
-DIALS_OUT = {"pharos-bridge", "pharos-broker", "pharos-wrapper"}
+DIALS_OUT = {"pharos-bridge", "pharos-broker", "pharos-wrapper", "pharos"}
 USER = "65532:65532"
 KINDS = "application/vnd.oci.image"
 TITLES = {
@@ -22,7 +22,7 @@ TITLES = {
     "pharos-bridge": "lets a broker reach a secret store, by an allow-list",
     "pharos-broker": "carries sealed sessions of wrappers to the bridge",
     "pharos-wrapper": "starts a process with its secrets",
-    "pharos": "makes certificates and looks into running programs",
+    "pharos": "makes certificates, carries a TCP service, looks into a beacon",
 }
 
 
