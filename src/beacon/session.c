@@ -21,7 +21,8 @@
 
 enum { SEND_WAIT = 1, SEND_PING = 2, SEND_PAIRED = 4 };
 
-static struct slab slab = SLAB_OF(struct session);
+static struct slab slab = SLAB_OF(struct session),
+		   speech_slab = SLAB_OF(struct session_speech);
 
 #define TO(state) (1U << SESSION_##state)
 
@@ -43,19 +44,33 @@ static void session_move(struct session *s, enum session_state to)
 
 static void read_into(struct session *s, uint8_t *room, size_t n)
 {
-	if (s->in != s->pong)
-		free(s->in);
-	s->in = room;
-	s->room = n;
-	s->have = 0;
+	struct session_speech *speech = s->speech;
+
+	if (speech->in != speech->pong)
+		free(speech->in);
+	speech->in = room;
+	speech->room = n;
+	speech->have = 0;
+}
+
+static void speech_over(struct session *s)
+{
+	if (!s->speech)
+		return;
+	read_into(s, NULL, 0);
+	slab_give(&speech_slab, STEAL(s->speech));
 }
 
 struct session *session_new(struct beacon *b, const char *source)
 {
 	struct session *s = slab_take(&slab);
 
-	if (!s)
+	if (s)
+		s->speech = slab_take(&speech_slab);
+	if (!s || !s->speech) {
+		slab_give(&slab, s);
 		return NULL;
+	}
 	s->beacon = b;
 	s->serial = ++b->serials;
 	tidy_note(&b->tidy);
@@ -76,7 +91,7 @@ void session_end(struct session *s)
 	switchboard_leave(b->board, &s->board_leg, loop_now(b->loop));
 	limiter_leave(b->limiter, &s->guest);
 	TAILQ_REMOVE(&b->sessions, s, of_beacon);
-	read_into(s, NULL, 0);
+	speech_over(s);
 	slab_give(&slab, s);
 	tidy_note(&b->tidy);
 }
@@ -97,29 +112,30 @@ static void session_gone(struct session *s)
 
 static void put_frame(struct session *s, const struct frame *f)
 {
-	INVARIANT(s->out_start == s->out_end);
-	INVARIANT(!frame_write(f, s->out, sizeof(s->out), &s->out_end));
-	s->out_start = 0;
+	INVARIANT(s->speech->out_start == s->speech->out_end);
+	INVARIANT(!frame_write(
+	    f, s->speech->out, sizeof(s->speech->out), &s->speech->out_end));
+	s->speech->out_start = 0;
 }
 
 static void put_next(struct session *s)
 {
 	struct frame f = { .type = FRAME_TYPE_WAIT };
 
-	if (s->to_send & SEND_WAIT) {
+	if (s->speech->to_send & SEND_WAIT) {
 		memcpy(f.u.wait.instance, s->beacon->instance, FRAME_ID);
 		f.u.wait.ping_s = LIMIT_PING_MS / 1000;
-		f.u.wait.position = s->position;
-		s->to_send &= ~(unsigned)SEND_WAIT;
-	} else if (s->to_send & SEND_PING) {
+		f.u.wait.position = s->speech->position;
+		s->speech->to_send &= ~(unsigned)SEND_WAIT;
+	} else if (s->speech->to_send & SEND_PING) {
 		f.type = FRAME_TYPE_PING;
-		memcpy(f.u.ping.opaque, s->opaque, FRAME_PING);
-		s->to_send &= ~(unsigned)SEND_PING;
+		memcpy(f.u.ping.opaque, s->speech->opaque, FRAME_PING);
+		s->speech->to_send &= ~(unsigned)SEND_PING;
 	} else {
 		f.type = FRAME_TYPE_PAIRED;
 		memcpy(f.u.paired.pair, pair_id(s->pair), FRAME_ID);
 		f.u.paired.flags = pair_sheds(s->pair) ? FRAME_PAIRED_SHED : 0;
-		s->to_send &= ~(unsigned)SEND_PAIRED;
+		s->speech->to_send &= ~(unsigned)SEND_PAIRED;
 	}
 	put_frame(s, &f);
 }
@@ -127,22 +143,23 @@ static void put_next(struct session *s)
 /* Return: 0, all was taken or the leg takes no more now; -errno. */
 static int flush(struct session *s)
 {
-	while (s->out_start < s->out_end) {
-		ssize_t n = leg_write(
-		    s->leg, s->out + s->out_start, s->out_end - s->out_start);
+	while (s->speech->out_start < s->speech->out_end) {
+		ssize_t n =
+		    leg_write(s->leg, s->speech->out + s->speech->out_start,
+			s->speech->out_end - s->speech->out_start);
 
 		if (n == -EAGAIN || !n)
 			return 0;
 		if (n < 0)
 			return (int)n;
-		s->out_start += (size_t)n;
+		s->speech->out_start += (size_t)n;
 	}
 	return 0;
 }
 
 static bool is_sending(const struct session *s)
 {
-	return s->out_start < s->out_end;
+	return s->speech->out_start < s->speech->out_end;
 }
 
 static void set_interest(struct session *s)
@@ -158,7 +175,7 @@ static int send_due(struct session *s)
 {
 	int r = flush(s);
 
-	while (!r && !is_sending(s) && s->to_send) {
+	while (!r && !is_sending(s) && s->speech->to_send) {
 		put_next(s);
 		r = flush(s);
 	}
@@ -168,20 +185,20 @@ static int send_due(struct session *s)
 
 static void send_soon(struct session *s, unsigned what)
 {
-	s->to_send |= what;
+	s->speech->to_send |= what;
 	if (send_due(s))
 		session_gone(s);
 }
 
 void session_wait(struct session *s, uint32_t position)
 {
-	s->position = position;
+	s->speech->position = position;
 	send_soon(s, SEND_WAIT);
 }
 
 void session_ping(struct session *s, const uint8_t opaque[FRAME_PING])
 {
-	memcpy(s->opaque, opaque, FRAME_PING);
+	memcpy(s->speech->opaque, opaque, FRAME_PING);
 	send_soon(s, SEND_PING);
 }
 
@@ -256,7 +273,7 @@ static void join(struct session *s, const struct hello *said)
 	s->sheds = said->sheds;
 	loop_cancel(b->loop, &s->deadline);
 	limiter_settle(b->limiter, &s->guest);
-	read_into(s, s->pong, sizeof(s->pong));
+	read_into(s, s->speech->pong, sizeof(s->speech->pong));
 	session_move(s, SESSION_WAITING);
 	beacon_touch_pairs(b);
 	if (switchboard_join(b->board, &s->board_leg, hello, loop_now(b->loop)))
@@ -267,7 +284,8 @@ static void join(struct session *s, const struct hello *said)
 static void on_hello(struct session *s)
 {
 	struct hello hello = { .board.role = FRAME_LISTEN };
-	struct hello_bytes in = { s->in, s->have, s->source, s->beacon->known };
+	struct hello_bytes in = { s->speech->in, s->speech->have, s->source,
+		s->beacon->known };
 	struct session_refusal why;
 
 	s->began_us = loop_us(s->beacon->loop);
@@ -290,8 +308,9 @@ static void on_pong(struct session *s)
 	struct beacon *b = s->beacon;
 	struct frame f;
 
-	s->have = 0;
-	if (frame_read(&f, s->in, SESSION_PONG) || f.type != FRAME_TYPE_PONG ||
+	s->speech->have = 0;
+	if (frame_read(&f, s->speech->in, SESSION_PONG) ||
+	    f.type != FRAME_TYPE_PONG ||
 	    switchboard_pong(
 		b->board, &s->board_leg, f.u.ping.opaque, loop_now(b->loop))) {
 		refuse_speech(s);
@@ -330,26 +349,26 @@ static bool read_some(struct session *s)
 	struct session_refusal why;
 	size_t need = 0;
 	ssize_t n;
-	int r = frame_need(s->in, s->have, &need);
+	int r = frame_need(s->speech->in, s->speech->have, &need);
 
-	if (r || s->have + need > s->room) {
+	if (r || s->speech->have + need > s->speech->room) {
 		hello_fault(r ? r : FRAME_E_LENGTH, &why);
 		refuse_bytes(s, &why);
 		return false;
 	}
-	n = leg_read(s->leg, s->in + s->have, need);
+	n = leg_read(s->leg, s->speech->in + s->speech->have, need);
 	if (n == -EAGAIN)
 		return false;
 	if (n <= 0) {
 		session_gone(s);
 		return false;
 	}
-	s->have += (size_t)n;
+	s->speech->have += (size_t)n;
 	if (!may_speak(s)) {
 		refuse_speech(s);
 		return false;
 	}
-	if (frame_need(s->in, s->have, &need) || need)
+	if (frame_need(s->speech->in, s->speech->have, &need) || need)
 		return true;
 	on_frame(s);
 	return false;
@@ -454,19 +473,20 @@ int session_pair(struct session *s, struct pair *pair)
 {
 	session_move(s, SESSION_PAIRING);
 	s->pair = pair;
-	s->to_send |= SEND_PAIRED;
+	s->speech->to_send |= SEND_PAIRED;
 	return send_due(s);
 }
 
 bool session_ready(const struct session *s)
 {
-	return s->state == SESSION_PAIRING && !is_sending(s) && !s->to_send &&
-	       !switchboard_owes_pong(&s->board_leg);
+	return s->state == SESSION_PAIRING && !is_sending(s) &&
+	       !s->speech->to_send && !switchboard_owes_pong(&s->board_leg);
 }
 
 struct leg *session_take_leg(struct session *s)
 {
 	session_move(s, SESSION_PAIRED);
+	speech_over(s);
 	leg_handle(s->leg, NULL, NULL);
 	return STEAL(s->leg);
 }

@@ -29,6 +29,18 @@ enum session_state {
 
 enum { SESSION_OUT_MOST = 192, SESSION_PONG = 3 + FRAME_PING };
 
+/* Frames on their way in and out: not there any more once bytes are all. */
+struct session_speech {
+	uint8_t *in;		    /* where the frame is read: */
+	uint8_t pong[SESSION_PONG]; /* here, and HELLO on the heap */
+	size_t room, have;
+	uint8_t out[SESSION_OUT_MOST]; /* one frame */
+	size_t out_start, out_end;
+	unsigned to_send;	    /* those that wait for it */
+	uint32_t position;	    /* of WAIT */
+	uint8_t opaque[FRAME_PING]; /* of PING */
+};
+
 struct session {
 	struct beacon *beacon;
 	enum session_state state;
@@ -47,14 +59,7 @@ struct session {
 	struct switchboard_leg board_leg;
 	struct pair *pair; /* PAIRING, PAIRED */
 	uint8_t hash[FRAME_HASH];
-	uint8_t *in;		    /* where the frame is read: */
-	uint8_t pong[SESSION_PONG]; /* here, and HELLO on the heap */
-	size_t room, have;
-	uint8_t out[SESSION_OUT_MOST]; /* one frame */
-	size_t out_start, out_end;
-	unsigned to_send;	    /* those that wait for it */
-	uint32_t position;	    /* of WAIT */
-	uint8_t opaque[FRAME_PING]; /* of PING */
+	struct session_speech *speech; /* until PAIRED */
 	TAILQ_ENTRY(session) of_beacon;
 };
 

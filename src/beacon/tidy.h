@@ -15,7 +15,7 @@ struct tidy {
 	uint64_t done;	  /* how often it was */
 };
 
-enum { TIDY_CHANGES = 256, TIDY_MS = 1000 };
+enum { TIDY_CHANGES = 64, TIDY_MS = 1000 };
 
 void tidy_init(struct tidy *t, struct loop *loop);
 void tidy_deinit(struct tidy *t);
