@@ -134,6 +134,13 @@ PHAROS_API int pharos_route_open(struct pharos_route **out,
  * NULL is fine. For an orderly end, drain before. */
 PHAROS_API void pharos_route_close(struct pharos_route *route);
 
+/** pharos_route_renew() - read the certificates and keys again, for tunnels
+ * from now on; those that are up go on
+ * @config: as at pharos_route_open(), where the files may have other names
+ * Return: 0; as pharos_route_open(): nothing has changed. */
+PHAROS_API int pharos_route_renew(struct pharos_route *route,
+    const struct pharos_route_config *config, struct pharos_error *error);
+
 /** pharos_route_drain() - no new streams from now on; those that are open may
  * go on for @ms, then the tunnels end
  * pharos_route_busy() - 1 while there is a tunnel, or something that was

@@ -235,30 +235,56 @@ static int open_egress(struct pharos_route *route,
 	return r;
 }
 
-static int open_trunk(struct pharos_route *route,
-    const struct pharos_route_config *c, struct fault *fault)
+/* @accept: room for a pointer that @config points to */
+static int trunk_config_of(struct trunk_config *config,
+    struct pharos_route *route, const struct pharos_route_config *c,
+    const char **accept, struct fault *fault)
 {
-	struct trunk_config config = {
+	int r;
+
+	*config = (struct trunk_config){
 		.side = c->side == PHAROS_LISTEN ? TRUNK_LISTEN : TRUNK_CONNECT,
 		.uplink = { .cert_file = c->cert_file,
 		    .key_file = c->key_file,
 		    .ca_file = c->ca_file,
 		    .peer_names = (const char *const *)route->peer_names,
-		    .n_peer_names = count(c->peer_names) },
+		    .n_peer_names =
+			count((const char *const *)route->peer_names) },
 		.offered = stream_offered,
 		.told = on_told,
 		.ctx = route,
 		.wait_ms = c->wait_ms ? c->wait_ms : WAIT_MS,
 	};
-	const char *accept;
-	int r = role_of(&config.uplink.role, c->role, fault);
-
+	r = role_of(&config->uplink.role, c->role, fault);
 	if (!r)
-		r = role_of(&config.uplink.peer_role, c->peer_role, fault);
-	if (r)
-		return r;
-	use_way(&config, c, &accept);
-	return trunk_open(&route->trunk, route->loop, &config, fault);
+		r = role_of(&config->uplink.peer_role, c->peer_role, fault);
+	if (!r)
+		use_way(config, c, accept);
+	return r;
+}
+
+static int open_trunk(struct pharos_route *route,
+    const struct pharos_route_config *c, struct fault *fault)
+{
+	struct trunk_config config;
+	const char *accept;
+	int r = trunk_config_of(&config, route, c, &accept, fault);
+
+	return r ? r : trunk_open(&route->trunk, route->loop, &config, fault);
+}
+
+static int reload_trunk(struct pharos_route *route,
+    const struct pharos_route_config *c, struct fault *fault)
+{
+	struct trunk_config config;
+	const char *accept;
+	int r = check(c, fault);
+
+	if (!r && c->side != route->side)
+		r = bad(fault, "side: it cannot change");
+	if (!r)
+		r = trunk_config_of(&config, route, c, &accept, fault);
+	return r ? r : trunk_reload(route->trunk, &config, fault);
 }
 
 /* What the process has one of, drawn before two threads could at once. */
@@ -350,6 +376,23 @@ int pharos_route_open(struct pharos_route **out,
 
 	if (!r)
 		r = route_begin(out, &c, &fault);
+	if (r && !fault.code)
+		fault_set(&fault, r, NULL, "%s", strerror(-r));
+	error_of(error, &fault);
+	return r;
+}
+
+int pharos_route_renew(struct pharos_route *route,
+    const struct pharos_route_config *config, struct pharos_error *error)
+{
+	struct pharos_route_config c = { .size = 0 };
+	struct fault fault = FAULT_NONE;
+	int r = take_config(&c, config, &fault);
+
+	route_enter(route);
+	if (!r)
+		r = reload_trunk(route, &c, &fault);
+	route_leave(route);
 	if (r && !fault.code)
 		fault_set(&fault, r, NULL, "%s", strerror(-r));
 	error_of(error, &fault);

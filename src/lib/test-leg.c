@@ -555,6 +555,37 @@ static void bad_configurations_are_refused(void **state)
 	}
 }
 
+static void a_certificate_is_renewed_while_streams_go_on(void **state)
+{
+	struct side far = { .then = ECHO }, near = { .then = ECHO };
+	struct pharos_route_config config = config_of(&far, 0);
+	struct pharos_error error;
+
+	(void)state;
+	config.accept = "127.0.0.1:0";
+	open_side(&far, &config);
+	open_connecting(&near, pharos_route_address(far.route), 0);
+	ask(&far, &near, "x");
+	config.key_file = files[1][1];
+	assert_true(pharos_route_renew(far.route, &config, &error) < 0);
+	assert_non_null(strstr(error.text, "laptop.key"));
+	config.cert_file = files[1][0]; /* both sides are laptops now */
+	assert_int_equal(pharos_route_renew(far.route, &config, &error), 0);
+	config.side = PHAROS_CONNECT;
+	assert_int_equal(
+	    pharos_route_renew(far.route, &config, &error), -EINVAL);
+	while (!near.ended)
+		poll_once(&far, &near);
+	assert_memory_equal(near.heard, "hello", 5);
+	pharos_route_close(near.route);
+	/* a new tunnel meets the new name, and wants the old one */
+	open_connecting(&near, pharos_route_address(far.route), 0);
+	while (!strstr(near.said, "got one named laptop"))
+		poll_once(&far, &near);
+	pharos_route_close(near.route);
+	pharos_route_close(far.route);
+}
+
 /* A program may have been built against a later header. */
 static void a_longer_configuration_is_taken_if_it_says_nothing(void **state)
 {
@@ -611,6 +642,7 @@ int main(void)
 		cmocka_unit_test(bad_configurations_are_refused),
 		cmocka_unit_test(
 		    a_longer_configuration_is_taken_if_it_says_nothing),
+		cmocka_unit_test(a_certificate_is_renewed_while_streams_go_on),
 		cmocka_unit_test(the_wrong_calls_are_refused),
 	};
 
