@@ -497,6 +497,8 @@ static void attack_sessions(enum attack attack, unsigned sessions)
 
 	for (unsigned i = 0; i < sessions; i++) {
 		session_open(&s, true, true);
+		for (int k = 0; k < SIDES; k++) /* the first is not the last */
+			s.client[k].to_send += 20000;
 		s.middle.attack = attack;
 		s.middle.direction = (int)(i % 2);
 		(void)session_run(&s, false);
