@@ -191,15 +191,16 @@ static void start_some(struct run *run)
 
 static void carry_all(struct run *run)
 {
+	struct pair *first = TAILQ_FIRST(&run->pairs);
 	uint64_t began;
 
 	printf("{\"ready\": %ld}\n", run->warm);
 	(void)fflush(stdout);
 	load_wait_stdin(run->load);
-	if (!run->config->bytes || run->fault->code)
+	if (!first || !run->config->bytes || run->fault->code)
 		return;
 	began = tally_now();
-	pair_carry(TAILQ_FIRST(&run->pairs), (uint64_t)run->config->bytes, 0);
+	pair_carry(first, (uint64_t)run->config->bytes, 0);
 	loop_run(run->load->loop);
 	printf("{\"bytes\": %ld, \"seconds\": %.6f}\n", run->config->bytes,
 	    (double)(tally_now() - began) / 1e9);
