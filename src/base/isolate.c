@@ -227,6 +227,7 @@ void isolate_meter_init(
 	};
 
 	_Static_assert(N_ELEMS(m->rows) == ABI + 1, "a row each");
+	memset(m->values, 0, sizeof(m->values));
 	for (size_t i = 0; i < N_ELEMS(stages); i++)
 		m->rows[i] = (struct metric_row){ .name = "pharos_isolation",
 			.labels = stages[i],
