@@ -210,7 +210,6 @@ FILES = [
     ("a bridge CA that is none", {"bridge-ca": "jwt"}, "jwt"),
     ("a token that others can read",
      {"jwt-file": None, "token-file": "open"}, "chmod"),
-    ("not a broker's address", {"broker": "broker:8199"}, "https://"),
 ]
 
 
