@@ -40,9 +40,14 @@ struct http_stream {
 	bool tunnelled;		   /* the CONNECT was answered with 2xx */
 	http_response_fn response; /* NULL once called */
 	void *response_ctx;
-	enum http_why why;	    /* of the missing response, */
-	struct loop_task tell_task; /* which is told by this */
+	enum http_why why;	       /* of the missing response, */
+	struct loop_task tell_task;    /* which is told by this */
+	struct wheel_timer last_words; /* of a tunnel that the peer closed */
 };
+
+/* The peer has closed a tunnel and is gone; its owner has so long to read what
+ * is left and to close it as well. */
+enum { HTTP_LAST_WORDS_MS = 30000 };
 
 /** http_conn_kick() - flush at the end of this turn */
 void http_conn_kick(struct http_conn *c);

@@ -109,6 +109,7 @@ static void stream_free(struct http_stream *s)
 		http_conn_kick(s->conn);
 	}
 	loop_unpost(s->leg.loop, &s->tell_task);
+	loop_cancel(s->leg.loop, &s->last_words);
 	buf_deinit(&s->in);
 	free(s);
 }
@@ -245,14 +246,27 @@ static bool is_closed(const struct http_stream *s, enum http_why why)
 	return why == HTTP_WHY_DONE && s->tunnelled;
 }
 
+static void on_last_words(struct wheel_timer *t, uint64_t now)
+{
+	struct http_stream *s = CONTAINER_OF(t, struct http_stream, last_words);
+
+	(void)now;
+	leg_failed(&s->leg, -ECONNRESET, NULL,
+	    "stream: the peer closed it %d s ago", HTTP_LAST_WORDS_MS / 1000);
+}
+
 void http_stream_on_reset(struct http_stream *s, enum http_why why)
 {
 	s->gone = true;
 	s->blocked = false; /* who waits to write finds out */
-	if (!is_served(s) && !is_closed(s, why))
+	if (!is_served(s) && !is_closed(s, why)) {
 		fail(s, why);
-	else
-		leg_ready(&s->leg);
+		return;
+	}
+	if (is_closed(s, why))
+		loop_after(s->leg.loop, &s->last_words, HTTP_LAST_WORDS_MS,
+		    on_last_words);
+	leg_ready(&s->leg);
 }
 
 void http_stream_on_room(struct http_stream *s)

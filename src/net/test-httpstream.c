@@ -1,5 +1,6 @@
 /* net/test-httpstream.c: streams as legs under attack: cut at every byte, slow
  * readers, early answers, half-close, TLS inside a tunnel. */
+#include "net/httpconn.h"
 #include "net/pump.h"
 #include "net/test-httpbench.h"
 
@@ -418,6 +419,39 @@ static void test_last_words_through_a_pump(void **state)
 	bench_close(&b);
 }
 
+/* As above, but the near end does not read: what is left for it is not kept for
+ * ever. */
+static void test_last_words_that_nobody_reads(void **state)
+{
+	struct bench b;
+	struct pump_result result = { .failed = 7 };
+	struct pump *pump;
+	struct leg *outer, *inner;
+	struct end far = { .to_send = 30000, .keeps_open = true };
+
+	(void)state;
+	loop_fake_clock(loop, 1000);
+	bench_open(&b, HTTP_2, plain);
+	assert_int_equal(memleg_pair(&outer, &inner, loop, 5000), 0);
+	assert_int_equal(
+	    pump_start(&pump, inner, http_stream_leg(ask(&b, "CONNECT", false)),
+		0, on_pumped, &result),
+	    0);
+	BENCH_UNTIL(&b, b.requests == 1);
+	end_start(&far, answer(&b, 0));
+	BENCH_UNTIL(&b, far.sent == 30000);
+	leg_close(far.leg);
+	bench_turns(&b, 50);
+	loop_set_now(loop, 1000 + HTTP_LAST_WORDS_MS - 100);
+	bench_turns(&b, 50);
+	assert_int_equal(result.failed, 7);
+	loop_set_now(loop, 1000 + HTTP_LAST_WORDS_MS + 100);
+	BENCH_UNTIL(&b, result.failed != 7);
+	assert_true(result.reset);
+	leg_reset(outer);
+	bench_close(&b);
+}
+
 int main(void)
 {
 #define TEST(test)                                                             \
@@ -437,6 +471,7 @@ int main(void)
 		TEST(test_tls_inside_a_tunnel),
 		TEST(test_tunnel_under_a_pump),
 		TEST(test_last_words_through_a_pump),
+		TEST(test_last_words_that_nobody_reads),
 	};
 
 	return cmocka_run_group_tests_name("net/httpstream", tests, NULL, NULL);
