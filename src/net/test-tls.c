@@ -56,6 +56,37 @@ static void nobody_is_called_while_nothing_happens(void **state)
 	pair_free(&p);
 }
 
+/* A peer that reads nothing can still say something, however much of what is
+ * for it is held: it may be unable to read before it has said all. */
+static void what_is_held_for_a_peer_does_not_keep_it_silent(void **state)
+{
+	enum { NARROW = 4096, RECORDS = 3 * 16384, STEP = 40 };
+	static const uint8_t bytes[LOOP_BLOCK];
+
+	(void)state;
+	for (size_t more = 0; more < 1000; more += STEP) {
+		struct pair p = { .server.keeps_open = true,
+			.client.keeps_open = true };
+		ssize_t n;
+		char byte;
+
+		pair_open(&p, server_config(), client_config(), NARROW);
+		TURN_UNTIL(end_open(&p.server) && end_open(&p.client), (void)0);
+		leg_want(p.client.leg, 0);
+		leg_want(p.server.leg, 0);
+		n = leg_write(p.server.leg, bytes, RECORDS + more);
+		while (n > 0)
+			n = leg_write(p.server.leg, bytes, sizeof(bytes));
+		assert_int_equal(n, -EAGAIN);
+		assert_int_equal(leg_write(p.client.leg, "x", 1), 1);
+		for (int i = 0; i < 8; i++)
+			loop_turn(loop);
+		if (leg_read(p.server.leg, &byte, 1) != 1)
+			fail_msg("three records and %zu bytes", more);
+		pair_free(&p);
+	}
+}
+
 static const struct {
 	const char *label;
 	size_t up, down, capacity, chop, read_most;
@@ -293,6 +324,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_open),
 		cmocka_unit_test(nobody_is_called_while_nothing_happens),
+		cmocka_unit_test(
+		    what_is_held_for_a_peer_does_not_keep_it_silent),
 		cmocka_unit_test(bytes_arrive_as_they_were_sent),
 		cmocka_unit_test(each_direction_ends_on_its_own),
 		cmocka_unit_test(a_close_delivers_what_was_written),

@@ -56,12 +56,13 @@
 #include <openssl/x509v3.h>
 
 enum {
-	/* a full record: header, 2^14 bytes, and what TLS may add to it (1.2
-	 * more, but not with the ciphers that we take); before it a
-	 * KeyUpdate's answer that is still owed */
-	RECORD_ROOM = 5 + 16384 + 256 + 64,
 	/* the answer to a KeyUpdate, a close_notify or an alert */
 	REPLY_ROOM = 512,
+	/* a full record: header, 2^14 bytes, and what TLS may add to it (1.2
+	 * more, but not with the ciphers that we take); before it a
+	 * KeyUpdate's answer that is still owed; and after it a reply, or
+	 * what the peer does not take would keep us from reading it */
+	RECORD_ROOM = 5 + 16384 + 256 + 64 + REPLY_ROOM,
 	NAME_ROOM = 254, /* of a host name, with its NUL */
 };
 static_assert((int)LOOP_BLOCK_ROOM >= 3 * (5 + 16384 + 17) + (int)RECORD_ROOM,
