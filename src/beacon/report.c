@@ -208,7 +208,6 @@ static json_t *pair_entry(const struct pair *p)
 	    end_of(p->listener), "connector", end_of(p->connector));
 
 	json_object_set_new(j, "shed", json_boolean(pair_shed(p)));
-	json_object_set_new(j, "shed", json_boolean(pair_shed(p)));
 	json_object_set_new(
 	    j, "to_connector", number(pair_bytes(p, METER_TO_CONNECTOR)));
 	json_object_set_new(
