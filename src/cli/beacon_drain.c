@@ -70,7 +70,8 @@ static bool look(
 	    beacon_call(&status, &config->common, "GET", "/v1/status", &fault);
 
 	*now = *before;
-	if (r == -EIO) /* it ended while it answered: the next look tells */
+	/* it ended while it answered, or is busy: the next look tells */
+	if (r == -EIO || r == -ETIMEDOUT)
 		return true;
 	if (r)
 		return false;

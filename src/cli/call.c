@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -32,6 +33,11 @@ static const char *hint_of(int error)
 	case EACCES:
 	case EPERM:
 		return "Only root and the user that it runs as may ask it.";
+	case ETIMEDOUT:
+		return "It runs, but takes no calls: is it stopped, or do too "
+		       "many ask at once?";
+	case ENAMETOOLONG:
+		return "The path of a socket has at most 107 bytes.";
 	default:
 		return NULL;
 	}
@@ -43,17 +49,32 @@ static int unreachable(const struct call *call, int error, struct fault *fault)
 	    call->path, call->daemon, strerror(error));
 }
 
+/* A socket whose queue is full makes connect() wait: CALL_MS at most.
+ * Return: 0; the errno. */
+static int join_queue(int fd, const struct sockaddr_un *at)
+{
+	const struct timeval most = { .tv_sec = CALL_MS / 1000 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most)))
+		return errno;
+	if (!connect(fd, (const struct sockaddr *)at, sizeof(*at)))
+		return 0;
+	return errno == EAGAIN ? ETIMEDOUT : errno;
+}
+
 static int reach(int *out, const struct call *call, struct fault *fault)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	CLEANUP(close_p)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error;
 
 	if (strlen(call->path) >= sizeof(at.sun_path))
 		return unreachable(call, ENAMETOOLONG, fault);
 	memcpy(at.sun_path, call->path, strlen(call->path));
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&at, sizeof(at)))
-		return unreachable(call, errno, fault);
+	error = fd < 0 ? errno : join_queue(fd, &at);
+	if (error)
+		return unreachable(call, error, fault);
 	*out = steal_fd(&fd);
 	return 0;
 }

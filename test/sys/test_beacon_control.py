@@ -344,6 +344,24 @@ def test_nobody_there(tmp_path):
     assert "--control" in done.stderr
 
 
+def test_a_queue_that_is_full(tmp_path):
+    path = tmp_path / "control"
+    with socket.socket(socket.AF_UNIX) as nobody_accepts, \
+            socket.socket(socket.AF_UNIX) as waiter:
+        nobody_accepts.bind(str(path))
+        nobody_accepts.listen(0)
+        waiter.connect(str(path))  # it is full
+        done = pharos(path, "status")
+    assert done.returncode == 1
+    assert "takes no calls" in done.stderr
+
+
+def test_a_path_that_is_too_long(tmp_path):
+    done = pharos(tmp_path / ("x" * 108), "status")
+    assert done.returncode == 1
+    assert "at most 107 bytes" in done.stderr
+
+
 @pytest.mark.parametrize("method, target, status", [
     ("POST", "/v1/status", 405), ("GET", "/v1/drain", 405),
     ("GET", "/v1/kill/leg-1", 405),
