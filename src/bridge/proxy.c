@@ -18,7 +18,7 @@ struct transit {
 	struct proxy *proxy;
 	struct http_stream *stream;
 	struct http_collect *body; /* while it is received */
-	struct store_call *call;   /* while the store is asked */
+	struct web_call *call;	   /* while the store is asked */
 	struct policy_verdict verdict;
 	uint64_t began_us;
 };
@@ -77,8 +77,7 @@ enum shape {
 	SHAPE_FOREIGN, /* not how a store answers */
 };
 
-static enum shape shape_of(
-    const struct transit *t, const struct store_answer *a)
+static enum shape shape_of(const struct transit *t, const struct web_answer *a)
 {
 	JSON *j = json_read_object(a->body, a->n, JSON_ALLOW_NUL);
 	bool silent =
@@ -95,7 +94,7 @@ static enum shape shape_of(
 
 /* The status for a client: the store's own when it is the store that speaks;
  * else that of a gateway: 503 invites to try again. */
-static int status_of(const struct store_answer *a, enum shape shape, int code)
+static int status_of(const struct web_answer *a, enum shape shape, int code)
 {
 	if (shape != SHAPE_FOREIGN)
 		return a->status;
@@ -103,7 +102,7 @@ static int status_of(const struct store_answer *a, enum shape shape, int code)
 }
 
 static void answer_fault(
-    struct transit *t, const struct store_answer *a, enum shape shape)
+    struct transit *t, const struct web_answer *a, enum shape shape)
 {
 	struct vault_failure failure = {
 		.store = store_address(t->proxy->store),
@@ -130,7 +129,7 @@ static void answer_fault(
 		  });
 }
 
-static void answer_pass(struct transit *t, const struct store_answer *a)
+static void answer_pass(struct transit *t, const struct web_answer *a)
 {
 	static const struct http_field fields[] = { { "cache-control",
 	    "no-store" } };
@@ -146,7 +145,7 @@ static void answer_pass(struct transit *t, const struct store_answer *a)
 }
 
 static void on_answer(
-    void *ctx, const struct store_answer *a, const struct fault *fault)
+    void *ctx, const struct web_answer *a, const struct fault *fault)
 {
 	struct transit *t = ctx;
 	enum shape shape;
@@ -176,7 +175,7 @@ static void on_client(void *ctx, struct leg *leg, unsigned events)
 	(void)leg;
 	if (!(events & LEG_GONE))
 		return;
-	store_cancel(t->call);
+	web_cancel(t->call);
 	http_stream_abandon(t->stream);
 	transit_free(t);
 }
@@ -192,9 +191,9 @@ static void ask_store(struct transit *t)
 	}
 	t->proxy->busy++;
 	refuse(t, 503,
-	    r == STORE_E_BUSY ? "bridge: too many calls to the store at once; "
-				"try again"
-			      : "bridge: out of memory; try again");
+	    r == WEB_E_BUSY ? "bridge: too many calls to the store at once; "
+			      "try again"
+			    : "bridge: out of memory; try again");
 }
 
 static void refuse_policy(struct transit *t, int status)
@@ -346,7 +345,7 @@ void proxy_free(struct proxy *p)
 		struct transit *t = p->transits;
 
 		http_receive_cancel(t->body);
-		store_cancel(t->call);
+		web_cancel(t->call);
 		http_stream_abandon(t->stream);
 		transit_free(t);
 	}

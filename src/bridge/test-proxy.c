@@ -2,7 +2,7 @@
  * side, libcurl over loopback on the other. */
 #include "base/buf.h"
 #include "bridge/proxy.h"
-#include "bridge/test-fakestore.h"
+#include "link/test-fakeserver.h"
 #include "net/httpc.h"
 #include "net/memleg.h"
 #include <signal.h>

@@ -1,8 +1,7 @@
-/* bridge/test-fakestore.h: a store of the worst kind, for tests: it answers
+/* link/test-fakeserver.h: a server of the worst kind, for tests: it answers
  * what it is told to, or misbehaves, and remembers what it was asked.
  */
 #pragma once
-#include "bridge/store.h"
 #include "net/httpd.h"
 #include "net/listen.h"
 #include "net/test-support.h"
@@ -25,7 +24,7 @@ struct fake {
 	struct loop *loop;
 	struct fake_call *calls; /* not answered yet */
 	struct httpd *httpd;
-	char address[64]; /* "http://127.0.0.1:port" */
+	char address[64]; /* "http://127.0.0.1:port", or https */
 
 	enum fake_manner manner;
 	struct http_answer answer;
@@ -34,6 +33,7 @@ struct fake {
 	int requests;
 	char asked[600]; /* "METHOD target body" */
 	char token[64], name_space[64], marker[16], type[64];
+	char host[64], login[64]; /* authorization */
 	char odd[64]; /* a header that must not cross: x-forwarded-for */
 };
 
@@ -86,6 +86,8 @@ static inline void fake_on_request(
 	    f->name_space, sizeof(f->name_space), head, "x-vault-namespace");
 	fake_note(f->marker, sizeof(f->marker), head, "x-vault-request");
 	fake_note(f->type, sizeof(f->type), head, "content-type");
+	snprintf(f->host, sizeof(f->host), "%s", head->authority);
+	fake_note(f->login, sizeof(f->login), head, "authorization");
 	fake_note(f->odd, sizeof(f->odd), head, "x-forwarded-for");
 	assert_non_null(c);
 	*c = (struct fake_call){ f->calls, &f->calls, f, s, NULL };
@@ -99,7 +101,9 @@ static inline void fake_on_request(
 static const struct httpd_route fake_routes[] = { { NULL, "/*",
     fake_on_request } };
 
-static inline void fake_open(struct fake *f, struct loop *loop)
+/** fake_open_tls() - @tls (counted up) or NULL for plain HTTP */
+static inline void fake_open_tls(
+    struct fake *f, struct loop *loop, struct tls_context *tls)
 {
 	struct httpd_config config = { .routes = fake_routes,
 		.n_routes = N_ELEMS(fake_routes),
@@ -108,10 +112,15 @@ static inline void fake_open(struct fake *f, struct loop *loop)
 
 	*f = (struct fake){ .loop = loop };
 	assert_int_equal(httpd_new(&f->httpd, loop, &config), 0);
-	if (httpd_listen(f->httpd, "127.0.0.1:0", NULL, &fault))
+	if (httpd_listen(f->httpd, "127.0.0.1:0", tls, &fault))
 		fail_msg("%s", fault.text);
-	snprintf(f->address, sizeof(f->address), "http://%s",
+	snprintf(f->address, sizeof(f->address), "http%s://%s", tls ? "s" : "",
 	    httpd_address(f->httpd));
+}
+
+static inline void fake_open(struct fake *f, struct loop *loop)
+{
+	fake_open_tls(f, loop, NULL);
 }
 
 static inline void fake_close(struct fake *f)
