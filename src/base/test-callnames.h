@@ -2,7 +2,7 @@
  * machines? For tests of profiles. Include before cmocka.h.
  */
 #pragma once
-#include "base/isolate.h"
+#include "base/profile.h"
 #include <seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,7 +37,7 @@ static inline void callnames_add_all(
 	}
 }
 
-static inline void callnames_check(
+static inline void callnames_of_sets(
     const struct isolate_calls *const *sets, size_t n)
 {
 	static const uint32_t machines[] = { SCMP_ARCH_X86_64,
@@ -58,4 +58,12 @@ static inline void callnames_check(
 			callnames_add_all(filter, sets[i]);
 		seccomp_release(filter);
 	}
+}
+
+/* @made: what the program's function said that made @profile; deinits it */
+static inline void callnames_check(struct profile *profile, int made)
+{
+	assert_int_equal(made, 0);
+	callnames_of_sets(profile->isolate.calls, profile->isolate.n_calls);
+	profile_deinit(profile);
 }

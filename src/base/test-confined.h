@@ -1,9 +1,10 @@
-/* base/test-confined.h: what no program may do once its profile is entered,
- * tried for real, one row each. For tests of profiles: enter in a child
- * (base/test-child.h), then confined_refuses().
+/* base/test-confined.h: what no program may do once its profile is entered, and
+ * what every program of one kind may, tried for real, one row each. For tests
+ * of profiles: confined_enter() in a child (base/test-child.h), then
+ * confined_dials() or the like, and the program's own rows.
  */
 #pragma once
-#include "base/isolate.h"
+#include "base/profile.h"
 #include "base/test-child.h"
 #include "base/test-valgrind.h"
 #include <arpa/inet.h>
@@ -56,16 +57,19 @@ static inline void confined_allows(const struct confined_row *rows, size_t n)
 	}
 }
 
-static inline void confined_enter(const struct isolate_profile *profile)
+/* @made: what the program's function said that made @profile; deinits it */
+static inline void confined_enter(struct profile *profile, int made)
 {
 	struct isolate_report report;
 	struct fault fault = FAULT_NONE;
 
-	if (isolate_enter(profile, &report, &fault) || !report.seccomp ||
-	    !report.landlock) {
+	CHECK(!made);
+	if (isolate_enter(&profile->isolate, &report, &fault) ||
+	    !report.seccomp || !report.landlock) {
 		dprintf(STDERR_FILENO, "# not entered: %s\n", fault.text);
 		_exit(CHILD_BAD);
 	}
+	profile_deinit(profile);
 }
 
 /* Skips the test where a profile cannot be shown. */
@@ -373,3 +377,29 @@ static const struct confined_row confined_by_all[] = {
 	{ "io_uring", confined_io_uring },
 	{ "chmod", confined_chmod },
 };
+
+/* Who carries bytes between sockets, and no more than that. */
+static inline void confined_carries(void)
+{
+	static const struct confined_row allowed[] = {
+		{ "read its own file", confined_own_file },
+		{ "hear of its replacement", confined_inotify },
+		{ "a worker thread", confined_thread },
+		{ "tell the service manager", confined_notify },
+		{ "move bytes in the kernel", confined_splice },
+	};
+
+	confined_allows(allowed, N_ELEMS(allowed));
+	confined_refuses(confined_by_all, N_ELEMS(confined_by_all));
+}
+
+/* Who dials too: what ports, its options say; none is CONFINED_PORT + 1. */
+static inline void confined_dials(void)
+{
+	confined_carries();
+	confined_allows(
+	    &(struct confined_row){ "ask for a name", confined_udp }, 1);
+	confined_refuses(&(struct confined_row){ "connect to another port",
+			     confined_connect_elsewhere },
+	    1);
+}

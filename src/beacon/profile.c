@@ -3,7 +3,6 @@
  * sockets that it listens on are bound before.
  */
 #include "beacon/profile.h"
-#include "base/syscalls.h"
 #include "net/socketcalls.h"
 
 static const struct isolate_call own_rows[] = {
@@ -14,16 +13,7 @@ static const struct isolate_call own_rows[] = {
 static const struct isolate_calls own = { ISOLATE_CALLS(own_rows) };
 
 static const struct isolate_calls *const calls[] = {
-	&syscalls_runtime,
-	&syscalls_probed,
-	&syscalls_newer,
-	&syscalls_threads,
-	&syscalls_loop,
-	&socketcalls_open,
-	&syscalls_files,
-	&syscalls_watch,
-	&socketcalls_notify,
-	&syscalls_splice,
+	SOCKETCALLS_CARRY,
 	&own,
 };
 

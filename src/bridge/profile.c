@@ -2,7 +2,6 @@
  * but health pages, whose sockets are there before.
  */
 #include "bridge/profile.h"
-#include "base/syscalls.h"
 #include "net/address.h"
 #include "net/socketcalls.h"
 #include <sys/socket.h>
@@ -14,17 +13,7 @@ static const struct isolate_call own_rows[] = {
 static const struct isolate_calls own = { ISOLATE_CALLS(own_rows) };
 
 static const struct isolate_calls *const calls[] = {
-	&syscalls_runtime,
-	&syscalls_probed,
-	&syscalls_newer,
-	&syscalls_threads,
-	&syscalls_loop,
-	&socketcalls_open,
-	&socketcalls_connect,
-	&socketcalls_notify,
-	&syscalls_files,
-	&syscalls_watch,
-	&syscalls_splice,
+	SOCKETCALLS_DIAL,
 	&own,
 };
 

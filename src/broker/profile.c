@@ -2,21 +2,10 @@
  * listens on is bound before.
  */
 #include "broker/profile.h"
-#include "base/syscalls.h"
 #include "net/socketcalls.h"
 
 static const struct isolate_calls *const calls[] = {
-	&syscalls_runtime,
-	&syscalls_probed,
-	&syscalls_newer,
-	&syscalls_threads,
-	&syscalls_loop,
-	&socketcalls_open,
-	&socketcalls_connect,
-	&socketcalls_notify,
-	&syscalls_files,
-	&syscalls_watch,
-	&syscalls_splice,
+	SOCKETCALLS_DIAL,
 };
 
 int broker_profile(

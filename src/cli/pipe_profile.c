@@ -2,23 +2,12 @@
  * other side, and to the targets that it exposes, by their ports; read its own
  * files again. What it listens on is bound before.
  */
-#include "base/syscalls.h"
 #include "cli/pipe.h"
 #include "net/address.h"
 #include "net/socketcalls.h"
 
 static const struct isolate_calls *const calls[] = {
-	&syscalls_runtime,
-	&syscalls_probed,
-	&syscalls_newer,
-	&syscalls_threads,
-	&syscalls_loop,
-	&socketcalls_open,
-	&socketcalls_connect,
-	&socketcalls_notify,
-	&syscalls_files,
-	&syscalls_watch,
-	&syscalls_splice,
+	SOCKETCALLS_DIAL,
 };
 
 int pipe_profile(

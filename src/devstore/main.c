@@ -1,7 +1,6 @@
 /* pharos-devstore: a secret store for development and tests, in memory. */
 #include "base/log.h"
 #include "base/profile.h"
-#include "base/syscalls.h"
 #include "devstore/roottoken.h"
 #include "devstore/serve.h"
 #include "net/daemon.h"
@@ -66,14 +65,7 @@ static const struct option_table table = {
 
 /* It serves from memory: no file, no connection, once it listens. */
 static const struct isolate_calls *const calls[] = {
-	&syscalls_runtime,
-	&syscalls_probed,
-	&syscalls_newer,
-	&syscalls_threads,
-	&syscalls_loop,
-	&socketcalls_open,
-	&socketcalls_notify,
-	&syscalls_files,
+	SOCKETCALLS_SERVE,
 };
 
 static int make_engine(
