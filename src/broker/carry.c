@@ -1,7 +1,10 @@
 /* broker/carry.c: sessions, from a pod's CONNECT to the end of both directions.
  *
  *   ASKING    the bridge was sent CONNECT (net/ask.h, with its deadlines); the
- *             pod waits. LIMIT_ANSWER_MS.
+ *             pod waits. LIMIT_ANSWER_MS. A tunnel that has not answered after
+ *             LIMIT_ASK_AGAIN_MS is probed, and another one, if there is one
+ *             that is not silent, is sent the same CONNECT. The first answer
+ *             counts, and the other stream is reset.
  *   JOINED    200 was sent to the pod; a pump has both streams. The kernel's
  *             keepalive watches the pod, pings watch the tunnel; a session that
  *             only one side has ended and where nothing moves is cut after
@@ -12,8 +15,11 @@
  * every state, and ends what is still there: the pod, by a reset, if it was not
  * answered.
  *
- * Nothing is ever tried again here. Whether a failed session may be repeated is
- * known only to the wrapper.
+ * A tunnel that fell silent tells nobody; its pings take most of a minute to
+ * find that out. Asking twice does no harm: no byte of the pod's has been sent,
+ * and a session at the bridge is nothing before its client has spoken. Once
+ * joined, nothing is ever tried again here: whether a failed session may be
+ * repeated is known only to the wrapper.
  */
 #include "broker/carry.h"
 #include "broker/limits.h"
@@ -27,11 +33,20 @@
 
 #define BRIDGE_AUTHORITY TUNNEL_BRIDGE_NAME ":443"
 
+enum { ATTEMPTS = 2 };
+
+struct attempt {
+	struct session *session;
+	struct ask *ask; /* NULL: not made, or over */
+};
+
 struct session {
 	TAILQ_ENTRY(session) of_carry;
 	struct carry *carry;
-	struct http_stream *pod; /* ASKING */
-	struct ask *ask;	 /* ASKING */
+	struct http_stream *pod;	   /* ASKING */
+	struct attempt attempts[ATTEMPTS]; /* ASKING */
+	struct wheel_timer again;
+	uint64_t asks_until;
 	bool joined;
 	struct pump *pump; /* JOINED */
 	struct quota_ticket ticket;
@@ -54,11 +69,19 @@ static const int from[WAY_DIRECTIONS] = {
 	[WAY_TO_POD] = 1,
 };
 
+/* Neither is asked any more. */
+static void attempts_end(struct session *s)
+{
+	loop_cancel(s->carry->loop, &s->again);
+	for (size_t i = 0; i < ATTEMPTS; i++)
+		ask_cancel(STEAL(s->attempts[i].ask));
+}
+
 static void session_free(struct session *s)
 {
 	struct carry *c = s->carry;
 
-	ask_cancel(s->ask);
+	attempts_end(s);
 	if (s->pump) {
 		for (size_t to = 0; to < WAY_DIRECTIONS; to++)
 			c->bytes[to] += pump_bytes(s->pump, from[to]);
@@ -96,6 +119,7 @@ static void session_join(struct session *s, struct leg *bridge)
 	static const struct http_head good = { .status = 200, .length = -1 };
 	struct leg *pod;
 
+	attempts_end(s);
 	if (http_stream_respond(s->pod, &good, false)) {
 		leg_reset(bridge);
 		session_free(s);
@@ -138,12 +162,25 @@ static void session_refused(struct session *s, const struct ask_answer *answer)
 			      .text = text });
 }
 
+/* Return: whether another tunnel may still answer. */
+static bool attempt_over(struct attempt *attempt)
+{
+	const struct attempt *all = attempt->session->attempts;
+
+	attempt->ask = NULL;
+	for (size_t i = 0; i < ATTEMPTS; i++)
+		if (all[i].ask)
+			return true;
+	return false;
+}
+
 static void on_answer(void *ctx, struct ask_answer *answer)
 {
-	struct session *s = ctx;
+	struct attempt *attempt = ctx;
+	struct session *s = attempt->session;
+	bool another = attempt_over(attempt);
 	char text[160];
 
-	s->ask = NULL;
 	if (answer->leg) {
 		session_join(s, answer->leg);
 		return;
@@ -152,6 +189,8 @@ static void on_answer(void *ctx, struct ask_answer *answer)
 		session_refused(s, answer);
 		return;
 	}
+	if (another)
+		return;
 	if (answer->late) {
 		session_refuse(s, &(struct refusal){ .kind = REFUSAL_LATE });
 		return;
@@ -161,6 +200,41 @@ static void on_answer(void *ctx, struct ask_answer *answer)
 	    http_why_text(answer->why));
 	session_refuse(
 	    s, &(struct refusal){ .kind = REFUSAL_CUT, .text = text });
+}
+
+static int session_ask(struct session *s, size_t i, struct http_conn *conn)
+{
+	uint64_t left = s->asks_until - loop_now(s->carry->loop);
+
+	s->attempts[i].session = s;
+	return ask_open(&s->attempts[i].ask, conn, BRIDGE_AUTHORITY,
+	    (unsigned)left, on_answer, &s->attempts[i]);
+}
+
+static void watch_answer(struct session *s);
+
+/* Where none can be asked now, one may have come by the next time. */
+static void on_unanswered(struct wheel_timer *timer, uint64_t now)
+{
+	struct session *s = CONTAINER_OF(timer, struct session, again);
+	const struct way *way = s->carry->way;
+	struct http_conn *first = ask_conn(s->attempts[0].ask), *conn;
+
+	(void)now;
+	if (!first)
+		return; /* its answer has begun */
+	http_conn_probe(first);
+	conn = way->pick(way->ctx);
+	if (conn && conn != first && !session_ask(s, 1, conn))
+		s->carry->counts.asked_again++;
+	else
+		watch_answer(s);
+}
+
+static void watch_answer(struct session *s)
+{
+	loop_after(
+	    s->carry->loop, &s->again, LIMIT_ASK_AGAIN_MS, on_unanswered);
 }
 
 /* Nothing is asked of the pod's leg before it is joined: only LEG_GONE comes.
@@ -181,6 +255,7 @@ static struct session *session_new(
 		return NULL;
 	s->carry = c;
 	s->began_us = loop_us(c->loop);
+	s->asks_until = loop_now(c->loop) + LIMIT_ANSWER_MS;
 	s->pod = pod;
 	s->ticket = ticket;
 	TAILQ_INSERT_TAIL(&c->sessions, s, of_carry);
@@ -206,12 +281,13 @@ void carry_connect(
 		way_refuse(c->way, pod, REFUSAL_MEMORY);
 		return;
 	}
-	r = ask_open(
-	    &s->ask, conn, BRIDGE_AUTHORITY, LIMIT_ANSWER_MS, on_answer, s);
+	r = session_ask(s, 0, conn);
 	if (r) {
 		way_failed(c->way, STEAL(s->pod), r);
 		session_free(s);
+		return;
 	}
+	watch_answer(s);
 }
 
 /* ---- its life */

@@ -13,6 +13,7 @@ struct loop;
 
 struct carry_counts {
 	uint64_t open, total;	      /* sessions joined, now and in all */
+	uint64_t asked_again;	      /* on a second tunnel */
 	struct metric_histogram join; /* from CONNECT until joined */
 };
 

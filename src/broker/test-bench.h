@@ -52,6 +52,7 @@ struct bench {
 	char saw[TEXT_MOST]; /* head of the last request, a line a field */
 	/* broker */
 	struct http_conn *tunnel; /* NULL: none is up */
+	struct http_conn *spare;  /* picked when that is silent, or NULL */
 	bool full;		  /* tunnels are up but take nothing */
 	const char *fault;
 	struct refusals refusals;
@@ -230,15 +231,37 @@ static inline struct http_conn *bench_connect(struct bench *b, struct leg *leg,
 	return c;
 }
 
-static inline void bench_tunnel_up(struct bench *b)
+static inline void spare_on_gone(void *ctx, const struct fault *fault)
 {
-	static const struct http_conn_events events = { .gone =
-							    tunnel_on_gone };
+	struct bench *b = ctx;
+
+	(void)fault;
+	b->spare = NULL;
+}
+
+static inline struct http_conn *bench_tunnel(
+    struct bench *b, const struct http_conn_events *events)
+{
 	struct leg *near, *far;
 
 	assert_int_equal(memleg_pair(&near, &far, b->loop, 65536), 0);
 	httpd_serve(b->bridge, far, HTTP_2);
-	b->tunnel = bench_connect(b, near, HTTP_2, &events);
+	return bench_connect(b, near, HTTP_2, events);
+}
+
+static inline void bench_tunnel_up(struct bench *b)
+{
+	static const struct http_conn_events events = { .gone =
+							    tunnel_on_gone };
+
+	b->tunnel = bench_tunnel(b, &events);
+}
+
+static inline void bench_spare_up(struct bench *b)
+{
+	static const struct http_conn_events events = { .gone = spare_on_gone };
+
+	b->spare = bench_tunnel(b, &events);
 }
 
 /** bench_tunnel_cut() - as when the network goes */
@@ -253,7 +276,11 @@ static inline struct http_conn *bench_pick(void *ctx)
 {
 	struct bench *b = ctx;
 
-	return b->full ? NULL : b->tunnel;
+	if (b->full)
+		return NULL;
+	if (b->spare && (!b->tunnel || http_conn_silent(b->tunnel)))
+		return b->spare;
+	return b->tunnel;
 }
 
 static inline bool bench_any(void *ctx)
@@ -505,6 +532,8 @@ static inline void bench_deinit(struct bench *b)
 		http_stream_abandon(b->held);
 	if (b->tunnel)
 		http_conn_cut(b->tunnel);
+	if (b->spare)
+		http_conn_cut(b->spare);
 	turn(b, 20);
 	httpd_free(b->bridge);
 	turn(b, 20);

@@ -172,7 +172,156 @@ static void no_answer_in_time_is_504(void **state)
 		TURN_UNTIL(&b, v.ended);
 		assert_int_equal(v.status, 504);
 		assert_string_equal(v.retry, "1");
+		assert_int_equal(b.bridge_requests, 1); /* no other tunnel */
 		TURN_UNTIL(&b, b.bridge_resets == 1);
+		visit_end(&v);
+		bench_nothing_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+/* ---- two tunnels, of which the first says nothing */
+
+/* A pod's CONNECT that the bridge was sent by the first tunnel, and holds.
+ * Return: its stream at the bridge. */
+static struct http_stream *ask_on_first(struct bench *b, struct visit *v)
+{
+	bench_spare_up(b);
+	b->bridge_way = BRIDGE_HOLD;
+	visit_connect(b, v);
+	TURN_UNTIL(b, b->held);
+	assert_int_equal(b->bridge_requests, 1);
+	return STEAL(b->held);
+}
+
+static struct http_stream *ask_on_both(struct bench *b, struct visit *v)
+{
+	struct http_stream *first = ask_on_first(b, v);
+
+	pass(b, LIMIT_ASK_AGAIN_MS);
+	TURN_UNTIL(b, b->held);
+	assert_int_equal(b->bridge_requests, 2);
+	return first;
+}
+
+static void another_tunnel_is_asked_where_one_is_silent(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		static const char text[] = "sealed for the bridge alone";
+		struct visit v = { .sends = text, .n_sends = sizeof(text) };
+		struct bench b;
+
+		bench_init(&b, shape);
+		(void)ask_on_first(&b, &v);
+		b.bridge_way = BRIDGE_ECHO;
+		pass(&b, LIMIT_ASK_AGAIN_MS - 100);
+		assert_int_equal(b.bridge_requests, 1);
+		pass(&b, 100);
+		TURN_UNTIL(&b, v.ended || v.failed);
+		assert_int_equal(v.status, 200);
+		assert_memory_equal(v.body, text, sizeof(text));
+		assert_int_equal(b.bridge_requests, 2);
+		assert_int_equal(carry_counts(b.carry)->asked_again, 1);
+		TURN_UNTIL(&b, b.bridge_resets == 1); /* the first stream */
+		visit_end(&v);
+		bench_nothing_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void the_first_answer_counts_whichever_tunnel_it_comes_by(void **state)
+{
+	static const struct http_head good = { .status = 200, .length = -1 };
+
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .holds = true };
+		struct http_stream *first;
+		struct bench b;
+
+		bench_init(&b, shape);
+		first = ask_on_both(&b, &v);
+		assert_int_equal(http_stream_respond(first, &good, false), 0);
+		TURN_UNTIL(&b, v.status == 200);
+		TURN_UNTIL(&b, b.bridge_resets == 1); /* the second stream */
+		assert_int_equal(carry_counts(b.carry)->open, 1);
+		leg_finish(http_stream_leg(first));
+		TURN_UNTIL(&b, v.ended);
+		visit_end(&v);
+		bench_nothing_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void a_refusal_by_the_second_tunnel_is_one(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .holds = true };
+		struct bench b;
+
+		bench_init(&b, shape);
+		(void)ask_on_first(&b, &v);
+		b.bridge_way = BRIDGE_ANSWER;
+		b.answer = (struct http_answer){ .status = 503 };
+		pass(&b, LIMIT_ASK_AGAIN_MS);
+		TURN_UNTIL(&b, v.ended);
+		assert_int_equal(v.status, 503);
+		assert_int_equal(b.refusals.counts[REFUSAL_BRIDGE], 1);
+		TURN_UNTIL(&b, b.bridge_resets == 1);
+		visit_end(&v);
+		bench_nothing_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void where_one_of_two_goes_the_other_is_waited_for(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .holds = true };
+		struct bench b;
+
+		bench_init(&b, shape);
+		(void)ask_on_both(&b, &v);
+		bench_tunnel_cut(&b);
+		pass(&b, LIMIT_ANSWER_MS - LIMIT_ASK_AGAIN_MS - 1000);
+		assert_int_equal(v.status, 0);
+		pass(&b, 1000); /* both have the time of one */
+		TURN_UNTIL(&b, v.ended);
+		assert_int_equal(v.status, 504);
+		TURN_UNTIL(&b, b.bridge_resets == 2);
+		visit_end(&v);
+		bench_nothing_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void a_tunnel_that_comes_while_one_is_silent_is_asked(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .sends = "x", .n_sends = 1 };
+		struct bench b;
+
+		bench_init(&b, shape);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_connect(&b, &v);
+		TURN_UNTIL(&b, b.held);
+		b.bridge_way = BRIDGE_ECHO;
+		pass(&b, LIMIT_ASK_AGAIN_MS + 1000);
+		bench_spare_up(&b);
+		pass(&b, LIMIT_ASK_AGAIN_MS - 1100);
+		assert_int_equal(v.status, 0);
+		pass(&b, 100);
+		TURN_UNTIL(&b, v.ended);
+		assert_int_equal(v.status, 200);
 		visit_end(&v);
 		bench_nothing_left(&b);
 		bench_deinit(&b);
@@ -388,6 +537,13 @@ int main(void)
 		cmocka_unit_test(a_refusal_of_the_bridge_is_passed_on),
 		cmocka_unit_test(reasons_without_end_are_not_awaited),
 		cmocka_unit_test(no_answer_in_time_is_504),
+		cmocka_unit_test(another_tunnel_is_asked_where_one_is_silent),
+		cmocka_unit_test(
+		    the_first_answer_counts_whichever_tunnel_it_comes_by),
+		cmocka_unit_test(a_refusal_by_the_second_tunnel_is_one),
+		cmocka_unit_test(where_one_of_two_goes_the_other_is_waited_for),
+		cmocka_unit_test(
+		    a_tunnel_that_comes_while_one_is_silent_is_asked),
 		cmocka_unit_test(a_tunnel_that_goes_before_the_answer_is_503),
 		cmocka_unit_test(a_bridge_that_resets_before_the_answer_is_503),
 		cmocka_unit_test(a_tunnel_that_goes_resets_its_sessions),

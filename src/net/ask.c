@@ -107,6 +107,11 @@ int ask_open(struct ask **out, struct http_conn *conn, const char *authority,
 	return 0;
 }
 
+struct http_conn *ask_conn(const struct ask *a)
+{
+	return a->stream ? http_stream_conn(a->stream) : NULL;
+}
+
 void ask_cancel(struct ask *a)
 {
 	if (a)

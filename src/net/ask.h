@@ -31,5 +31,8 @@ typedef void (*ask_fn)(void *ctx, struct ask_answer *answer);
  * http_conn_request(). */
 MUST_USE int ask_open(struct ask **out, struct http_conn *conn,
     const char *authority, unsigned ms, ask_fn fn, void *ctx);
+/** ask_conn() - what was asked; NULL once the answer's head is here, or @fn is
+ * about to be told that there is none */
+struct http_conn *ask_conn(const struct ask *a);
 /** ask_cancel() - reset the stream; @fn is not called; NULL is fine */
 void ask_cancel(struct ask *a);

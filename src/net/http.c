@@ -157,6 +157,13 @@ static void on_idle(struct wheel_timer *t, uint64_t now)
 	http_conn_close(c, LEG_LINGER_MS);
 }
 
+static void ping(struct http_conn *c)
+{
+	c->pings_open++;
+	http_ping(c->machine);
+	http_conn_kick(c);
+}
+
 static void on_ping_due(struct wheel_timer *t, uint64_t now)
 {
 	struct http_conn *c = CONTAINER_OF(t, struct http_conn, ping_timer);
@@ -167,9 +174,7 @@ static void on_ping_due(struct wheel_timer *t, uint64_t now)
 		    "no answer to two pings");
 		return;
 	}
-	c->pings_open++;
-	http_ping(c->machine);
-	http_conn_kick(c);
+	ping(c);
 	loop_after(c->loop, &c->ping_timer, c->config.ping_ms, on_ping_due);
 }
 
@@ -511,6 +516,12 @@ bool http_conn_takes(const struct http_conn *c)
 bool http_conn_silent(const struct http_conn *c)
 {
 	return c->pings_open > 0;
+}
+
+void http_conn_probe(struct http_conn *c)
+{
+	if (!c->going && !c->pings_open && c->config.version == HTTP_2)
+		ping(c);
 }
 
 struct leg *http_conn_leg(const struct http_conn *c)

@@ -69,6 +69,9 @@ struct leg *http_conn_leg(const struct http_conn *c);
 /** http_conn_silent() - a ping is unanswered: the peer, or the network to it,
  * may be gone */
 bool http_conn_silent(const struct http_conn *c);
+/** http_conn_probe() - (HTTP/2) an answer is long in coming: ping now, unless
+ * one is unanswered; so @c is silent until anything is heard of the peer */
+void http_conn_probe(struct http_conn *c);
 
 /* (client) @head: the response, borrowed for the call; or NULL: the stream was
  * reset or the connection went first; @why says which. Called once, unless the

@@ -347,6 +347,30 @@ static void a_tunnel_that_owes_an_answer_is_the_last_choice(void **state)
 	assert_null(tunnel_set_pick(set));
 }
 
+static void a_tunnel_that_is_probed_is_doubted_until_it_speaks(void **state)
+{
+	struct http_conn *first;
+	int old;
+
+	(void)state;
+	open_set(ROUTE_SOME, 2, 0);
+	first = tunnel_set_pick(set);
+	http_conn_probe(first);
+	assert_ptr_not_equal(tunnel_set_pick(set), first);
+	turns();
+	assert_ptr_equal(tunnel_set_pick(set), first);
+	old = far[1].place == place_of(got.oldest);
+	far[old].dead = true;
+	for (int i = 0; i < 5; i++)
+		http_conn_probe(first); /* one ping */
+	turns();
+	assert_ptr_not_equal(tunnel_set_pick(set), first);
+	pass(15000);
+	assert_int_equal(got.gones, 0);
+	pass(15000);
+	assert_int_equal(got.gones, 1);
+}
+
 static void a_tunnel_that_dies_is_replaced_and_others_serve(void **state)
 {
 	(void)state;
@@ -446,6 +470,7 @@ int main(void)
 		TEST(as_many_as_asked_for_come_up),
 		TEST(requests_go_to_the_oldest_that_takes_them),
 		TEST(a_tunnel_that_owes_an_answer_is_the_last_choice),
+		TEST(a_tunnel_that_is_probed_is_doubted_until_it_speaks),
 		TEST(a_tunnel_that_dies_is_replaced_and_others_serve),
 		TEST(without_any_target_there_is_no_tunnel_and_a_reason),
 		TEST(a_peer_of_the_wrong_role_is_told_and_backed_off_from),

@@ -3,12 +3,15 @@ black holes, ends that are lost. Nothing needs a restart, nothing is lost that
 was promised, and what is found out is said."""
 import concurrent.futures
 import json
+import socket
+import ssl
 import subprocess
 
 import pytest
 
 from conftest import not_sanitized
 from lab import parts
+from lab.beaconpeer import metrics
 from lab.proxy import FaultProxy
 
 
@@ -18,7 +21,7 @@ class Line:
     def __init__(self, lab, delay=0):
         self.lab = lab
         self.beacon = lab.start_beacon()
-        store = lab.start_devstore()
+        self.devstore = store = lab.start_devstore()
         lab.store.write_secret("app", {"password": "first-value"})
         target = ("127.0.0.1", self.beacon.port)
         self.store_side = FaultProxy(target, delay)
@@ -98,6 +101,40 @@ def test_refused_for_a_while(line):
     proxy.refusing = False
     line.broker.wait_for("tunnel up", 40, mark)
     assert line.read() == GOOD
+
+
+def connect(lab, broker):
+    """A pod's CONNECT to the bridge: the status line of the answer."""
+    trust = ssl.create_default_context(cafile=lab.server_ca)
+    with socket.create_connection(("127.0.0.1", broker.port), 30) as plain, \
+            trust.wrap_socket(plain, server_hostname="127.0.0.1") as pod:
+        pod.sendall(b"CONNECT bridge.pharos:443 HTTP/1.1\r\n"
+                    b"Host: bridge.pharos:443\r\n\r\n")
+        return pod.makefile("rb").readline().decode().strip()
+
+
+def test_a_pod_is_served_by_the_other_tunnel(line):
+    """Of two tunnels, the one that is used falls silent, and long before that
+    is found out a pod has its session by the other."""
+    other = line.lab.start_beacon()
+    line.lab.start_bridge(line.devstore.port, other.port)
+    proxies = [FaultProxy(("127.0.0.1", port))
+               for port in (line.beacon.port, other.port)]
+    with proxies[0], proxies[1]:
+        broker = line.lab.start_broker(
+            f"{proxies[0].port},127.0.0.1:{proxies[1].port}")
+        health = line.lab.address_of(broker, "health")
+        up = r"tunnel up .*127\.0\.0\.1:(\d+)"
+        oldest = int(broker.wait_for(up, 20)[1].group(1))
+        for proxy in proxies:
+            broker.wait_for(f"tunnel up .*127.0.0.1:{proxy.port}", 20)
+        next(p for p in proxies if p.port == oldest).blackhole()
+        for _ in range(3):
+            assert connect(line.lab, broker).split()[1] == "200"
+        assert "tunnel gone" not in broker.text()
+        # the first pod waited, the others were sent by the good tunnel at once
+        again = "pharos_broker_sessions_asked_again_total"
+        assert metrics(health)[again] == 1
 
 
 @not_sanitized  # it takes over a minute, nearly all of it waiting
