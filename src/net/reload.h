@@ -5,7 +5,8 @@
  * folders of the files are watched, not the files: a file is replaced by
  * renaming, or by turning a symbolic link as Kubernetes does. What is read is
  * checked first and used only if all of it is good; otherwise the old stays in
- * use, one line in the log says why, and a counter counts it.
+ * use, one line in the log says why, and a counter counts it. Only regular
+ * files are read again; a folder that is removed and made anew is found again.
  */
 #pragma once
 #include "base/fault.h"

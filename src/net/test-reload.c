@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { START = 1000, CALM = 250, PATIENCE = 2000 };
+enum { START = 1000, CALM = 250, PATIENCE = 2000, LOOK = 5000 };
 
 static struct loop *loop;
 static struct reload *reload;
@@ -231,6 +231,88 @@ static void test_refused(void **state)
 	assert_int_equal(count("done"), done + 1);
 }
 
+/* A pipe is not read, by whichever way: the loop would wait for its writer. */
+static void test_what_is_no_file_is_refused(void **state)
+{
+	uint64_t refused = count("refused");
+
+	(void)state;
+	removed();
+	assert_int_equal(mkfifo(second, 0600), 0);
+	pass(CALM);
+	assert_int_equal(loads, 0);
+	assert_int_equal(count("refused"), refused + 1);
+	assert_int_equal(reload_now(reload), -EINVAL);
+	assert_int_equal(loads, 0);
+	by_renaming();
+	pass(CALM);
+	assert_int_equal(loads, 1);
+}
+
+static char aside[64];
+
+static void move_folder_away(void)
+{
+	snprintf(aside, sizeof(aside), "%s-aside", folder);
+	assert_int_equal(rename(folder, aside), 0);
+}
+
+static void make_folder(void)
+{
+	assert_int_equal(mkdir(folder, 0700), 0);
+	write_file(first, "four");
+	write_file(second, "five");
+}
+
+static void remove_folder(void)
+{
+	assert_int_equal(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static void move_back(void)
+{
+	remove_folder();
+	assert_int_equal(rename(aside, folder), 0);
+}
+
+/* Whatever became of the old folder, changes in the new one are seen. */
+static void test_a_folder_made_anew_is_watched(void **state)
+{
+	static const struct {
+		const char *label;
+		void (*go)(void), (*tidy)(void);
+		bool at_once; /* before anybody has looked */
+	} rows[] = {
+		{ "removed", remove_folder, nothing, false },
+		{ "removed and made at once", remove_folder, nothing, true },
+		{ "moved", move_folder_away, move_back, false },
+		{ "moved and made at once", move_folder_away, move_back, true },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		if (i)
+			setup(state);
+		rows[i].go();
+		if (!rows[i].at_once)
+			pass(2 * LOOK); /* nothing is there */
+		loads = 0;
+		make_folder();
+		pass(LOOK);
+		pass(CALM);
+		if (loads != 1)
+			fail_msg("%s: read %u times", rows[i].label, loads);
+		by_renaming();
+		pass(CALM);
+		if (loads != 2)
+			fail_msg("%s: not watched", rows[i].label);
+		pass(2 * LOOK);
+		assert_int_equal(loads, 2);
+		rows[i].tidy();
+		if (i + 1 < N_ELEMS(rows))
+			teardown(state);
+	}
+}
+
 /* A signal is an order: no change is asked for, and none is read twice. */
 static void test_signal(void **state)
 {
@@ -254,6 +336,8 @@ int main(void)
 		TEST(test_calm_is_waited_for),
 		TEST(test_patience_ends),
 		TEST(test_refused),
+		TEST(test_what_is_no_file_is_refused),
+		TEST(test_a_folder_made_anew_is_watched),
 		TEST(test_signal),
 	};
 

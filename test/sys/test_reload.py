@@ -2,6 +2,7 @@
 for whoever comes next, what is not is refused; who is there stays."""
 import hashlib
 import http.client
+import os
 import re
 import shutil
 import signal
@@ -135,6 +136,13 @@ def half(text):
     return text[:len(text) // 2]
 
 
+def pipe_in_place_of(file):
+    """That nobody writes to: who read it would wait."""
+    fresh = file.with_suffix(".pipe")
+    os.mkfifo(fresh, 0o600)
+    fresh.rename(file)
+
+
 BAD_FILES = {
     "half a certificate": lambda p, cert, key: p.cert.write_bytes(
         half(cert.read_bytes())),
@@ -145,6 +153,7 @@ BAD_FILES = {
         key.read_bytes()),
     "no key": lambda p, cert, key: p.key.unlink(),
     "a key that all can read": lambda p, cert, key: p.key.chmod(0o644),
+    "a pipe": lambda p, cert, key: pipe_in_place_of(p.key),
 }
 
 
@@ -166,6 +175,33 @@ def test_bad_files_are_refused(fleet, beacon, papers, bad):
     assert shown(fleet) == serial_of(cert)
     connector.send(b"x")
     assert listener.read(1) == b"x"
+
+
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_a_folder_made_anew(lab, papers, sandbox):
+    """Its files are used; or, where isolation keeps them shut, the log says
+    what helps, and the old certificate serves on."""
+    beacon = lab.start(
+        "pharos-beacon", "--addr", "127.0.0.1:0", "--health-addr",
+        "127.0.0.1:0", *papers.words("tls"),
+        *([] if sandbox else ["--no-sandbox"]))
+    health = lab.address_of(beacon, "health")
+    confined = metrics(health)['pharos_isolation{stage="landlock"}'] == 1
+    cert, key = papers.issue()
+    with Fleet(lab.port_of(beacon, "legs"), lab.server_ca) as fleet:
+        old = shown(fleet)
+        papers.folder.rename(papers.folder.with_suffix(".old"))
+        beacon.wait_for("reload refused.*No such file")
+        mark = beacon.mark()
+        papers.folder.mkdir()
+        papers.place(cert, key)
+        if confined:
+            beacon.wait_for("reload refused.*folder was made anew.*restart",
+                            since=mark)
+            assert shown(fleet) == old
+            return
+        beacon.wait_for("reloaded", since=mark)
+        assert shown(fleet) == serial_of(cert)
 
 
 def test_kubernetes_turns_its_link(lab):
