@@ -44,6 +44,25 @@ static unsigned capability_of(const char *name)
 	return 0;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+size_t acl_names(unsigned set, const char *to[ACL_NAMES_MOST])
+{
+	size_t n = 0;
+
+	_Static_assert(N_ELEMS(capabilities) == ACL_NAMES_MOST, "room for all");
+	for (size_t i = 0; i < N_ELEMS(capabilities); i++)
+		if (set & capabilities[i].bit)
+			to[n++] = capabilities[i].name;
+	qsort(to, n, sizeof(to[0]), compare_names);
+	return n;
+}
+
 void acl_clear(struct acl *a)
 {
 	free(a->rules);

@@ -44,6 +44,10 @@ MUST_USE int acl_parse(
     struct acl *out, const char *text, char why[ACL_WHY_MOST]);
 void acl_clear(struct acl *a);
 
+/** acl_names() - of the capabilities in @set, sorted
+ * Return: how many were put into @to. */
+enum { ACL_NAMES_MOST = 9 };
+size_t acl_names(unsigned set, const char *to[ACL_NAMES_MOST]);
 /** acl_allows() - what the policies together allow on @path
  * The most specific matching rule counts, by OpenBao's order; rules of the same
  * path add up over the policies; deny on that path wins over all.

@@ -4,6 +4,8 @@
 #include "devstore/token.h"
 #include "wire/vaultpath.h"
 
+struct space;
+
 enum ask_kind {
 	ASK_READ,
 	ASK_LIST,
@@ -15,7 +17,8 @@ enum ask_kind {
 
 struct ask {
 	enum ask_kind kind;
-	const struct vault_path *path;
+	const struct vault_path *path; /* within the namespace */
+	struct space *space;
 	json_t *body;	     /* an object; NULL: none was sent */
 	struct token *token; /* NULL: none, or not a good one */
 	int64_t now_ms;

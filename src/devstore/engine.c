@@ -11,14 +11,15 @@
 #include "devstore/engine.h"
 #include "base/number.h"
 #include "devstore/mounts.h"
+#include "devstore/capabilities.h"
+#include "devstore/spaces.h"
 #include "devstore/tokens.h"
 #include "wire/vault.h"
 #include <stdio.h>
 
 struct engine {
 	struct token_set *tokens;
-	struct policies *policies;
-	struct mounts *mounts;
+	struct spaces *spaces;
 	void (*random)(void *to, size_t n);
 	uint64_t answered[6]; /* by the first digit of the status */
 	struct metric_row rows[6];
@@ -28,6 +29,11 @@ struct engine {
 static uint64_t count_tokens(void *ctx)
 {
 	return token_count(((struct engine *)ctx)->tokens);
+}
+
+static uint64_t count_spaces(void *ctx)
+{
+	return spaces_count(((struct engine *)ctx)->spaces);
 }
 
 static void metrics_init(struct engine *e)
@@ -50,8 +56,15 @@ static void metrics_init(struct engine *e)
 		.read = count_tokens,
 		.ctx = e,
 	};
+	e->rows[5] = (struct metric_row){
+		.name = "pharos_devstore_namespaces",
+		.help = "Namespaces, with the root.",
+		.kind = METRIC_GAUGE,
+		.read = count_spaces,
+		.ctx = e,
+	};
 	e->metrics.rows = e->rows;
-	e->metrics.n_rows = 5;
+	e->metrics.n_rows = N_ELEMS(e->rows);
 }
 
 struct metric_table *engine_metrics(struct engine *e)
@@ -64,6 +77,7 @@ static int root_token_make(
 {
 	struct token_order o = {
 		.id = id,
+		.space = spaces_root(e->spaces),
 		.path = "auth/token/root",
 		.display_name = "root",
 		.policies = { "root" },
@@ -85,9 +99,10 @@ int engine_new(struct engine **out, const struct engine_options *o)
 		r = token_set_new(&e->tokens, o->random);
 	}
 	if (!r)
-		r = policies_new(&e->policies, o->now_ms);
-	if (!r)
-		r = mounts_new(&e->mounts, e->tokens, o->random);
+		r = spaces_new(
+		    &e->spaces, &(struct spaces_options){ .tokens = e->tokens,
+				    .random = o->random,
+				    .now_ms = o->now_ms });
 	if (!r)
 		r = root_token_make(e, o->root_token, o->now_ms);
 	if (r)
@@ -101,8 +116,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	mounts_free(e->mounts);
-	policies_free(e->policies);
+	spaces_free(e->spaces);
 	token_set_free(e->tokens);
 	free(e);
 }
@@ -181,27 +195,50 @@ static int handle_init(struct engine *e, struct ask *a, size_t from)
 
 static int handle_mounts(struct engine *e, struct ask *a, size_t from)
 {
-	return mounts_handle(e->mounts, a, from, false);
+	const char *first = vault_path_segment(a->path, from);
+
+	if (a->kind == ASK_WRITE && spaces_has(e->spaces, a->space, first)) {
+		reply_fail(a->reply, 400, "existing mount at %s/", first);
+		return 0;
+	}
+	return mounts_handle(a->space->mounts, a, from, false);
 }
 
 static int handle_auth(struct engine *e, struct ask *a, size_t from)
 {
-	return mounts_handle(e->mounts, a, from, true);
+	(void)e;
+	return mounts_handle(a->space->mounts, a, from, true);
 }
 
 static int handle_ui(struct engine *e, struct ask *a, size_t from)
 {
-	return mounts_handle_ui(e->mounts, e->policies, a, from);
+	(void)e;
+	return mounts_handle_ui(a->space->mounts, a, from);
 }
 
 static int handle_policies(struct engine *e, struct ask *a, size_t from)
 {
-	return policies_handle(e->policies, a, from, false);
+	(void)e;
+	return policies_handle(a->space->policies, a, from, false);
 }
 
 static int handle_policy(struct engine *e, struct ask *a, size_t from)
 {
-	return policies_handle(e->policies, a, from, true);
+	(void)e;
+	return policies_handle(a->space->policies, a, from, true);
+}
+
+static int handle_namespaces(struct engine *e, struct ask *a, size_t from)
+{
+	return spaces_handle(e->spaces, a, from);
+}
+
+static int handle_capabilities(struct engine *e, struct ask *a, size_t from)
+{
+	(void)e;
+	(void)from;
+	capabilities_handle(a);
+	return 0;
 }
 
 /* No engine here makes leases, so there is none to renew. */
@@ -216,22 +253,24 @@ static int handle_leases(struct engine *e, struct ask *a, size_t from)
 	return 0;
 }
 
-enum { ROOM_PUBLIC = 1, ROOM_SUDO = 2, ROOM_BELOW = 4 };
+enum { ROOM_PUBLIC = 1, ROOM_SUDO = 2, ROOM_BELOW = 4, ROOM_ROOT = 8 };
 
 static const struct room {
 	const char *path;
-	unsigned flags; /* BELOW: paths below it too */
+	unsigned flags; /* BELOW: paths below it too; ROOT: in no namespace */
 	int (*fn)(struct engine *e, struct ask *a, size_t from);
 } rooms[] = {
-	{ "sys/health", ROOM_PUBLIC, handle_health },
+	{ "sys/health", ROOM_PUBLIC | ROOM_ROOT, handle_health },
 	{ "sys/seal-status", ROOM_PUBLIC, handle_seal_status },
-	{ "sys/init", ROOM_PUBLIC, handle_init },
+	{ "sys/init", ROOM_PUBLIC | ROOM_ROOT, handle_init },
 	{ "sys/internal/ui/mounts", ROOM_PUBLIC | ROOM_BELOW, handle_ui },
 	{ "sys/mounts", ROOM_BELOW, handle_mounts },
 	{ "sys/auth", ROOM_SUDO | ROOM_BELOW, handle_auth },
+	{ "sys/namespaces", ROOM_BELOW, handle_namespaces },
 	{ "sys/policies/acl", ROOM_BELOW, handle_policies },
 	{ "sys/policy", ROOM_BELOW, handle_policy },
 	{ "sys/leases/renew", 0, handle_leases },
+	{ "sys/capabilities-self", 0, handle_capabilities },
 };
 
 static const struct room *room_of(const struct vault_path *p, size_t *from)
@@ -283,7 +322,7 @@ static int kind_of(const struct engine_request *q, struct ask *a)
 }
 
 /* What an operation needs; a write to a secret that is not there creates. */
-static unsigned capability_needed(struct engine *e, const struct ask *a)
+static unsigned capability_needed(const struct ask *a)
 {
 	static const unsigned needed[] = {
 		[ASK_READ] = ACL_READ,
@@ -294,7 +333,7 @@ static unsigned capability_needed(struct engine *e, const struct ask *a)
 		[ASK_PATCH] = ACL_PATCH,
 	};
 	size_t from;
-	struct mount *mount = mounts_find(e->mounts, a->path, &from);
+	struct mount *mount = mounts_find(a->space->mounts, a->path, &from);
 	const char *room = mount ? vault_path_segment(a->path, from) : "";
 
 	if (a->kind == ASK_WRITE && mount && mount->kind == MOUNT_KV &&
@@ -304,27 +343,22 @@ static unsigned capability_needed(struct engine *e, const struct ask *a)
 	return needed[a->kind];
 }
 
-static bool is_allowed(struct engine *e, const struct ask *a, bool sudo)
+static bool is_allowed(const struct ask *a, bool sudo)
 {
-	const struct acl *acl[TOKEN_POLICIES_MOST];
-	unsigned need = capability_needed(e, a) | (sudo ? ACL_SUDO : 0);
+	unsigned need = capability_needed(a) | (sudo ? ACL_SUDO : 0);
 	bool slash = a->path->folder || a->kind == ASK_LIST;
 	char path[VAULT_PATH_MOST + 1];
-	size_t n;
 
-	if (token_has_policy(a->token, "root"))
-		return true;
 	INVARIANT(!vault_path_join(
 	    a->path, 0, a->path->n_segments, path, VAULT_PATH_MOST));
-	n = strlen(path);
 	if (slash)
-		memcpy(path + n, "/", 2);
-	n = policies_of(e->policies, a->token, acl);
-	return (acl_allows(acl, n, path, a->kind == ASK_LIST) & need) == need;
+		memcpy(path + strlen(path), "/", 2);
+	return (policies_allow(a->token, a->space, path, a->kind == ASK_LIST) &
+		   need) == need;
 }
 
 /* Does the path answer to whoever asks? */
-static bool is_public(struct engine *e, const struct ask *a)
+static bool is_public(const struct ask *a)
 {
 	size_t from;
 	const struct room *room = room_of(a->path, &from);
@@ -332,7 +366,7 @@ static bool is_public(struct engine *e, const struct ask *a)
 
 	if (room)
 		return room->flags & ROOM_PUBLIC;
-	mount = mounts_find(e->mounts, a->path, &from);
+	mount = mounts_find(a->space->mounts, a->path, &from);
 	return mount && mount->kind == MOUNT_JWT && jwtmount_is_login(a, from);
 }
 
@@ -354,18 +388,27 @@ static int dispatch(struct engine *e, struct ask *a)
 
 	if (room)
 		return room->fn(e, a, from);
-	mount = mounts_find(e->mounts, a->path, &from);
+	mount = mounts_find(a->space->mounts, a->path, &from);
 	switch (mount ? mount->kind : MOUNT_SYSTEM) {
 	case MOUNT_KV:
 		return kv_handle(mount->kv, a, from);
 	case MOUNT_JWT:
 		return jwtmount_handle(mount->jwt, a, from);
 	case MOUNT_TOKEN:
-		return tokens_handle(e->tokens, e->policies, a, from);
+		return tokens_handle(e->tokens, a, from);
 	default:
 		unknown_path(a);
 		return 0;
 	}
+}
+
+/* auth/token/…-self is answered in the token's own namespace. */
+static bool is_about_itself(const struct vault_path *p)
+{
+	enum vault_operation op = vault_operation_of(p, "POST");
+
+	return op == VAULT_TOKEN_RENEW_SELF || op == VAULT_TOKEN_REVOKE_SELF ||
+	       vault_operation_of(p, "GET") == VAULT_TOKEN_LOOKUP_SELF;
 }
 
 /* The token is looked at and, unless the path is open to all, asked for. */
@@ -379,14 +422,16 @@ static bool admitted(
 	if (q->token)
 		a->token = token_find(
 		    e->tokens, q->token, strlen(q->token), q->now_ms);
-	if (is_public(e, a))
+	if (is_public(a))
 		return true;
+	if (a->token && is_about_itself(a->path))
+		a->space = a->token->space;
 	if (!a->token) {
 		reply_fail(a->reply, 403, "permission denied");
 		return false;
 	}
 	token_use(a->token);
-	if (is_allowed(e, a, room && (room->flags & ROOM_SUDO)))
+	if (is_allowed(a, room && (room->flags & ROOM_SUDO)))
 		return true;
 	reply_denied(a->reply);
 	return false;
@@ -410,12 +455,31 @@ static bool body_read(const struct engine_request *q, struct ask *a)
 /* What this store does not have and must not seem to have. */
 static bool headers_good(const struct engine_request *q, struct reply *reply)
 {
-	if (q->name_space && *q->name_space && strcmp(q->name_space, "/"))
-		reply_fail(reply, 404, "namespace not found");
-	else if (q->wrap_ttl)
+	if (q->wrap_ttl)
 		reply_fail(
 		    reply, 400, "this development store does not wrap answers");
 	return !reply->errors;
+}
+
+/* Which namespace is meant, by the header and the beginning of the path; the
+ * rest of the path is what is asked of it. */
+static bool located(struct engine *e, const struct engine_request *q,
+    struct vault_path *path, struct ask *a)
+{
+	const struct room *room;
+	size_t from;
+
+	a->space = spaces_find(e->spaces, q->name_space);
+	if (a->space)
+		a->space = spaces_enter(e->spaces, a->space, path);
+	room = room_of(path, &from);
+	if (room && (room->flags & ROOM_ROOT) &&
+	    (!a->space || a->space->parent))
+		reply_fail(
+		    a->reply, 400, "operation unavailable in namespaces");
+	else if (!a->space)
+		reply_fail(a->reply, 404, "namespace not found");
+	return !a->reply->errors;
 }
 
 static int answer(
@@ -431,8 +495,8 @@ static int answer(
 		return 0;
 	}
 	r = 0;
-	if (!kind_of(q, &a) && headers_good(q, reply) && admitted(e, q, &a) &&
-	    body_read(q, &a))
+	if (!kind_of(q, &a) && headers_good(q, reply) &&
+	    located(e, q, &path, &a) && admitted(e, q, &a) && body_read(q, &a))
 		r = dispatch(e, &a);
 	json_decref(a.body);
 	return r;

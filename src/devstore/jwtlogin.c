@@ -220,6 +220,7 @@ static int token_give(
 	const json_t *role = l->role;
 	char path[TOKEN_NAME_MOST + 1], display[TOKEN_NAME_MOST + 1];
 	struct token_order o = {
+		.space = a->space,
 		.path = path,
 		.display_name = display,
 		.meta = meta,

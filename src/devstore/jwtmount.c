@@ -17,14 +17,15 @@ struct role {
 struct jwtmount {
 	char path[JWTMOUNT_PATH_MOST + 1];
 	struct token_set *tokens;
+	const struct space *space;
 	json_t *config;	       /* as shown; NULL: none yet */
 	struct jwt_keys *keys; /* of the config */
 	struct role role[JWTMOUNT_ROLES_MOST];
 	size_t n_roles;
 };
 
-int jwtmount_new(
-    struct jwtmount **out, const char *path, struct token_set *tokens)
+int jwtmount_new(struct jwtmount **out, const char *path,
+    const struct space *space, struct token_set *tokens)
 {
 	struct jwtmount *m = calloc(1, sizeof(*m));
 
@@ -33,6 +34,7 @@ int jwtmount_new(
 	INVARIANT(strlen(path) <= JWTMOUNT_PATH_MOST);
 	snprintf(m->path, sizeof(m->path), "%s", path);
 	m->tokens = tokens;
+	m->space = space;
 	*out = m;
 	return 0;
 }
@@ -53,7 +55,7 @@ void jwtmount_revoke(struct jwtmount *m)
 	char path[JWTMOUNT_PATH_MOST + 16];
 
 	snprintf(path, sizeof(path), "auth/%s/login", m->path);
-	token_revoke_path(m->tokens, path);
+	token_revoke_path(m->tokens, m->space, path);
 }
 
 /* ---- members by table --------------------------------------------------- */

@@ -19,9 +19,10 @@ enum {
 };
 
 struct jwtmount;
-/** jwtmount_new() - @path ("ct-x") is copied, @tokens borrowed */
-MUST_USE int jwtmount_new(
-    struct jwtmount **out, const char *path, struct token_set *tokens);
+/** jwtmount_new() - @path ("ct-x") is copied, @tokens and @space are borrowed
+ */
+MUST_USE int jwtmount_new(struct jwtmount **out, const char *path,
+    const struct space *space, struct token_set *tokens);
 void jwtmount_free(struct jwtmount *m);
 /** jwtmount_revoke() - all tokens that came from here */
 void jwtmount_revoke(struct jwtmount *m);

@@ -10,6 +10,7 @@
 struct mounts {
 	struct mount *mount[MOUNTS_MOST];
 	size_t n;
+	const struct space *space;
 	struct token_set *tokens;
 	void (*random)(void *to, size_t n);
 };
@@ -84,14 +85,14 @@ static int mount_add(struct mounts *m, const struct vault_path *path,
 	if (kind == MOUNT_KV)
 		r = kv_new(&mount->kv);
 	if (kind == MOUNT_JWT)
-		r = jwtmount_new(&mount->jwt, bare, m->tokens);
+		r = jwtmount_new(&mount->jwt, bare, m->space, m->tokens);
 	if (!r)
 		m->mount[m->n++] = STEAL(mount);
 	return r;
 }
 
-int mounts_new(struct mounts **out, struct token_set *tokens,
-    void (*random)(void *, size_t))
+int mounts_new(struct mounts **out, const struct space *space,
+    struct token_set *tokens, void (*random)(void *, size_t))
 {
 	static const struct {
 		const char *path;
@@ -106,9 +107,10 @@ int mounts_new(struct mounts **out, struct token_set *tokens,
 	struct mounts *m = calloc(1, sizeof(*m));
 	int r = m ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < N_ELEMS(row) && !r; i++) {
+	for (size_t i = 0; i < N_ELEMS(row) - !!space->parent && !r; i++) {
 		struct vault_path path;
 
+		m->space = space;
 		m->tokens = tokens;
 		m->random = random;
 		r = vault_path_plain(&path, row[i].path);
@@ -154,6 +156,16 @@ struct mount *mounts_find(
 	if (mount)
 		*from = auth + (size_t)mount->segments.n_segments;
 	return mount;
+}
+
+const char *mounts_below(const struct mounts *m, const char *name)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (!m->mount[i]->auth &&
+		    !strcmp(
+			vault_path_segment(&m->mount[i]->segments, 0), name))
+			return m->mount[i]->path;
+	return NULL;
 }
 
 /* ---- showing ------------------------------------------------------------ */
@@ -370,6 +382,7 @@ int mounts_handle(struct mounts *m, struct ask *a, size_t from, bool auth)
 /* A token and what it is under. */
 struct viewer {
 	bool root;
+	const char *inside; /* the namespace as seen from the token's */
 	const struct acl *acl[TOKEN_POLICIES_MOST];
 	size_t n;
 };
@@ -377,12 +390,14 @@ struct viewer {
 static bool sees(const struct mount *mount, void *ctx)
 {
 	const struct viewer *v = ctx;
-	char path[JWTMOUNT_PATH_MOST + 8];
+	char path[SPACE_PATH_MOST + JWTMOUNT_PATH_MOST + 8];
 
 	if (v->root)
 		return mount->kind != MOUNT_SYSTEM;
-	snprintf(path, sizeof(path), "%s%s", mount->auth ? "auth/" : "",
-	    mount->path);
+	if (!v->inside)
+		return false;
+	snprintf(path, sizeof(path), "%s%s%s", v->inside,
+	    mount->auth ? "auth/" : "", mount->path);
 	return mount->kind != MOUNT_SYSTEM && acl_reaches(v->acl, v->n, path);
 }
 
@@ -412,14 +427,14 @@ static void ui_show(
 	    text);
 }
 
-int mounts_handle_ui(
-    struct mounts *m, const struct policies *p, struct ask *a, size_t from)
+int mounts_handle_ui(struct mounts *m, struct ask *a, size_t from)
 {
 	struct viewer v = { .root = false };
 
 	if (a->token) {
 		v.root = token_has_policy(a->token, "root");
-		v.n = policies_of(p, a->token, v.acl);
+		v.n = policies_of(a->token, v.acl);
+		v.inside = space_inside(a->space, a->token->space);
 	}
 	if (a->kind != ASK_READ)
 		reply_unsupported(a->reply);

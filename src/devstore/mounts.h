@@ -22,23 +22,26 @@ struct mount {
 };
 
 struct mounts;
-/** mounts_new() - sys/, auth/token/ and KV version 2 at secret/
+/** mounts_new() - sys/ and auth/token/; in the root namespace also KV version 2
+ * at secret/
  * @random: as token_set_new() */
-MUST_USE int mounts_new(struct mounts **out, struct token_set *tokens,
-    void (*random)(void *to, size_t n));
+MUST_USE int mounts_new(struct mounts **out, const struct space *space,
+    struct token_set *tokens, void (*random)(void *to, size_t n));
 void mounts_free(struct mounts *m);
 /** mounts_find() - who answers at @p
  * @from: set to the first segment that is the mount's own business
  * Return: NULL: nobody. */
 struct mount *mounts_find(
     struct mounts *m, const struct vault_path *p, size_t *from);
+/** mounts_below() - the path of a mount (not of auth) in which @name is the
+ * first segment; NULL: none */
+const char *mounts_below(const struct mounts *m, const char *name);
 /** mounts_handle() - sys/mounts (@auth false) and sys/auth
  * mounts_handle_ui() - sys/internal/ui/mounts: what a token has anything in
  * @from: the first segment of the mount's path
  * Return: 0, the reply is filled; -ENOMEM. */
 MUST_USE int mounts_handle(
     struct mounts *m, struct ask *a, size_t from, bool auth);
-MUST_USE int mounts_handle_ui(
-    struct mounts *m, const struct policies *p, struct ask *a, size_t from);
+MUST_USE int mounts_handle_ui(struct mounts *m, struct ask *a, size_t from);
 /** uuid_text() - a random UUID of version 4 */
 void uuid_text(char to[37], void (*random)(void *to, size_t n));

@@ -23,6 +23,11 @@ static const char default_text[] =
     "# Allow a token to renew a lease\n"
     "path \"sys/leases/renew\" {\n"
     "    capabilities = [\"update\"]\n"
+    "}\n"
+    "\n"
+    "# Allow a token to look up its own capabilities on a path\n"
+    "path \"sys/capabilities-self\" {\n"
+    "    capabilities = [\"update\"]\n"
     "}\n";
 
 struct policy {
@@ -36,6 +41,7 @@ struct policy {
 struct policies {
 	struct policy policy[POLICIES_MOST];
 	size_t n;
+	bool has_root; /* of the root namespace */
 };
 
 static void policy_clear(struct policy *p)
@@ -62,23 +68,44 @@ static struct policy *find(const struct policies *p, const char *name)
 	return NULL;
 }
 
-bool policies_has(const struct policies *p, const char *name)
+static bool is_root(const struct policies *p, const char *name)
 {
-	return !strcmp(name, "root") || find(p, name);
+	return p->has_root && !strcmp(name, "root");
 }
 
-size_t policies_of(const struct policies *p, const struct token *t,
-    const struct acl *to[TOKEN_POLICIES_MOST])
+bool policies_has(const struct policies *p, const char *name)
+{
+	return is_root(p, name) || find(p, name);
+}
+
+size_t policies_of(
+    const struct token *t, const struct acl *to[TOKEN_POLICIES_MOST])
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < t->n_policies; i++) {
-		const struct policy *policy = find(p, t->policies[i]);
+		const struct policy *policy =
+		    find(t->space->policies, t->policies[i]);
 
 		if (policy)
 			to[n++] = &policy->acl;
 	}
 	return n;
+}
+
+unsigned policies_allow(const struct token *t, const struct space *space,
+    const char *path, bool listing)
+{
+	const struct acl *acl[TOKEN_POLICIES_MOST];
+	const char *inside = space_inside(space, t->space);
+	char whole[SPACE_PATH_MOST + VAULT_PATH_MOST + 1];
+
+	if (token_has_policy(t, "root"))
+		return ACL_ALL;
+	if (!inside)
+		return 0;
+	snprintf(whole, sizeof(whole), "%s%s", inside, path);
+	return acl_allows(acl, policies_of(t, acl), whole, listing);
 }
 
 /* Take @text and @acl over as the policy of that name. */
@@ -105,7 +132,8 @@ static int set(struct policies *p, const char *name, const char *text,
 	return 0;
 }
 
-int policies_new(struct policies **out, int64_t now_ms)
+int policies_new(
+    struct policies **out, const struct space *space, int64_t now_ms)
 {
 	struct policies *p = calloc(1, sizeof(*p));
 	struct acl acl = { .rules = NULL };
@@ -114,6 +142,7 @@ int policies_new(struct policies **out, int64_t now_ms)
 
 	if (!p)
 		return -ENOMEM;
+	p->has_root = !space->parent;
 	r = acl_parse(&acl, default_text, why);
 	INVARIANT(r != -EINVAL);
 	if (!r)
@@ -138,12 +167,13 @@ static int compare_names(const void *a, const void *b)
 static void list(const struct policies *p, struct ask *a, bool old)
 {
 	const char *names[POLICIES_MOST + 1] = { "root" };
+	size_t n = p->has_root;
 	json_t *keys = json_array();
 
 	for (size_t i = 0; i < p->n; i++)
-		names[i + 1] = p->policy[i].name;
-	qsort(names, p->n + 1, sizeof(names[0]), compare_names);
-	for (size_t i = 0; i < p->n + 1; i++)
+		names[n++] = p->policy[i].name;
+	qsort(names, n, sizeof(names[0]), compare_names);
+	for (size_t i = 0; i < n; i++)
 		json_array_append_new(keys, json_string(names[i]));
 	if (old)
 		reply_give(a->reply,
@@ -161,7 +191,7 @@ static void show(
 	const char *text_name = old ? "rules" : "policy";
 	char modified[TIME_TEXT_MOST];
 
-	if (!strcmp(name, "root")) {
+	if (is_root(p, name)) {
 		reply_give(
 		    a->reply, json_pack("{sb ss ss si}", "cas_required", 0,
 				  "name", name, text_name, "", "version", 0));

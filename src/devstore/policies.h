@@ -2,12 +2,15 @@
 #pragma once
 #include "devstore/acl.h"
 #include "devstore/ask.h"
+#include "devstore/space.h"
 
 enum { POLICIES_MOST = 256 };
 
 struct policies;
-/** policies_new() - with `default`; `root` is always there and has no rules */
-MUST_USE int policies_new(struct policies **out, int64_t now_ms);
+/** policies_new() - with `default`; in the root namespace `root` is always
+ * there and has no rules */
+MUST_USE int policies_new(
+    struct policies **out, const struct space *space, int64_t now_ms);
 void policies_free(struct policies *p);
 /** policies_handle() - @from: the segment of the name; @old: sys/policy, where
  * the text is called `rules`
@@ -15,7 +18,11 @@ void policies_free(struct policies *p);
 MUST_USE int policies_handle(
     struct policies *p, struct ask *a, size_t from, bool old);
 bool policies_has(const struct policies *p, const char *name);
+/** policies_allow() - what @t may do on @path of @space, as acl_allows(); with
+ * the root policy all there is, outside its own namespace nothing */
+unsigned policies_allow(const struct token *t, const struct space *space,
+    const char *path, bool listing);
 /** policies_of() - the rules that @t is under
  * Return: how many were put into @to. */
-size_t policies_of(const struct policies *p, const struct token *t,
-    const struct acl *to[TOKEN_POLICIES_MOST]);
+size_t policies_of(
+    const struct token *t, const struct acl *to[TOKEN_POLICIES_MOST]);

@@ -73,9 +73,10 @@ struct step {
 	const char *token;		    /* NULL: none */
 	const char *method, *target, *body; /* body NULL: none */
 	int status;
-	const char *want; /* stands in the body; NULL: there is no body */
-	int slot;	  /* keep the token that is given */
-	int later_s;	  /* let so much time pass first */
+	const char *want;  /* stands in the body; NULL: there is no body */
+	int slot;	   /* keep the token that is given */
+	int later_s;	   /* let so much time pass first */
+	const char *space; /* X-Vault-Namespace */
 };
 
 /* Members anywhere in the answer: "a.b" of the JSON. */
@@ -119,6 +120,7 @@ static void step_run(struct stage *s, const struct step *step)
 	struct engine_request q = { .method = step->method,
 		.target = target,
 		.token = step->token ? token : NULL,
+		.name_space = step->space,
 		.body = body,
 		.n = strlen(body) };
 	struct engine_answer a;

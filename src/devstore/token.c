@@ -95,15 +95,23 @@ void token_revoke(struct token_set *s, struct token *t)
 	drop_spent(s);
 }
 
-void token_revoke_path(struct token_set *s, const char *path)
+void token_revoke_path(
+    struct token_set *s, const struct space *space, const char *path)
 {
 	for (struct token *t = s->first; t; t = t->next)
-		t->spent |= !strcmp(t->path, path);
+		t->spent |= t->space == space && !strcmp(t->path, path);
 	drop_spent(s);
 }
 
-/* @n random letters and digits; 248 is the last multiple of 62 in a byte. */
-static void random_text(char *to, size_t n, void (*random)(void *, size_t))
+void token_revoke_space(struct token_set *s, const struct space *space)
+{
+	for (struct token *t = s->first; t; t = t->next)
+		t->spent |= t->space == space;
+	drop_spent(s);
+}
+
+/* 248 is the last multiple of 62 in a byte. */
+void token_letters(char *to, size_t n, void (*random)(void *, size_t))
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "abcdefghijklmnopqrstuvwxyz0123456789";
@@ -123,16 +131,25 @@ void token_text(
 {
 	to[0] = kind;
 	to[1] = '.';
-	random_text(to + 2, TOKEN_ID_SIZE - 2, random);
+	token_letters(to + 2, TOKEN_ID_SIZE - 2, random);
+}
+
+/* A namespace's tokens and accessors end in its id. */
+static void ending_add(char *text, const struct space *space)
+{
+	if (*space->id)
+		snprintf(text + strlen(text), TOKEN_ENDING_SIZE + 1, ".%s",
+		    space->id);
 }
 
 static int id_make(struct token *t, const struct token_set *s)
 {
-	char text[TOKEN_ID_SIZE + 1];
+	char text[TOKEN_ID_SIZE + TOKEN_ENDING_SIZE + 1];
 	int r;
 
 	token_text(text, t->batch ? 'b' : 's', s->random);
-	r = secret_from(&t->id, text, TOKEN_ID_SIZE);
+	ending_add(text, t->space);
+	r = secret_from(&t->id, text, strlen(text));
 	secret_wipe(text, sizeof(text));
 	return r;
 }
@@ -167,6 +184,7 @@ static void token_fill(
 		policy_add(t, o->policies[i]);
 	t->meta = json_incref(o->meta);
 	t->parent = o->parent;
+	t->space = o->space;
 	t->orphan = !o->parent;
 	t->created_ms = now_ms;
 	t->period_ms = o->period_ms;
@@ -200,8 +218,10 @@ int token_make(struct token **out, struct token_set *s,
 		r = id_make(t, s);
 	if (r)
 		return r;
-	if (!t->batch)
-		random_text(t->accessor, TOKEN_ACCESSOR_SIZE, s->random);
+	if (!t->batch) {
+		token_letters(t->accessor, TOKEN_ACCESSOR_SIZE, s->random);
+		ending_add(t->accessor, t->space);
+	}
 	r = table_add(
 	    &s->table, &t->node, secret_bytes(t->id), secret_size(t->id));
 	if (r)

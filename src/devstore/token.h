@@ -8,6 +8,7 @@
 #pragma once
 #include "base/secret.h"
 #include "base/table.h"
+#include "devstore/space.h"
 #include <jansson.h>
 
 enum {
@@ -16,14 +17,16 @@ enum {
 	TOKEN_NAME_MOST = 256, /* of a policy, a display name, a path */
 	TOKEN_ID_SIZE = 26,    /* "s." and 24 characters */
 	TOKEN_ACCESSOR_SIZE = 24,
+	TOKEN_ENDING_SIZE = SPACE_ID_SIZE + 1, /* ".id", in a namespace */
 };
 #define TOKEN_TTL_MS (768LL * 3600 * 1000) /* the store's default, and most */
 
 struct token {
 	struct table_node node;
 	struct token *parent, *next; /* next: of the set */
+	struct space *space;	     /* whose it is; borrowed */
 	struct secret *id;
-	char accessor[TOKEN_ACCESSOR_SIZE + 1];
+	char accessor[TOKEN_ACCESSOR_SIZE + TOKEN_ENDING_SIZE + 1];
 	char policies[TOKEN_POLICIES_MOST][TOKEN_NAME_MOST + 1]; /* sorted */
 	size_t n_policies;
 	char display_name[TOKEN_NAME_MOST + 1];
@@ -48,6 +51,7 @@ void token_set_free(struct token_set *s);
 struct token_order {
 	const struct secret *id; /* NULL: a random one */
 	struct token *parent;	 /* NULL: an orphan */
+	struct space *space;	 /* borrowed, outlives it */
 	const char *path, *display_name;
 	json_t *meta; /* borrowed */
 	const char *policies[TOKEN_POLICIES_MOST];
@@ -73,12 +77,18 @@ void token_use(struct token *t);
 MUST_USE int token_renew(struct token *t, int64_t wish_ms, int64_t now_ms);
 /** token_revoke() - it and its children */
 void token_revoke(struct token_set *s, struct token *t);
-/** token_revoke_path() - all that were made by that path, and their children */
-void token_revoke_path(struct token_set *s, const char *path);
+/** token_revoke_path() - all that were made by that path of the namespace, and
+ * their children
+ * token_revoke_space() - all of the namespace, and their children */
+void token_revoke_path(
+    struct token_set *s, const struct space *space, const char *path);
+void token_revoke_space(struct token_set *s, const struct space *space);
 /** token_set_sweep() - forget what has ended by @now_ms; nothing else forgets,
  * so a token found after it stays until the next one or a revocation */
 void token_set_sweep(struct token_set *s, int64_t now_ms);
 size_t token_count(const struct token_set *s);
+/** token_letters() - @n random letters and digits, and a NUL */
+void token_letters(char *to, size_t n, void (*random)(void *to, size_t n));
 /** token_text() - a random token's text: @kind ('s' or 'b'), a dot, letters and
  * digits */
 void token_text(

@@ -70,6 +70,9 @@ static json_t *token_json(const struct token *t, int64_t now_ms)
 		json_object_set_new(rest, "last_renewal_time",
 		    json_integer(t->renewed_ms / 1000));
 	}
+	if (j && *t->space->path)
+		json_object_set_new(
+		    j, "namespace_path", json_string(t->space->path));
 	if (j && t->period_ms)
 		json_object_set_new(
 		    j, "period", json_integer(t->period_ms / 1000));
@@ -101,6 +104,12 @@ static int order_policies(
 	const json_t *one;
 	size_t i;
 
+	if (a->token->space != a->space && !is_root(a->token)) {
+		reply_fail(a->reply, 400,
+		    "root or sudo privileges required to directly generate a "
+		    "token in a child namespace");
+		return -EINVAL;
+	}
 	if (json_array_size(list) >= TOKEN_POLICIES_MOST) {
 		reply_full(a->reply, "policies in a token");
 		return -EINVAL;
@@ -115,7 +124,14 @@ static int order_policies(
 		    a->reply, 400, "child policies must be subset of parent");
 		return -EINVAL;
 	}
-	for (i = 0; !json_array_size(list) && i < a->token->n_policies; i++)
+	if (is_listed(o, "root") && a->space->parent) {
+		reply_fail(a->reply, 400,
+		    "root tokens may not be created from a parent namespace");
+		return -EINVAL;
+	}
+	for (i = 0; !json_array_size(list) && a->token->space == a->space &&
+		    i < a->token->n_policies;
+	     i++)
 		o->policies[o->n_policies++] = a->token->policies[i];
 	if (!is_listed(o, "root") && !is_listed(o, "default") &&
 	    !ask_bool(a, "no_default_policy", false) &&
@@ -161,6 +177,10 @@ static int order_identity(
 	if (!is_root(a->token))
 		reply_fail(a->reply, 400,
 		    "root or sudo privileges required to specify token id");
+	else if (a->space->parent)
+		reply_fail(a->reply, 400,
+		    "token IDs can only be manually specified in the root "
+		    "namespace");
 	else if (!strncmp(text, "s.", 2) || !strncmp(text, "b.", 2))
 		reply_fail(a->reply, 400,
 		    "custom token ID cannot have the '%.2s' prefix", text);
@@ -220,20 +240,18 @@ static int order_read(struct ask *a, struct token_order *o, struct secret **id,
 	return a->reply->errors ? -EINVAL : 0;
 }
 
-static void warn_of_unknown(
-    const struct policies *p, struct ask *a, const struct token *t)
+static void warn_of_unknown(struct ask *a, const struct token *t)
 {
 	for (size_t i = 0; i < t->n_policies; i++)
-		if (!policies_has(p, t->policies[i]))
+		if (!policies_has(t->space->policies, t->policies[i]))
 			reply_warn(a->reply, "Policy \"%s\" does not exist",
 			    t->policies[i]);
 }
 
-static int create(
-    struct token_set *set, const struct policies *p, struct ask *a, bool orphan)
+static int create(struct token_set *set, struct ask *a, bool orphan)
 {
 	char display[TOKEN_NAME_MOST + 1] = "token";
-	struct token_order o = { .display_name = display };
+	struct token_order o = { .display_name = display, .space = a->space };
 	const char *wish = ask_text(a, "display_name");
 	CLEANUP(secret_freep) struct secret *id = NULL;
 	json_t *policies = ask_texts(a, "policies");
@@ -254,7 +272,7 @@ static int create(
 		    "duplicate ID");
 	if (r)
 		return r == -ENOMEM ? r : 0;
-	warn_of_unknown(p, a, t);
+	warn_of_unknown(a, t);
 	reply_auth(a->reply, auth_json(t, a->now_ms));
 	return 0;
 }
@@ -365,8 +383,7 @@ static void look(struct token_set *set, struct ask *a, enum verb verb)
 		look_at(a, named_by_accessor(set, a));
 }
 
-int tokens_handle(
-    struct token_set *set, const struct policies *p, struct ask *a, size_t from)
+int tokens_handle(struct token_set *set, struct ask *a, size_t from)
 {
 	enum verb verb = verb_of(a, from);
 
@@ -381,7 +398,7 @@ int tokens_handle(
 		return 0;
 	}
 	if (verb == VERB_CREATE || verb == VERB_CREATE_ORPHAN)
-		return create(set, p, a, verb == VERB_CREATE_ORPHAN);
+		return create(set, a, verb == VERB_CREATE_ORPHAN);
 	if (verb == VERB_RENEW_SELF)
 		renew(a, a->token);
 	else if (verb == VERB_RENEW)

@@ -234,6 +234,23 @@ static const struct {
 	{ "SCAN", "/v1/secret/metadata", VAULT_OTHER },
 };
 
+static void test_drop(void **state)
+{
+	struct vault_path p;
+	char text[VAULT_PATH_MOST];
+
+	(void)state;
+	assert_int_equal(vault_path_parse(&p, "/v1/a/b/c?x=1"), 0);
+	vault_path_drop(&p, 0);
+	assert_int_equal(p.n_segments, 3);
+	vault_path_drop(&p, 2);
+	assert_int_equal(vault_path_join(&p, 0, 1, text, sizeof(text)), 0);
+	assert_string_equal(text, "c");
+	assert_string_equal(vault_path_query(&p, "x"), "1");
+	vault_path_drop(&p, 1);
+	assert_string_equal(vault_path_segment(&p, 0), "");
+}
+
 static void test_operation(void **state)
 {
 	(void)state;
@@ -274,6 +291,7 @@ int main(void)
 		cmocka_unit_test(test_query),
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_below),
+		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_operation),
 		cmocka_unit_test(test_join),
 	};

@@ -287,6 +287,14 @@ bool vault_path_below(
 	return true;
 }
 
+void vault_path_drop(struct vault_path *p, size_t n)
+{
+	INVARIANT(n <= p->n_segments);
+	p->n_segments = (uint8_t)(p->n_segments - n);
+	memmove(
+	    p->segment, p->segment + n, p->n_segments * sizeof(p->segment[0]));
+}
+
 /* RFC 3986 unreserved characters stand for themselves; all else is escaped. */
 static bool stands_for_itself(char c)
 {

@@ -53,6 +53,8 @@ const char *vault_path_query(const struct vault_path *p, const char *name);
 /** vault_path_below() - are the first segments of @p those of @prefix? */
 bool vault_path_below(
     const struct vault_path *p, const struct vault_path *prefix);
+/** vault_path_drop() - forget the first @n segments, of those that are there */
+void vault_path_drop(struct vault_path *p, size_t n);
 /** vault_path_print() - the canonical target, with "/v1/", without the query
  * Return: 0; -ENOBUFS. VAULT_TARGET_MOST is always enough. */
 MUST_USE int vault_path_print(

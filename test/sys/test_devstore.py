@@ -18,7 +18,7 @@ import store_contract as contract
 from lab import parts, venv
 
 TABLES = ["STATUS", "KV", "POLICIES", "RULE_ROWS", "AUTHORIZATION", "TOKENS",
-          "MOUNTS"]
+          "MOUNTS", "NAMESPACES", "CAPABILITIES"]
 
 
 class Client:
@@ -35,6 +35,8 @@ class Client:
 
     def call(self, who, method, path, body):
         headers = {"Content-Type": "application/json"}
+        if path.startswith("@"):
+            headers["X-Vault-Namespace"], path = path[1:].split(":", 1)
         if who:
             headers["X-Vault-Token"] = self.tokens.get(who, who)
         if body is not None and not isinstance(body, bytes):
