@@ -94,100 +94,33 @@ void pipe_trunk_config(struct trunk_config *out, enum trunk_side side,
 		route->count = (unsigned)route->n_targets;
 }
 
-/* ---- running */
-
-static int serve(struct pipe_program *p, struct loop *loop, struct fault *fault)
-{
-	const char *const files[] = { UPLINK_OPTION_FILES(p->options->uplink) };
-	CLEANUP(profile_deinit) struct profile profile;
-	const struct daemon_config config = {
-		.common = &p->options->common,
-		.health_address = p->options->health_addr,
-		.metrics = p->metrics,
-		.ready = p->ready,
-		.reload = p->reload,
-		.files = files,
-		.n_files = N_ELEMS(files),
-		.drain = p->drain,
-		.busy = p->busy,
-		.drain_ms = p->drain_ms,
-		.ctx = p->ctx,
-		.profile = &profile.isolate,
-		.descriptors = PIPE_DESCRIPTORS,
-	};
-	int r = pipe_profile(&profile, p, fault);
-
-	if (!r)
-		r = daemon_open(&p->daemon, loop, &config, fault);
-	if (!r)
-		r = daemon_run(p->daemon);
-	daemon_close(STEAL(p->daemon));
-	return r == DAEMON_E_CUT ? VERB_E_CUT : r;
-}
-
-int pipe_run(struct pipe_program *p, struct fault *fault)
-{
-	CLEANUP(loop_freep) struct loop *loop = NULL;
-	struct option_common common = p->options->common;
-	struct egress *egress = NULL;
-	int r = loop_new(&loop);
-
-	if (p->quiet && common.log_level == LOG_LEVEL_INFO)
-		common.log_level = LOG_LEVEL_WARN;
-	option_log("pipe", &common);
-	if (!r)
-		r = egress_open(
-		    &egress, loop, p->options->uplink.egress_proxy, fault);
-	if (!r)
-		r = p->open(p->ctx, loop, fault);
-	if (!r)
-		r = serve(p, loop, fault);
-	p->close(p->ctx);
-	egress_close(egress, loop);
-	if (r < 0 && !fault->code)
-		fault_set(fault, r, NULL, "%s", strerror(-r));
-	return r;
-}
-
-void pipe_drain(struct trunk *trunk, long drain_ms)
-{
-	enum { LATER_MS = 1000 };
-
-	trunk_drain(trunk, (unsigned)drain_ms + LATER_MS);
-}
-
-bool pipe_busy(const struct trunk *trunk)
-{
-	return uplink_busy(trunk_uplink(trunk));
-}
-
 /* ---- counting */
 
 static uint64_t read_tunnels(void *ctx)
 {
-	struct trunk *const *trunk = ctx;
+	const struct pipe_program *p = ctx;
 
-	return uplink_up(trunk_uplink(*trunk));
+	return uplink_up(trunk_uplink(p->trunk));
 }
 
 static uint64_t read_waiting(void *ctx)
 {
-	struct trunk *const *trunk = ctx;
+	const struct pipe_program *p = ctx;
 
-	return uplink_waiting(trunk_uplink(*trunk));
+	return uplink_waiting(trunk_uplink(p->trunk));
 }
 
 #define NAME(x) "pharos_pipe_" x
 
-void pipe_meter_init(struct pipe_meter *m, const struct pipe_counts *counts,
-    struct trunk *const *trunk)
+static void meter_init(struct pipe_program *p)
 {
-	void *ctx = (void *)(uintptr_t)trunk;
+	const struct pipe_counts *counts = &p->sessions.counts;
+	struct pipe_meter *m = &p->meter;
 	const struct metric_row rows[] = {
 		{ NAME("tunnels"), NULL, "tunnels that are up", METRIC_GAUGE,
-		    NULL, read_tunnels, ctx },
+		    NULL, read_tunnels, p },
 		{ NAME("waiting"), NULL, "legs waiting or on their way",
-		    METRIC_GAUGE, NULL, read_waiting, ctx },
+		    METRIC_GAUGE, NULL, read_waiting, p },
 		{ NAME("connections"), NULL, "connections that are open",
 		    METRIC_GAUGE, &counts->open },
 		{ NAME("connections_total"), "result=\"carried\"",
@@ -217,15 +150,128 @@ void pipe_meter_init(struct pipe_meter *m, const struct pipe_counts *counts,
 	metric_add(&m->registry, http_metrics());
 }
 
-const char *pipe_ready(const struct trunk *trunk, enum trunk_side side)
+/* ---- running */
+
+static int reload(void *ctx, struct fault *fault)
 {
-	const struct uplink *uplink = trunk_uplink(trunk);
+	struct pipe_program *p = ctx;
+	struct trunk_config config;
+
+	p->configure(p, &config);
+	return trunk_reload(p->trunk, &config, fault);
+}
+
+/* Who listens is ready while a leg waits, too. */
+static const char *ready(void *ctx)
+{
+	const struct pipe_program *p = ctx;
+	const struct uplink *uplink = trunk_uplink(p->trunk);
 
 	if (uplink_up(uplink))
 		return NULL;
-	if (side == TRUNK_LISTEN && uplink_waiting(uplink))
+	if (p->side == TRUNK_LISTEN && uplink_waiting(uplink))
 		return NULL;
 	return "no tunnel to the other side is up";
+}
+
+/* Tunnels take no more streams, and end with those that run; what is left at
+ * the drain's deadline is not theirs to cut. */
+static void drain(void *ctx)
+{
+	enum { LATER_MS = 1000 };
+	struct pipe_program *p = ctx;
+
+	if (p->shut)
+		p->shut(p);
+	trunk_drain(p->trunk, (unsigned)p->drain_ms + LATER_MS);
+}
+
+static bool busy(void *ctx)
+{
+	const struct pipe_program *p = ctx;
+
+	return uplink_busy(trunk_uplink(p->trunk));
+}
+
+static int open_all(
+    struct pipe_program *p, struct loop *loop, struct fault *fault)
+{
+	struct trunk_config config;
+	const char *address;
+	int r;
+
+	p->sessions.loop = loop;
+	p->configure(p, &config);
+	r = trunk_open(&p->trunk, loop, &config, fault);
+	if (r)
+		return r;
+	address = route_address(uplink_route(trunk_uplink(p->trunk)));
+	if (address)
+		daemon_listening("tunnels", address);
+	return p->opened(p, fault);
+}
+
+static void close_all(struct pipe_program *p)
+{
+	pipe_sessions_end(&p->sessions);
+	if (p->shut)
+		p->shut(p);
+	trunk_close(p->trunk);
+}
+
+static int serve(struct pipe_program *p, struct loop *loop, struct fault *fault)
+{
+	const char *const files[] = { UPLINK_OPTION_FILES(p->options->uplink) };
+	CLEANUP(profile_deinit) struct profile profile;
+	const struct daemon_config config = {
+		.common = &p->options->common,
+		.health_address = p->options->health_addr,
+		.metrics = &p->meter.registry,
+		.ready = ready,
+		.reload = reload,
+		.files = files,
+		.n_files = N_ELEMS(files),
+		.drain = drain,
+		.busy = busy,
+		.drain_ms = p->drain_ms,
+		.ctx = p,
+		.profile = &profile.isolate,
+		.descriptors = PIPE_DESCRIPTORS,
+	};
+	int r = pipe_profile(&profile, p, fault);
+
+	if (!r)
+		r = daemon_open(&p->daemon, loop, &config, fault);
+	if (!r)
+		r = daemon_run(p->daemon);
+	daemon_close(STEAL(p->daemon));
+	return r == DAEMON_E_CUT ? VERB_E_CUT : r;
+}
+
+int pipe_run(struct pipe_program *p, struct fault *fault)
+{
+	CLEANUP(loop_freep) struct loop *loop = NULL;
+	struct option_common common = p->options->common;
+	struct egress *egress = NULL;
+	int r = loop_new(&loop);
+
+	TAILQ_INIT(&p->sessions.all);
+	meter_init(p);
+	if (p->quiet && common.log_level == LOG_LEVEL_INFO)
+		common.log_level = LOG_LEVEL_WARN;
+	option_log("pipe", &common);
+	if (!r)
+		r = egress_open(
+		    &egress, loop, p->options->uplink.egress_proxy, fault);
+	if (!r)
+		r = open_all(p, loop, fault);
+	if (!r)
+		r = serve(p, loop, fault);
+	close_all(p);
+	egress_close(egress, loop);
+	if (r < 0 && !fault->code)
+		fault_set(fault, r, NULL, "%s", strerror(-r));
+	return r;
 }
 
 /* ---- the group */

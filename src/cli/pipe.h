@@ -1,24 +1,21 @@
 /* cli/pipe.h: `pharos pipe`: TCP services over a tunnel, and what its two verbs
- * share: how they meet, how they run, and connections that are joined.
+ * share: how they meet, and how they run
  */
 #pragma once
 #include "base/metric.h"
 #include "base/profile.h"
+#include "cli/pipe_session.h"
 #include "cli/pipe_targets.h"
 #include "cli/verb.h"
 #include "net/daemon.h"
-#include "net/pump.h"
 #include "net/trunk.h"
 #include "net/uplinkoption.h"
-#include <sys/queue.h>
 
 extern const struct verb pipe_verbs; /* the group */
 extern const struct verb pipe_expose_verb, pipe_connect_verb;
 
 enum {
-	PIPE_CONNECTIONS_MOST = 1024,	  /* at once, of one process */
-	PIPE_DIAL_MS = 10000,		  /* to a target */
-	PIPE_HALF_CLOSED_MS = 10 * 60000, /* one end has come, and silence */
+	PIPE_DIAL_MS = 10000, /* to a target */
 	PIPE_DESCRIPTORS = PIPE_CONNECTIONS_MOST + 64,
 };
 
@@ -86,24 +83,35 @@ struct uplink_options pipe_uplink_options(const struct pipe_options *options);
 
 /* ---- running */
 
-/* A verb while it runs. */
+/* Rows over the counts and an uplink. */
+struct pipe_meter {
+	struct metric_registry registry;
+	struct metric_table table;
+	struct metric_row rows[12];
+};
+
+/* A verb while it runs: it keeps a trunk to the other side. Embedded in the
+ * verb's object. */
 struct pipe_program {
 	const struct pipe_options *options;
-	/* everything that opens and binds; the program's state goes to @ctx */
-	int (*open)(void *ctx, struct loop *loop, struct fault *fault);
-	void (*close)(void *ctx);
-	/* as in struct daemon_config */
-	const char *(*ready)(void *ctx);
-	reload_fn reload;
-	void (*drain)(void *ctx);
-	bool (*busy)(void *ctx);
-	long drain_ms;
-	void *ctx;
-	struct metric_registry *metrics;
 	const struct pipe_targets *targets; /* that it dials; or NULL */
+	enum trunk_side side;
+	/* pipe_trunk_config(), and what else the verb says of its trunk; asked
+	 * again when the files are */
+	void (*configure)(struct pipe_program *p, struct trunk_config *out);
+	/* what else is to be opened and bound, or told; the trunk is there */
+	int (*opened)(struct pipe_program *p, struct fault *fault);
+	/* no more connections; also called at the end. NULL: they come by the
+	 * trunk alone */
+	void (*shut)(struct pipe_program *p);
+	long drain_ms;
 	bool quiet; /* warnings only, unless the level is debug */
+	struct pipe_sessions sessions; /* `ended` and `gone` are the verb's */
 
-	struct daemon *daemon; /* set while it runs, for daemon_drain() */
+	/* set while it runs */
+	struct trunk *trunk;
+	struct daemon *daemon; /* for daemon_drain() */
+	struct pipe_meter meter;
 };
 /** pipe_profile() - what it gives up when it runs; profile_deinit() it, also
  * after a failure
@@ -114,36 +122,3 @@ MUST_USE int pipe_profile(
  * daemon_drain(), drain, close
  * Return: 0; VERB_E_CUT; -errno with @fault. */
 MUST_USE int pipe_run(struct pipe_program *program, struct fault *fault);
-
-/** pipe_drain() - tunnels take no more streams, and end with those that run;
- * what is left at the drain's deadline is not theirs to cut
- * pipe_busy() - are there tunnels? */
-void pipe_drain(struct trunk *trunk, long drain_ms);
-bool pipe_busy(const struct trunk *trunk);
-
-/* ---- connections */
-
-/* What is carried, and how often not; for /metrics. */
-struct pipe_counts {
-	uint64_t open;		     /* now, with those not joined yet */
-	uint64_t carried;	     /* joined so far */
-	uint64_t failed;	     /* no stream, or no target */
-	uint64_t refused;	     /* a name that is not offered */
-	uint64_t full;		     /* over PIPE_CONNECTIONS_MOST */
-	uint64_t reset;		     /* of those carried: not ended in order */
-	uint64_t to_peer, from_peer; /* bytes */
-};
-
-/* Rows over the counts and an uplink. */
-struct pipe_meter {
-	struct metric_registry registry;
-	struct metric_table table;
-	struct metric_row rows[12];
-};
-/** pipe_meter_init() - @counts and @trunk must outlive it */
-void pipe_meter_init(struct pipe_meter *m, const struct pipe_counts *counts,
-    struct trunk *const *trunk);
-
-/** pipe_ready() - NULL while a tunnel is up, or, for who listens, a leg waits;
- * else why not */
-const char *pipe_ready(const struct trunk *trunk, enum trunk_side side);

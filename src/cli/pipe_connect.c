@@ -9,7 +9,6 @@
 #include "cli/pipe.h"
 #include "net/fdleg.h"
 #include "net/listen.h"
-#include "net/loop.h"
 #include "net/tcp.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -24,40 +23,31 @@ struct config {
 	long wait_ms;
 };
 
-struct session;
-TAILQ_HEAD(sessions, session);
-
 struct connect {
-	struct loop *loop;
-	const struct config *config;
-	struct trunk *trunk;
-	struct listener *listener;
-	struct sessions sessions;
-	struct pipe_counts counts;
-	struct pipe_meter meter;
 	struct pipe_program program;
+	const struct config *config;
+	struct listener *listener;
 	struct fault fault; /* --stdio: why it ended, if not in order */
 };
 
 struct session {
-	TAILQ_ENTRY(session) of_connect;
-	struct connect *connect;
+	struct pipe_session pipe;
 	struct leg *local; /* until it is joined */
 	struct trunk_call *call;
-	struct pump *pump;
-	uint64_t since;
 };
 
-static void session_free(struct session *s)
+static struct connect *connect_of(const struct pipe_session *s)
 {
-	struct connect *c = s->connect;
+	return CONTAINER_OF(s->sessions, struct connect, program.sessions);
+}
+
+static void on_gone(struct pipe_session *pipe)
+{
+	struct session *s = CONTAINER_OF(pipe, struct session, pipe);
+	struct connect *c = connect_of(pipe);
 
 	trunk_call_cancel(s->call);
-	if (s->pump)
-		pump_stop(s->pump);
 	leg_reset(s->local);
-	TAILQ_REMOVE(&c->sessions, s, of_connect);
-	c->counts.open--;
 	free(s);
 	/* the tunnel ends in order, so that the other side has our last bytes
 	 */
@@ -75,53 +65,34 @@ static const char *failed_side(const struct pump_result *result)
 		     "was cut";
 }
 
-static void on_pumped(void *ctx, const struct pump_result *result)
+static void on_ended(struct pipe_session *s, const struct pump_result *result)
 {
-	struct session *s = ctx;
-	struct connect *c = s->connect;
-	bool reset = result->reset || result->timed_out;
+	bool cut = pipe_session_cut(result);
 
-	s->pump = NULL;
-	c->counts.to_peer += result->bytes[0];
-	c->counts.from_peer += result->bytes[1];
-	c->counts.reset += reset;
-	if (reset)
-		fault_set(
-		    &c->fault, -ECONNRESET, NULL, "%s", failed_side(result));
+	if (cut)
+		fault_set(&connect_of(s)->fault, -ECONNRESET, NULL, "%s",
+		    failed_side(result));
 	log_info("connection ended", LOG_UINT("to_peer", result->bytes[0]),
 	    LOG_UINT("from_peer", result->bytes[1]),
-	    LOG_UINT("ms", loop_now(c->loop) - s->since),
-	    LOG_BOOL("reset", reset));
-	session_free(s);
+	    LOG_UINT("ms", pipe_session_ms(s)), LOG_BOOL("reset", cut));
 }
 
 static void on_called(void *ctx, struct leg *leg, const struct fault *fault)
 {
 	struct session *s = ctx;
-	struct connect *c = s->connect;
+	struct connect *c = connect_of(&s->pipe);
 
 	s->call = NULL;
-	if (!leg) {
-		c->fault = *fault;
-		c->counts.failed++;
-		if (!c->config->stdio) /* there it is the last word anyway */
-			log_warn("no stream", LOG_STR("fault", fault->text),
-			    LOG_STR("hint", fault->hint));
-		session_free(s);
+	if (leg) {
+		pipe_session_join(&s->pipe, STEAL(s->local), leg);
 		return;
 	}
-	c->counts.carried++;
-	if (pump_start(&s->pump, STEAL(s->local), leg, PIPE_HALF_CLOSED_MS,
-		on_pumped, s))
-		session_free(s);
-}
-
-/* Before it is joined nothing but LEG_GONE is asked of the local leg. */
-static void on_local(void *ctx, struct leg *leg, unsigned events)
-{
-	(void)leg;
-	(void)events;
-	session_free(ctx);
+	c->fault = *fault;
+	c->program.sessions.counts.failed++;
+	if (!c->config->stdio) /* there it is the last word anyway */
+		log_warn("no stream", LOG_STR("fault", fault->text),
+		    LOG_STR("hint", fault->hint));
+	pipe_session_end(&s->pipe);
 }
 
 /* @local is taken. Return: 0; -errno. */
@@ -134,17 +105,12 @@ static int session_begin(struct connect *c, struct leg *local)
 		leg_reset(local);
 		return -ENOMEM;
 	}
-	s->connect = c;
 	s->local = local;
-	s->since = loop_now(c->loop);
-	TAILQ_INSERT_TAIL(&c->sessions, s, of_connect);
-	c->counts.open++;
-	leg_handle(local, on_local, s);
-	leg_want(local, 0);
-	r = trunk_call(&s->call, c->trunk, c->config->to, on_called, s);
+	pipe_session_begin(&s->pipe, &c->program.sessions, local);
+	r = trunk_call(&s->call, c->program.trunk, c->config->to, on_called, s);
 	if (r) {
-		c->counts.failed++;
-		session_free(s);
+		c->program.sessions.counts.failed++;
+		pipe_session_end(&s->pipe);
 	}
 	return r;
 }
@@ -152,16 +118,16 @@ static int session_begin(struct connect *c, struct leg *local)
 static void on_accepted(void *ctx, int fd, const char *source)
 {
 	struct connect *c = ctx;
+	struct pipe_sessions *sessions = &c->program.sessions;
 	struct leg *local;
 
 	(void)source;
-	if (c->counts.open >= PIPE_CONNECTIONS_MOST) {
-		c->counts.full++;
+	if (pipe_sessions_full(sessions)) {
 		close_p(&fd);
 		return;
 	}
-	if (tcp_leg_open(&local, c->loop, fd, false)) {
-		c->counts.failed++;
+	if (tcp_leg_open(&local, sessions->loop, fd, false)) {
+		sessions->counts.failed++;
 		close_p(&fd);
 		return;
 	}
@@ -192,7 +158,7 @@ static int open_stdio(struct connect *c, struct fault *fault)
 	int r = in < 0 || out < 0 ? -EBADF : 0;
 
 	if (!r)
-		r = fd_leg_open(&local, c->loop, in, out);
+		r = fd_leg_open(&local, c->program.sessions.loop, in, out);
 	if (r)
 		return fault_set(fault, r, NULL,
 		    "standard input and output cannot be used: %s",
@@ -204,14 +170,29 @@ static int open_stdio(struct connect *c, struct fault *fault)
 
 /* ---- its life */
 
-static int open_local(struct connect *c, struct fault *fault)
+static struct connect *connect_in(struct pipe_program *p)
 {
+	return CONTAINER_OF(p, struct connect, program);
+}
+
+static void configure(struct pipe_program *p, struct trunk_config *out)
+{
+	const struct config *config = connect_in(p)->config;
+
+	pipe_trunk_config(
+	    out, p->side, config->stdio ? 1 : TUNNELS, &config->pipe);
+	out->wait_ms = (unsigned)config->wait_ms;
+}
+
+static int open_local(struct pipe_program *p, struct fault *fault)
+{
+	struct connect *c = connect_in(p);
 	int r;
 
 	if (c->config->stdio)
 		return open_stdio(c, fault);
-	r = listen_open(
-	    &c->listener, c->loop, c->config->listen, on_accepted, c, fault);
+	r = listen_open(&c->listener, p->sessions.loop, c->config->listen,
+	    on_accepted, c, fault);
 	if (r)
 		fault_wrap(fault, "--listen");
 	else
@@ -219,66 +200,9 @@ static int open_local(struct connect *c, struct fault *fault)
 	return r;
 }
 
-static void configure(struct connect *c, struct trunk_config *config)
+static void shut(struct pipe_program *p)
 {
-	pipe_trunk_config(config, TRUNK_CONNECT, c->config->stdio ? 1 : TUNNELS,
-	    &c->config->pipe);
-	config->wait_ms = (unsigned)c->config->wait_ms;
-}
-
-static int reload(void *ctx, struct fault *fault)
-{
-	struct connect *c = ctx;
-	struct trunk_config config;
-
-	configure(c, &config);
-	return trunk_reload(c->trunk, &config, fault);
-}
-
-static int open_trunk(void *ctx, struct loop *loop, struct fault *fault)
-{
-	struct connect *c = ctx;
-	struct trunk_config config;
-	const char *address;
-	int r;
-
-	c->loop = loop;
-	configure(c, &config);
-	r = trunk_open(&c->trunk, loop, &config, fault);
-	if (r)
-		return r;
-	address = route_address(uplink_route(trunk_uplink(c->trunk)));
-	if (address)
-		daemon_listening("tunnels", address);
-	return open_local(c, fault);
-}
-
-static void close_trunk(void *ctx)
-{
-	struct connect *c = ctx;
-
-	while (!TAILQ_EMPTY(&c->sessions))
-		session_free(TAILQ_FIRST(&c->sessions));
-	listen_close(c->listener);
-	trunk_close(c->trunk);
-}
-
-static const char *ready(void *ctx)
-{
-	return pipe_ready(((struct connect *)ctx)->trunk, TRUNK_CONNECT);
-}
-
-static void drain(void *ctx)
-{
-	struct connect *c = ctx;
-
-	listen_close(STEAL(c->listener));
-	pipe_drain(c->trunk, c->program.drain_ms);
-}
-
-static bool busy(void *ctx)
-{
-	return pipe_busy(((struct connect *)ctx)->trunk);
+	listen_close(STEAL(connect_in(p)->listener));
 }
 
 static int check(const struct config *config, struct fault *fault)
@@ -313,21 +237,16 @@ static int run(const void *from, char *const *words, struct fault *fault)
 	(void)words;
 	if (r)
 		return r;
-	TAILQ_INIT(&c.sessions);
-	pipe_meter_init(&c.meter, &c.counts, &c.trunk);
 	c.program = (struct pipe_program){
 		.options = &config->pipe,
-		.open = open_trunk,
-		.close = close_trunk,
-		.ready = ready,
-		.reload = reload,
-		.drain = drain,
-		.busy = busy,
+		.side = TRUNK_CONNECT,
+		.configure = configure,
+		.opened = open_local,
+		.shut = shut,
 		.drain_ms =
 		    config->stdio ? LEG_LINGER_MS : config->pipe.drain_ms,
-		.ctx = &c,
-		.metrics = &c.meter.registry,
 		.quiet = config->stdio,
+		.sessions = { .ended = on_ended, .gone = on_gone },
 	};
 	r = pipe_run(&c.program, fault);
 	if (r || !config->stdio || !c.fault.code)
