@@ -16,7 +16,7 @@ struct config {
 	long pairs, patience;
 };
 
-#define AT(m) .offset = offsetof(struct config, m)
+#define AT(m) LOAD_AT(struct config, m)
 
 enum { END_FIN, END_RST };
 static const char *const ends[] = { "fin", "rst", NULL };
@@ -30,21 +30,9 @@ static const struct option_row rows[] = {
 	    .initial = "fin",
 	    .choices = ends,
 	    AT(end) },
-	{ .name = "pairs",
-	    .metavar = "N",
-	    .help = "one after the other",
-	    .type = OPTION_NUMBER,
-	    .initial = "100",
-	    .least = 1,
-	    .most = 1000000,
-	    AT(pairs) },
-	{ .name = "patience",
-	    .metavar = "TIME",
-	    .help = "for one end to be seen",
-	    .type = OPTION_DURATION,
-	    .initial = "3s",
-	    .least = 1,
-	    .most = 600000,
+	{ LOAD_NUMBER("pairs", "100", 1, 1000000),
+	    .help = "one after the other", AT(pairs) },
+	{ LOAD_TIME("patience", "3s"), .help = "for one end to be seen",
 	    AT(patience) },
 };
 

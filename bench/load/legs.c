@@ -20,11 +20,8 @@ struct config {
 	bool hold;
 };
 
-#define AT(m)	   .offset = offsetof(struct config, m)
+#define AT(m)	   LOAD_AT(struct config, m)
 #define TEXT(n, v) .name = (n), .metavar = (v), .type = OPTION_TEXT
-#define NUMBER(n, first, from, to)                                             \
-	.name = (n), .metavar = "N", .type = OPTION_NUMBER,                    \
-	.initial = (first), .least = (from), .most = (to)
 
 static const struct option_row rows[] = {
 	LOAD_ROWS(struct config, load),
@@ -38,10 +35,11 @@ static const struct option_row rows[] = {
 	    .initial = "beacon",
 	    .choices = visit_ways,
 	    AT(way) },
-	{ NUMBER("legs", "1000", 1, 10000000), .help = "in all", AT(legs) },
-	{ NUMBER("window", "8", 1, 10000), .help = "on their way at once",
+	{ LOAD_NUMBER("legs", "1000", 1, 10000000), .help = "in all",
+	    AT(legs) },
+	{ LOAD_NUMBER("window", "8", 1, 10000), .help = "on their way at once",
 	    AT(window) },
-	{ NUMBER("per-hash", "8", 1, 1000), .help = "bare legs to a hash",
+	{ LOAD_NUMBER("per-hash", "8", 1, 1000), .help = "bare legs to a hash",
 	    AT(per_hash) },
 	{ .name = "hold",
 	    .help = "they stay until standard input ends",

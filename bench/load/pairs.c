@@ -9,6 +9,7 @@
  * --patience is lost.
  */
 #include "load/setup.h"
+#include "load/stint.h"
 #include "load/tally.h"
 #include "load/visit.h"
 #include <stdio.h>
@@ -21,10 +22,7 @@ struct config {
 	bool together;
 };
 
-#define AT(m) .offset = offsetof(struct config, m)
-#define NUMBER(n, first, from, to)                                             \
-	.name = (n), .metavar = "N", .type = OPTION_NUMBER,                    \
-	.initial = (first), .least = (from), .most = (to)
+#define AT(m) LOAD_AT(struct config, m)
 
 static const struct option_row rows[] = {
 	LOAD_ROWS(struct config, load),
@@ -35,19 +33,14 @@ static const struct option_row rows[] = {
 	    .initial = "beacon",
 	    .choices = visit_ways,
 	    AT(way) },
-	{ NUMBER("pairs", "1000", 1, 10000000), .help = "in all", AT(pairs) },
-	{ NUMBER("window", "200", 1, 10000), .help = "on their way at once",
-	    AT(window) },
-	{ NUMBER("rate", "0", 0, 100000),
+	{ LOAD_NUMBER("pairs", "1000", 1, 10000000), .help = "in all",
+	    AT(pairs) },
+	{ LOAD_NUMBER("window", "200", 1, 10000),
+	    .help = "on their way at once", AT(window) },
+	{ LOAD_NUMBER("rate", "0", 0, 100000),
 	    .help = "new pairs a second; 0: as the window allows", AT(rate) },
-	{ .name = "patience",
-	    .metavar = "TIME",
-	    .help = "for one pair, until it is lost",
-	    .type = OPTION_DURATION,
-	    .initial = "20s",
-	    .least = 1,
-	    .most = 600000,
-	    AT(patience) },
+	{ LOAD_TIME("patience", "20s"),
+	    .help = "for one pair, until it is lost", AT(patience) },
 	{ .name = "together",
 	    .help = "both legs greet in the same turn",
 	    .type = OPTION_BOOL,
@@ -63,10 +56,8 @@ static const struct option_table table = {
 };
 
 struct couple {
-	TAILQ_ENTRY(couple) of_run;
+	struct stint stint;
 	struct run *run;
-	struct wheel_timer patience;
-	struct loop_task end;
 	struct visit legs[2]; /* connector first */
 	unsigned secured, paired;
 };
@@ -76,11 +67,10 @@ struct run {
 	const struct config *config;
 	struct visit_plan plan;
 	struct wheel_timer pace;
-	TAILQ_HEAD(, couple) couples;
-	long started, under_way, done, lost;
+	struct stints couples;
+	long done;
 	uint64_t began;
 	struct tally connected, greeted; /* to PAIRED, from these moments */
-	char first_fault[FAULT_TEXT_MAX];
 };
 
 static void start_some(struct run *run);
@@ -91,53 +81,23 @@ static struct couple *couple_of(struct visit *v)
 	    v - (v->role == FRAME_LISTEN), struct couple, legs[0]);
 }
 
-static void couple_free(struct couple *c)
+static void on_over(struct stint *s)
 {
+	struct couple *c = CONTAINER_OF(s, struct couple, stint);
 	struct run *run = c->run;
 
-	TAILQ_REMOVE(&run->couples, c, of_run);
-	loop_cancel(run->load->loop, &c->patience);
-	loop_unpost(run->load->loop, &c->end);
 	visit_deinit(&c->legs[0]);
 	visit_deinit(&c->legs[1]);
 	free(c);
-	run->under_way--;
-}
-
-static void on_end(struct loop_task *t)
-{
-	struct couple *c = CONTAINER_OF(t, struct couple, end);
-	struct run *run = c->run;
-
-	couple_free(c);
 	run->done++;
 	start_some(run);
 	if (run->done == run->config->pairs)
 		loop_stop(run->load->loop);
 }
 
-static void couple_lost(struct couple *c, const char *text)
-{
-	struct run *run = c->run;
-
-	if (!run->lost++)
-		(void)snprintf(
-		    run->first_fault, sizeof(run->first_fault), "%s", text);
-	loop_post(run->load->loop, &c->end, on_end);
-}
-
-static void on_patience(struct wheel_timer *t, uint64_t now)
-{
-	(void)now;
-	couple_lost(CONTAINER_OF(t, struct couple, patience), "not in time");
-}
-
 static void on_failed(struct visit *v, const char *text)
 {
-	struct couple *c = couple_of(v);
-
-	if (!c->end.link)
-		couple_lost(c, text);
+	stint_fault(&couple_of(v)->stint, text);
 }
 
 static void on_paired(struct visit *v)
@@ -146,23 +106,23 @@ static void on_paired(struct visit *v)
 	const struct visit *connector = &c->legs[0];
 	struct run *run = c->run;
 
-	if (++c->paired < 2 || c->end.link)
+	if (++c->paired < 2 || stint_ending(&c->stint))
 		return;
 	if (memcmp(c->legs[0].pair, c->legs[1].pair, FRAME_ID) != 0) {
-		couple_lost(c, "paired with a stranger");
+		stint_fault(&c->stint, "paired with a stranger");
 		return;
 	}
 	tally_add(&run->connected, v->paired - connector->began);
 	tally_add(&run->greeted, v->paired - connector->greeted);
-	loop_post(run->load->loop, &c->end, on_end);
+	stint_end(&c->stint);
 }
 
 static void start_leg(struct couple *c, struct visit *v)
 {
 	int r = visit_start(v);
 
-	if (r && !c->end.link)
-		couple_lost(c, strerror(-r));
+	if (r)
+		stint_fault(&c->stint, strerror(-r));
 }
 
 static void on_secured(struct visit *v)
@@ -192,11 +152,7 @@ static void couple_start(struct run *run)
 
 	INVARIANT(c && getrandom(key, sizeof(key), 0) == sizeof(key));
 	c->run = run;
-	TAILQ_INSERT_TAIL(&run->couples, c, of_run);
-	run->started++;
-	run->under_way++;
-	loop_after(run->load->loop, &c->patience,
-	    (uint64_t)run->config->patience, on_patience);
+	stint_begin(&c->stint, &run->couples);
 	for (int i = 0; i < 2; i++) {
 		c->legs[i].plan = &run->plan;
 		c->legs[i].role = i ? FRAME_LISTEN : FRAME_CONNECT;
@@ -228,28 +184,34 @@ static void start_some(struct run *run)
 {
 	long by_now = due(run);
 
-	while (run->started < by_now && run->under_way < run->config->window)
+	while (run->couples.started < by_now &&
+	       run->couples.under_way < run->config->window)
 		couple_start(run);
-	if (run->started < run->config->pairs && run->config->rate)
+	if (run->couples.started < run->config->pairs && run->config->rate)
 		loop_after(run->load->loop, &run->pace, 1, on_pace);
 }
 
 static void report(struct run *run, double seconds)
 {
 	printf("{\"pairs\": %ld, \"lost\": %ld, \"seconds\": %.3f, ", run->done,
-	    run->lost, seconds);
+	    run->couples.faults, seconds);
 	tally_print(&run->connected, "connected_ms");
 	printf(", ");
 	tally_print(&run->greeted, "greeted_ms");
-	printf(", \"first_fault\": \"%s\"}\n", run->first_fault);
+	printf(", \"first_fault\": \"%s\"}\n", run->couples.first_fault);
 }
 
 static int run_pairs(struct load *load, const void *config, struct fault *fault)
 {
 	uint64_t began = tally_now();
+	const struct config *options = config;
 	struct run run = {
 		.load = load,
-		.config = config,
+		.config = options,
+		.couples = { .loop = load->loop,
+		    .patience_ms = options->patience,
+		    .impatience = "not in time",
+		    .over = on_over },
 		.began = loop_now(load->loop),
 		.plan = { .crowd = &load->crowd,
 		    .outer = load->outer,
@@ -262,7 +224,7 @@ static int run_pairs(struct load *load, const void *config, struct fault *fault)
 	run.plan.way = (enum visit_way)run.config->way;
 	if (run.plan.way == VISIT_BEACON && !load->outer)
 		return fault_set(fault, -EINVAL, NULL, "give --relay-ca FILE");
-	TAILQ_INIT(&run.couples);
+	TAILQ_INIT(&run.couples.all);
 	start_some(&run);
 	loop_run(load->loop);
 	report(&run, (double)(tally_now() - began) / 1e9);

@@ -16,6 +16,15 @@ struct load_options {
 	char *relay_ca; /* of the relay's certificate */
 };
 
+/* Parts of a generator's own rows. */
+#define LOAD_AT(config, member) .offset = offsetof(config, member)
+#define LOAD_NUMBER(n, first, from, to)                                        \
+	.name = (n), .metavar = "N", .type = OPTION_NUMBER,                    \
+	.initial = (first), .least = (from), .most = (to)
+#define LOAD_TIME(n, first)                                                    \
+	.name = (n), .metavar = "TIME", .type = OPTION_DURATION,               \
+	.initial = (first), .least = 1, .most = 3600000
+
 #define LOAD_ROWS(config, member)                                              \
 	{ .name = "port",                                                      \
 		.metavar = "N",                                                \

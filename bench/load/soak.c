@@ -7,6 +7,7 @@
  * hears says what is to come (load/talk.h).
  */
 #include "load/joint.h"
+#include "load/stint.h"
 #include "load/talk.h"
 #include <stdio.h>
 #include <sys/random.h>
@@ -16,22 +17,17 @@ struct config {
 	long window, rate, length, patience;
 };
 
-#define AT(m) .offset = offsetof(struct config, m)
-#define NUMBER(n, first, from, to)                                             \
-	.name = (n), .metavar = "N", .type = OPTION_NUMBER,                    \
-	.initial = (first), .least = (from), .most = (to)
-#define TIME(n, first)                                                         \
-	.name = (n), .metavar = "TIME", .type = OPTION_DURATION,               \
-	.initial = (first), .least = 1, .most = 3600000
+#define AT(m) LOAD_AT(struct config, m)
 
 static const struct option_row rows[] = {
 	JOINT_ROWS(struct config, joint),
-	{ NUMBER("window", "48", 1, 60), .help = "pairs at once", AT(window) },
-	{ NUMBER("rate", "50", 1, 10000), .help = "new pairs a second at most",
-	    AT(rate) },
-	{ TIME("length", "60s"), .help = "how long", AT(length) },
-	{ TIME("patience", "30s"), .help = "for one pair, from first to last",
-	    AT(patience) },
+	{ LOAD_NUMBER("window", "48", 1, 60), .help = "pairs at once",
+	    AT(window) },
+	{ LOAD_NUMBER("rate", "50", 1, 10000),
+	    .help = "new pairs a second at most", AT(rate) },
+	{ LOAD_TIME("length", "60s"), .help = "how long", AT(length) },
+	{ LOAD_TIME("patience", "30s"),
+	    .help = "for one pair, from first to last", AT(patience) },
 };
 
 static const struct option_table table = {
@@ -42,10 +38,8 @@ static const struct option_table table = {
 };
 
 struct couple {
-	TAILQ_ENTRY(couple) of_run;
+	struct stint stint;
 	struct run *run;
-	struct wheel_timer patience;
-	struct loop_task leave;
 	struct joint joint;
 	struct talk talks[2];
 	unsigned ended;
@@ -56,60 +50,26 @@ struct run {
 	const struct config *config;
 	struct joint_plan plan;
 	struct wheel_timer pace;
-	TAILQ_HEAD(, couple) couples;
+	struct stints couples;
 	uint64_t began, bytes;
-	long started, under_way, faults;
 	long ends[TALK_ENDS];
-	char first_fault[FAULT_TEXT_MAX];
 };
 
-static void couple_free(struct couple *c)
+static void on_over(struct stint *s)
 {
-	struct run *run = c->run;
+	struct couple *c = CONTAINER_OF(s, struct couple, stint);
 
-	TAILQ_REMOVE(&run->couples, c, of_run);
-	loop_cancel(run->load->loop, &c->patience);
-	loop_unpost(run->load->loop, &c->leave);
 	for (int i = 0; i < 2; i++) {
-		run->bytes += c->talks[i].heard;
+		c->run->bytes += c->talks[i].heard;
 		talk_stop(&c->talks[i]);
 	}
 	joint_deinit(&c->joint);
 	free(c);
-	run->under_way--;
-}
-
-static void on_leave(struct loop_task *t)
-{
-	couple_free(CONTAINER_OF(t, struct couple, leave));
-}
-
-static void couple_leave(struct couple *c)
-{
-	if (!c->leave.link)
-		loop_post(c->run->load->loop, &c->leave, on_leave);
-}
-
-static void couple_fault(struct couple *c, const char *text)
-{
-	struct run *run = c->run;
-
-	if (!run->faults++)
-		(void)snprintf(
-		    run->first_fault, sizeof(run->first_fault), "%s", text);
-	couple_leave(c);
-}
-
-static void on_patience(struct wheel_timer *t, uint64_t now)
-{
-	(void)now;
-	couple_fault(
-	    CONTAINER_OF(t, struct couple, patience), "not done in time");
 }
 
 static void on_failed(struct joint *j, const char *text)
 {
-	couple_fault(CONTAINER_OF(j, struct couple, joint), text);
+	stint_fault(&CONTAINER_OF(j, struct couple, joint)->stint, text);
 }
 
 static void couple_talked(struct couple *c, enum talk_end how)
@@ -122,9 +82,9 @@ static void couple_talked(struct couple *c, enum talk_end how)
 
 	c->run->ends[how]++;
 	if (faults[how])
-		couple_fault(c, faults[how]);
+		stint_fault(&c->stint, faults[how]);
 	else if (++c->ended == 2)
-		couple_leave(c);
+		stint_end(&c->stint);
 }
 
 static void on_talked_0(struct talk *t, enum talk_end how)
@@ -183,18 +143,14 @@ static void couple_start(struct run *run)
 
 	INVARIANT(c);
 	c->run = run;
-	TAILQ_INSERT_TAIL(&run->couples, c, of_run);
-	run->started++;
-	run->under_way++;
-	loop_after(run->load->loop, &c->patience,
-	    (uint64_t)run->config->patience, on_patience);
+	stint_begin(&c->stint, &run->couples);
 	joint_start(&c->joint, &run->plan);
 }
 
 static bool may_start(const struct run *run, uint64_t now)
 {
-	return run->under_way < run->config->window &&
-	       (uint64_t)run->started <
+	return run->couples.under_way < run->config->window &&
+	       (uint64_t)run->couples.started <
 		   (now - run->began) * (uint64_t)run->config->rate / 1000;
 }
 
@@ -203,7 +159,7 @@ static void on_pace(struct wheel_timer *t, uint64_t now)
 	struct run *run = CONTAINER_OF(t, struct run, pace);
 	bool over = now - run->began >= (uint64_t)run->config->length;
 
-	if (over && !run->under_way) {
+	if (over && !run->couples.under_way) {
 		loop_stop(run->load->loop);
 		return;
 	}
@@ -217,21 +173,26 @@ static void report(const struct run *run)
 	printf("{\"pairs\": %ld, \"good_ends\": %ld, \"broken_ends\": %ld, "
 	       "\"faults\": %ld, \"bytes\": %" PRIu64
 	       ", \"first_fault\": \"%s\"}\n",
-	    run->started, run->ends[TALK_GOOD], run->ends[TALK_BROKEN],
-	    run->faults, run->bytes, run->first_fault);
+	    run->couples.started, run->ends[TALK_GOOD], run->ends[TALK_BROKEN],
+	    run->couples.faults, run->bytes, run->couples.first_fault);
 }
 
 static int run_soak(struct load *load, const void *config, struct fault *fault)
 {
+	const struct config *options = config;
 	struct run run = {
 		.load = load,
-		.config = config,
+		.config = options,
+		.couples = { .loop = load->loop,
+		    .patience_ms = options->patience,
+		    .impatience = "not done in time",
+		    .over = on_over },
 		.began = loop_now(load->loop),
 		.plan = { .ready = on_ready, .failed = on_failed },
 	};
 	int r = joint_plan_open(&run.plan, load, &run.config->joint, fault);
 
-	TAILQ_INIT(&run.couples);
+	TAILQ_INIT(&run.couples.all);
 	if (!r) {
 		loop_after(load->loop, &run.pace, 10, on_pace);
 		loop_run(load->loop);

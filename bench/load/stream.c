@@ -16,19 +16,16 @@ struct config {
 	long pairs, window, bytes, warm;
 };
 
-#define AT(m) .offset = offsetof(struct config, m)
-#define NUMBER(n, first, from, to)                                             \
-	.name = (n), .metavar = "N", .type = OPTION_NUMBER,                    \
-	.initial = (first), .least = (from), .most = (to)
+#define AT(m) LOAD_AT(struct config, m)
 
 static const struct option_row rows[] = {
 	JOINT_ROWS(struct config, joint),
-	{ NUMBER("pairs", "1", 1, 10000), .help = "in all", AT(pairs) },
-	{ NUMBER("window", "16", 1, 1000), .help = "on their way at once",
+	{ LOAD_NUMBER("pairs", "1", 1, 10000), .help = "in all", AT(pairs) },
+	{ LOAD_NUMBER("window", "16", 1, 1000), .help = "on their way at once",
 	    AT(window) },
-	{ NUMBER("bytes", "0", 0, 1L << 40), .help = "from end 0 to end 1",
+	{ LOAD_NUMBER("bytes", "0", 0, 1L << 40), .help = "from end 0 to end 1",
 	    AT(bytes) },
-	{ NUMBER("warm", "1024", 1, 1L << 30), .help = "before, both ways",
+	{ LOAD_NUMBER("warm", "1024", 1, 1L << 30), .help = "before, both ways",
 	    AT(warm) },
 };
 
