@@ -1,10 +1,8 @@
 /* The switchboard: who waits, who is paired, who must go.
  *
- * A leg that waits stands in the hall of its info hash, in one of eight queues:
- * by role, by proven or bare, by whether it asks for a proven peer. Whether two
- * legs may be paired follows from their classes alone, so a partner is found by
- * looking at four heads. Whenever a leg begins to wait it takes a partner if
- * there is one; so no two legs that fit ever both wait.
+ * A leg that waits stands in the hall of its info hash (beacon/hall.h).
+ * Whenever a leg begins to wait it takes a partner there if there is one; so no
+ * two legs that fit ever both wait.
  *
  * The connector stands for its pair: it is in the lists, the listener is its
  * `peer`. A pair counts for the source of its connector, the one that chose to
@@ -26,42 +24,30 @@
  * Everything that limits counts is kept as legs come and go; the heaviest
  * source and the next in turn are the firsts of three heaps. So a call costs
  * O(log n), but for two walks of bounded length: the legs of one hall when it
- * is full (80), and the queue's first positions (32). The positions of the rest
- * are numbered at most once a second, when a PING is due.
+ * is full (80), and the queue's first positions (32; beacon/queue.h).
  *
- * Actions are bits in the leg and a list of legs, no memory of their own. Those
- * that lost their sense before they were given out are cleared, so the owner
- * never acts on what is no longer so.
+ * Actions wait as bits in the leg (beacon/news.h). Those that lost their sense
+ * before they were given out are cleared, so the owner never acts on what is no
+ * longer so.
  */
 #include "beacon/switchboard.h"
 #include "base/wr.h"
+#include "beacon/hall.h"
 #include "beacon/limits.h"
-#include "beacon/roster.h"
+#include "beacon/queue.h"
 #include <assert.h>
 
-enum { SWEEP_MS = 1000, MS_US = 1000 };
-enum {
-	NEWS_WAIT = 1,
-	NEWS_PING = 2,
-	NEWS_PAIR = 4,
-	NEWS_DROP = 8,
-	NEWS_CUT = 16,
-	NEWS_GOAWAY = 32
-};
-#define NEVER_TOLD UINT32_MAX
+enum { MS_US = 1000 };
 
 struct switchboard {
 	struct switchboard_limits limits;
 	struct wheel *wheel;
 	struct roster roster;
-	struct roster_legs queue; /* connectors without a slot, by turn */
-	struct roster_legs news;
-	bool queue_moved;     /* positions are to be told */
-	bool positions_stale; /* those that were not, since the last sweep */
+	struct queue queue;
+	struct news news;
 	bool draining;
 	uint32_t drain_spread_ms;
 	struct wheel_timer drain_timer;
-	uint64_t swept_ms;
 	uint64_t now_ms, serials, seed;
 	struct switchboard_counts counts;
 };
@@ -95,34 +81,6 @@ static uint32_t jitter(struct switchboard *b, uint32_t bound)
 	return bound ? (uint32_t)(z % bound) : 0;
 }
 
-/* ---- what will be told ---- */
-
-static void news_add(struct switchboard_leg *leg, uint8_t what)
-{
-	if (!leg->pending)
-		TAILQ_INSERT_TAIL(&leg->board->news, leg, of_news);
-	leg->pending |= what;
-}
-
-static void news_clear(struct switchboard_leg *leg, uint8_t what)
-{
-	bool had = leg->pending;
-
-	leg->pending &= (uint8_t)~what;
-	if (had && !leg->pending)
-		TAILQ_REMOVE(&leg->board->news, leg, of_news);
-}
-
-static void set_position(
-    struct switchboard_leg *leg, uint32_t position, bool tell)
-{
-	leg->position = position;
-	if (position == leg->told)
-		news_clear(leg, NEWS_WAIT);
-	else if (tell)
-		news_add(leg, NEWS_WAIT);
-}
-
 /* ---- the states ---- */
 
 static void on_life(struct wheel_timer *t, uint64_t now_ms);
@@ -148,12 +106,14 @@ static bool has_slot(const struct switchboard_leg *leg)
  * the deadline of its answer. */
 static void stop_pinging(struct switchboard_leg *leg)
 {
+	struct switchboard *b = leg->board;
+
 	if (leg->pending & NEWS_PING) {
-		news_clear(leg, NEWS_PING);
+		news_clear(&b->news, leg, NEWS_PING);
 		leg->pinged = false;
 	}
 	if (!leg->pinged)
-		wheel_disarm(leg->board->wheel, &leg->life);
+		wheel_disarm(b->wheel, &leg->life);
 }
 
 static void enter_waiting(struct switchboard_leg *leg)
@@ -174,10 +134,12 @@ static void enter_reserved(struct switchboard_leg *leg)
 
 static void enter_idle(struct switchboard_leg *leg)
 {
-	news_clear(leg, 0xff);
+	struct switchboard *b = leg->board;
+
+	news_clear(&b->news, leg, NEWS_ALL);
 	leg->pinged = false;
-	wheel_disarm(leg->board->wheel, &leg->life);
-	wheel_disarm(leg->board->wheel, &leg->patience);
+	wheel_disarm(b->wheel, &leg->life);
+	wheel_disarm(b->wheel, &leg->patience);
 }
 
 #define TO(state) (1U << SWITCHBOARD_##state)
@@ -205,88 +167,20 @@ static void switchboard_move(
 
 /* ---- the queue for a slot ---- */
 
-static void queue_add(struct switchboard *b, struct switchboard_leg *connector)
+static void want_slot(struct switchboard *b, struct switchboard_leg *connector)
 {
-	TAILQ_INSERT_TAIL(&b->queue, connector, of_queue);
+	queue_add(&b->queue, connector);
 	roster_add_turn(&b->roster, connector);
-	b->queue_moved = true;
 }
 
-static void queue_remove(
+static void want_no_slot(
     struct switchboard *b, struct switchboard_leg *connector)
 {
-	TAILQ_REMOVE(&b->queue, connector, of_queue);
+	queue_remove(&b->queue, connector);
 	roster_remove_turn(&b->roster, connector);
-	b->queue_moved = true;
-}
-
-/* Number the queue; the first ones are told at once, the others at their next
- * PING (on_life). @all: not only those first ones. */
-static void number_queue(struct switchboard *b, bool all)
-{
-	struct switchboard_leg *c;
-	uint32_t position = 0;
-
-	TAILQ_FOREACH (c, &b->queue, of_queue) {
-		bool tell = ++position <= b->limits.positions_told;
-
-		if (!tell && !all)
-			break;
-		set_position(c, position, tell);
-		set_position(c->peer, position, tell);
-	}
-	b->positions_stale = !all;
-	if (all)
-		b->swept_ms = b->now_ms;
 }
 
 /* ---- pairing ---- */
-
-static size_t role_index(enum frame_role role)
-{
-	return role == FRAME_CONNECT;
-}
-
-/* The queue of its hall in which a leg without a peer stands. */
-static struct roster_legs *queue_of(const struct switchboard_leg *leg)
-{
-	size_t kind = (size_t)leg->proven << 1 | leg->require_proven;
-
-	return &leg->hall->waiting[role_index(leg->role)][kind];
-}
-
-static bool fits(
-    const struct switchboard_leg *a, const struct switchboard_leg *b)
-{
-	return (!a->require_proven || b->proven) &&
-	       (!b->require_proven || a->proven);
-}
-
-/* Proven ones first. Of listeners those that take proven connectors alone, so
- * that the others stay for bare ones. Then whoever came first. */
-static bool preferred(
-    const struct switchboard_leg *a, const struct switchboard_leg *b)
-{
-	if (a->proven != b->proven)
-		return a->proven;
-	if (a->role == FRAME_LISTEN && a->require_proven != b->require_proven)
-		return a->require_proven;
-	return a->serial < b->serial;
-}
-
-static struct switchboard_leg *find_peer(const struct switchboard_leg *leg)
-{
-	struct roster_legs *queues = leg->hall->waiting[!role_index(leg->role)];
-	struct switchboard_leg *best = NULL;
-
-	for (size_t kind = 0; kind < ROSTER_KINDS; kind++) {
-		struct switchboard_leg *head = TAILQ_FIRST(&queues[kind]);
-
-		if (head && fits(leg, head) && (!best || preferred(head, best)))
-			best = head;
-	}
-	return best;
-}
 
 static void reserve(struct switchboard *b, struct switchboard_leg *one,
     struct switchboard_leg *other)
@@ -296,13 +190,13 @@ static void reserve(struct switchboard *b, struct switchboard_leg *one,
 
 	one->peer = other;
 	other->peer = one;
-	TAILQ_REMOVE(queue_of(one), one, of_class);
-	TAILQ_REMOVE(queue_of(other), other, of_class);
+	hall_leave(one);
+	hall_leave(other);
 	switchboard_move(one, SWITCHBOARD_RESERVED);
 	switchboard_move(other, SWITCHBOARD_RESERVED);
-	queue_add(b, connector);
-	set_position(one, (uint32_t)b->counts.queued, true);
-	set_position(other, (uint32_t)b->counts.queued, true);
+	want_slot(b, connector);
+	news_position(&b->news, one, (uint32_t)b->counts.queued, true);
+	news_position(&b->news, other, (uint32_t)b->counts.queued, true);
 }
 
 /* @first: it waited before, and keeps its place. */
@@ -312,12 +206,9 @@ static void begin_waiting(
 	struct switchboard_leg *peer;
 
 	switchboard_move(leg, SWITCHBOARD_WAITING);
-	set_position(leg, 0, true);
-	if (first)
-		TAILQ_INSERT_HEAD(queue_of(leg), leg, of_class);
-	else
-		TAILQ_INSERT_TAIL(queue_of(leg), leg, of_class);
-	peer = find_peer(leg);
+	news_position(&b->news, leg, 0, true);
+	hall_stand(leg, first);
+	peer = hall_peer(leg);
 	if (peer)
 		reserve(b, leg, peer);
 }
@@ -332,8 +223,8 @@ static void split(struct switchboard *b, struct switchboard_leg *leg)
 	if (connector->granted)
 		roster_remove_pair(&b->roster, connector);
 	else
-		queue_remove(b, connector);
-	news_clear(connector, NEWS_PAIR);
+		want_no_slot(b, connector);
+	news_clear(&b->news, connector, NEWS_PAIR);
 	leg->peer = peer->peer = NULL;
 	begin_waiting(b, peer, true);
 }
@@ -355,7 +246,7 @@ static void detach(struct switchboard *b, struct switchboard_leg *leg)
 {
 	switch (leg->state) {
 	case SWITCHBOARD_WAITING:
-		TAILQ_REMOVE(queue_of(leg), leg, of_class);
+		hall_leave(leg);
 		break;
 	case SWITCHBOARD_RESERVED:
 		split(b, leg);
@@ -377,7 +268,7 @@ static void drop(struct switchboard *b, struct switchboard_leg *leg,
 	detach(b, leg);
 	leg->code = code;
 	leg->text = text;
-	news_add(leg, NEWS_DROP);
+	news_add(&b->news, leg, NEWS_DROP);
 }
 
 /* End a pair from here; both legs hear of it by one action. */
@@ -393,18 +284,18 @@ static void cut(struct switchboard *b, struct switchboard_leg *leg,
 	listener->peer = connector;
 	connector->code = code;
 	connector->text = text;
-	news_add(connector, NEWS_CUT);
+	news_add(&b->news, connector, NEWS_CUT);
 }
 
 static void grant(struct switchboard *b, struct switchboard_leg *connector)
 {
-	queue_remove(b, connector);
+	want_no_slot(b, connector);
 	roster_add_pair(&b->roster, connector);
-	news_clear(connector, NEWS_WAIT);
-	news_clear(connector->peer, NEWS_WAIT);
+	news_clear(&b->news, connector, NEWS_WAIT);
+	news_clear(&b->news, connector->peer, NEWS_WAIT);
 	stop_pinging(connector);
 	stop_pinging(connector->peer);
-	news_add(connector, NEWS_PAIR);
+	news_add(&b->news, connector, NEWS_PAIR);
 }
 
 /* The pair that must yield to @next: a source above its share has it, and that
@@ -437,9 +328,7 @@ static void settle(struct switchboard *b)
 		cut(b, yields, FRAME_ERROR_SOURCE_BUSY,
 		    "the beacon is full and this source has the most pairs");
 	}
-	if (b->queue_moved)
-		number_queue(b, false);
-	b->queue_moved = false;
+	queue_tell(&b->queue);
 }
 
 /* ---- limits on those who wait ---- */
@@ -499,7 +388,7 @@ static void on_drain(struct wheel_timer *t, uint64_t now_ms)
 		if (has_slot(leg))
 			continue;
 		detach(b, leg);
-		news_add(leg, NEWS_GOAWAY);
+		news_add(&b->news, leg, NEWS_GOAWAY);
 		sent++;
 	}
 	if (!TAILQ_EMPTY(&b->roster.waiting))
@@ -526,14 +415,13 @@ static void on_impatience(struct wheel_timer *t, uint64_t now_ms)
 
 static void ping(struct switchboard *b, struct switchboard_leg *leg)
 {
-	if (leg->state == SWITCHBOARD_RESERVED && b->positions_stale &&
-	    b->now_ms - b->swept_ms >= SWEEP_MS)
-		number_queue(b, true);
-	set_position(leg, leg->position, true);
+	if (leg->state == SWITCHBOARD_RESERVED)
+		queue_sweep(&b->queue, b->now_ms);
+	news_position(&b->news, leg, leg->position, true);
 	leg->opaque =
 	    (uint64_t)jitter(b, UINT32_MAX) << 32 | jitter(b, UINT32_MAX);
 	leg->pinged = true;
-	news_add(leg, NEWS_PING);
+	news_add(&b->news, leg, NEWS_PING);
 	wheel_arm(b->wheel, &leg->life, b->now_ms + b->limits.pong_ms, on_life);
 }
 
@@ -572,7 +460,7 @@ int switchboard_join(struct switchboard *b, struct switchboard_leg *leg,
 	leg->require_proven = hello->require_proven;
 	leg->joined_ms = b->now_ms;
 	leg->serial = b->serials++;
-	leg->told = NEVER_TOLD;
+	leg->told = NEWS_NEVER_TOLD;
 	if (b->draining) {
 		drop(b, leg, FRAME_ERROR_DRAINING, "the beacon is going down");
 		return 0;
@@ -580,7 +468,7 @@ int switchboard_join(struct switchboard *b, struct switchboard_leg *leg,
 	r = roster_add(&b->roster, leg, hello->hash, &hello->source);
 	if (r)
 		return r;
-	if ((b->counts.paired < b->limits.pairs && find_peer(leg)) ||
+	if ((b->counts.paired < b->limits.pairs && hall_peer(leg)) ||
 	    make_room(b, leg))
 		begin_waiting(b, leg, false);
 	else
@@ -594,13 +482,14 @@ void switchboard_leave(
 {
 	clock_set(b, now_ms);
 	if (leg->state == SWITCHBOARD_IDLE && leg->peer) { /* a CUT pends */
-		news_clear(leg, 0xff);
-		news_clear(leg->peer, 0xff);
+		news_clear(&b->news, leg, NEWS_ALL);
+		news_clear(&b->news, leg->peer, NEWS_ALL);
 		leg->peer = leg->peer->peer = NULL;
+	} else if (leg->pending & (NEWS_DROP | NEWS_GOAWAY)) {
+		news_clear(&b->news, leg, NEWS_ALL);
+	} else {
+		detach(b, leg);
 	}
-	if (leg->pending & (NEWS_DROP | NEWS_GOAWAY))
-		news_clear(leg, 0xff);
-	detach(b, leg);
 	settle(b);
 }
 
@@ -694,19 +583,6 @@ static uint32_t retry_after(struct switchboard *b, enum frame_error code)
 	return ms + jitter(b, ms);
 }
 
-/* The first of what is pending; the rest follows with the next calls. */
-static uint8_t take_first(struct switchboard_leg *leg)
-{
-	static const uint8_t order[] = { NEWS_DROP, NEWS_GOAWAY, NEWS_CUT,
-		NEWS_PAIR, NEWS_WAIT, NEWS_PING };
-	size_t i = 0;
-
-	while (!(leg->pending & order[i]))
-		i++;
-	news_clear(leg, order[i]);
-	return order[i];
-}
-
 static void fill_two(struct switchboard_action *out, enum switchboard_what what)
 {
 	out->what = what;
@@ -716,13 +592,14 @@ static void fill_two(struct switchboard_action *out, enum switchboard_what what)
 
 bool switchboard_next(struct switchboard *b, struct switchboard_action *out)
 {
-	struct switchboard_leg *leg = TAILQ_FIRST(&b->news);
+	struct switchboard_leg *leg = NULL;
 	struct wr w = wr_over(out->opaque, sizeof(out->opaque));
+	unsigned what = news_take(&b->news, &leg);
 
-	if (!leg)
+	if (!what)
 		return false;
 	*out = (struct switchboard_action){ .leg = leg };
-	switch (take_first(leg)) {
+	switch (what) {
 	case NEWS_DROP:
 		out->what = SWITCHBOARD_DROP;
 		out->retry_ms = retry_after(b, leg->code);
@@ -769,8 +646,8 @@ int switchboard_new(struct switchboard **out,
 	b->now_ms = now_ms;
 	b->seed = seed;
 	roster_init(&b->roster, limits->waiting, limits->pairs, &b->counts);
-	TAILQ_INIT(&b->queue);
-	TAILQ_INIT(&b->news);
+	news_init(&b->news);
+	queue_init(&b->queue, limits->positions_told, &b->news);
 	*out = b;
 	return 0;
 }
@@ -779,7 +656,7 @@ void switchboard_free(struct switchboard *b)
 {
 	if (!b)
 		return;
-	INVARIANT(!b->counts.sources && TAILQ_EMPTY(&b->news));
+	INVARIANT(!b->counts.sources && news_none(&b->news));
 	wheel_disarm(b->wheel, &b->drain_timer);
 	wheel_free(b->wheel);
 	free(b);
