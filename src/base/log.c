@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/wr.h"
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -14,7 +15,17 @@
  * long, so lines of several processes on one pipe do not mix. A value is shown
  * up to VALUE_MAX bytes; a field that does not fit any more is left out, and
  * "cut" says so. A line that cannot be written is lost; the next one that can
- * says how many were. */
+ * says how many were.
+ *
+ * Not to block by a reader that has stopped, poll() is asked before: it says
+ * yes to a pipe or socket that takes PIPE_BUF bytes now. O_NONBLOCK would be
+ * simpler, but standard error is an open file that others have too (the shell,
+ * the command that the wrapper starts), and they would find it set. What is
+ * left is another process that fills the pipe between poll() and write().
+ *
+ * A reader that is only slow is waited for, so that a burst is not lost to it;
+ * one that did not come in that time is not waited for again before it reads.
+ */
 enum { LINE_MAX_BYTES = PIPE_BUF, VALUE_MAX = 1024, TAIL = 64 };
 
 static struct {
@@ -23,7 +34,8 @@ static struct {
 	enum log_level most;
 	bool hide_addresses, journal;
 	int fd;
-	uint64_t lost;
+	uint64_t lost; /* since the last line that was written */
+	uint64_t lost_before;
 } logger = { .most = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
 
 static const char *const level_names[] = {
@@ -270,14 +282,32 @@ static void put_head(struct wr *w, enum log_level level, const char *event)
 	wr_text(w, event);
 }
 
+static bool would_block(void)
+{
+	struct pollfd p = { .fd = logger.fd, .events = POLLOUT };
+
+	return !poll(&p, 1, logger.lost ? 0 : LOG_PATIENCE_MS);
+}
+
 static void emit(const struct wr *w)
 {
-	ssize_t n;
+	ssize_t n = -1;
 
-	do
-		n = write(logger.fd, w->start, w->used);
-	while (n < 0 && errno == EINTR);
-	logger.lost = n < 0 ? logger.lost + 1 : 0;
+	if (!would_block())
+		do
+			n = write(logger.fd, w->start, w->used);
+		while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		logger.lost++;
+		return;
+	}
+	logger.lost_before += logger.lost;
+	logger.lost = 0;
+}
+
+uint64_t log_lost(void)
+{
+	return logger.lost_before + logger.lost;
 }
 
 void log_write(enum log_level level, const char *event, ...)

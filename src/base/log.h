@@ -10,6 +10,10 @@
  * With log_hide_addresses() no line holds an address of the internet but those
  * that the operator has given (LOG_PLACE).
  *
+ * Whoever reads the log may stall, but the program does not: a line that cannot
+ * be written within LOG_PATIENCE_MS is lost and counted, those after it at
+ * once, until one can be written; that one has `lost=N`.
+ *
  * Fields are typed values, so a secret (base/secret.h), which is an opaque
  * struct, cannot be passed. Text from peers is escaped: no field can start a
  * new line or forge another field. Libraries return codes; programs log.
@@ -24,6 +28,7 @@ enum log_level {
 	LOG_LEVEL_INFO,
 	LOG_LEVEL_DEBUG,
 };
+enum { LOG_PATIENCE_MS = 20 };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 enum log_kind {
@@ -63,6 +68,9 @@ bool log_shows_addresses(void);
 
 /** log_to() - write to descriptor @fd (borrowed) in place of standard error */
 void log_to(int fd);
+
+/** log_lost() - lines that could not be written, so far */
+uint64_t log_lost(void);
 
 /** log_enabled() - would a line of @level be written? */
 bool log_enabled(enum log_level level);

@@ -189,6 +189,43 @@ static void a_full_line_drops_fields_and_says_so(void **state)
 	}
 }
 
+static void make_blocking(int fd)
+{
+	assert_int_equal(
+	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK), 0);
+}
+
+/* The pipe's other end stands still: nothing waits for it, be it shared with
+ * others and so without O_NONBLOCK or not. Were each of these lines waited for,
+ * or the first one without end, the alarm would end the test. */
+static void a_reader_that_stalls_costs_lines_and_no_time(void **state)
+{
+	enum { LINES = 20000 };
+	uint64_t before = log_lost(), lost;
+	char want[64];
+	int flags;
+
+	(void)state;
+	make_blocking(ends[1]);
+	flags = fcntl(ends[1], F_GETFL);
+	alarm(60);
+	for (int i = 0; i < LINES; i++)
+		log_info("line", LOG_INT("number", i));
+	alarm(0);
+	lost = log_lost() - before;
+	assert_in_range(lost, 1, LINES - 1);
+	assert_int_equal(fcntl(ends[1], F_GETFL), flags);
+	while (read(ends[0], line, sizeof(line)) > 0)
+		;
+	log_info("kept");
+	snprintf(want, sizeof(want), "info  kept lost=%llu",
+	    (unsigned long long)lost);
+	assert_string_equal(caught_text(), want);
+	log_info("kept");
+	assert_string_equal(caught_text(), "info  kept");
+	assert_int_equal(log_lost() - before, lost);
+}
+
 static void lost_lines_are_counted_in_the_next(void **state)
 {
 	(void)state;
@@ -284,6 +321,7 @@ int main(void)
 		LOG_TEST(levels_past_the_limit_are_silent),
 		LOG_TEST(a_long_value_is_shown_in_part),
 		LOG_TEST(a_full_line_drops_fields_and_says_so),
+		LOG_TEST(a_reader_that_stalls_costs_lines_and_no_time),
 		LOG_TEST(lost_lines_are_counted_in_the_next),
 		LOG_TEST(errno_survives_a_line),
 		LOG_TEST(addresses_can_be_hidden),

@@ -1,4 +1,5 @@
 #include "net/vitals.h"
+#include "base/log.h"
 #include "base/number.h"
 #include "net/loop.h"
 #include <fcntl.h>
@@ -75,9 +76,15 @@ static uint64_t read_processor(void *ctx)
 	(void)ctx;
 	if (getrusage(RUSAGE_SELF, &used))
 		return 0;
-	return (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-	       (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) /
-		   1000000;
+	return (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) *
+		   1000000 +
+	       (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+static uint64_t read_lines_lost(void *ctx)
+{
+	(void)ctx;
+	return log_lost();
 }
 
 static uint64_t read_one(void *ctx)
@@ -105,8 +112,11 @@ void vitals_open(
 		{ "process_resident_memory_bytes", NULL, "resident memory",
 		    METRIC_GAUGE, .read = read_memory },
 		{ "process_cpu_seconds_total", NULL,
-		    "processor time, user and system, in whole seconds",
-		    METRIC_COUNTER, .read = read_processor },
+		    "processor time, user and system", METRIC_COUNTER_US,
+		    .read = read_processor },
+		{ "pharos_log_lines_lost_total", NULL,
+		    "lines of the log that nobody took in time", METRIC_COUNTER,
+		    .read = read_lines_lost },
 		{ "pharos_loop_turn_seconds", NULL,
 		    "turns of the event loop, without their waiting",
 		    METRIC_HISTOGRAM, .histogram = loop_lag(loop) },

@@ -1,6 +1,7 @@
 /* net/vitals.h: what every daemon's /metrics has of its process: descriptors,
  * memory, processor time, since when, which version, how long the loop's turns
- * took. The names are those that Prometheus' own libraries use.
+ * took, how many lines of its log were lost. The names are those that
+ * Prometheus' own libraries use.
  *
  * What it reads of /proc is opened at the start, so that it is still readable
  * when the sandbox is closed.
@@ -11,7 +12,7 @@
 
 struct loop;
 
-enum { VITALS_ROWS = 7 };
+enum { VITALS_ROWS = 8 };
 
 struct vitals {
 	DIR *descriptors; /* /proc/self/fd; NULL: there is no /proc */

@@ -1,5 +1,6 @@
 """Log lines of programs that are busy: whose address they show, and how many
 there are."""
+import fcntl
 import hashlib
 import json
 import os
@@ -92,6 +93,39 @@ def test_scanners_are_quiet_and_counted(lab):
     assert sum(value for name, value in seen.items()
                if "handshake_failures_total" in name) == 20
     assert beacon.text() == before
+
+
+def test_who_does_not_read_the_log_holds_up_nothing(lab):
+    """The pipe is full, and the beacon serves on; when it is read again, the
+    next line says how many were lost. Its flags, which others may share, stay
+    as they were."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    with subprocess.Popen(
+            [str(program("pharos-beacon")), "--addr", "127.0.0.1:0",
+             "--health-addr", "127.0.0.1:0", "--log-level", "debug",
+             *map(str, lab.server_words("beacon"))], stderr=writer) as beacon:
+        said = ""
+        while "what=health" not in said:
+            said += os.read(reader, 4096).decode()
+        legs, health = (
+            re.search(rf"what={what} address=(\S+)", said).group(1)
+            for what in ("legs", "health"))
+        lost = "pharos_log_lines_lost_total"
+        with Fleet(int(legs.rpartition(":")[2]), lab.server_ca) as fleet:
+            for _ in range(40):
+                fleet.pair(HASH)[0].reset()
+            assert metrics(health)[lost] > 0
+            assert not fcntl.fcntl(writer, fcntl.F_GETFL) & os.O_NONBLOCK
+            os.read(reader, 4096)
+            fleet.pair(HASH)[0].reset()
+            while not (told := re.search(r" lost=(\d+)", said)):
+                said += os.read(reader, 4096).decode()
+            assert 0 < int(told.group(1)) <= metrics(health)[lost]
+        os.close(reader)
+        os.close(writer)
+        beacon.terminate()
+        assert beacon.wait(15) is not None
 
 
 def test_a_brokers_pods_are_kept_nowhere(lab):
