@@ -101,6 +101,12 @@ static bool print_name(
 	return fprintf(to, "%s%s ", row->name, suffix) > 0;
 }
 
+static bool print_us(FILE *to, uint64_t us)
+{
+	return fprintf(to, "%" PRIu64 ".%06" PRIu64 "\n", us / SECOND_US,
+		   us % SECOND_US) > 0;
+}
+
 /* Each bucket counts those before it too. */
 static bool print_histogram(FILE *to, const struct metric_row *row)
 {
@@ -114,9 +120,7 @@ static bool print_histogram(FILE *to, const struct metric_row *row)
 	}
 	count += h->counts[METRIC_BOUNDS];
 	return good && print_bucket(to, row, "+Inf", count) &&
-	       print_name(to, row, "_sum") &&
-	       fprintf(to, "%" PRIu64 ".%06" PRIu64 "\n", h->sum_us / SECOND_US,
-		   h->sum_us % SECOND_US) > 0 &&
+	       print_name(to, row, "_sum") && print_us(to, h->sum_us) &&
 	       print_name(to, row, "_count") &&
 	       fprintf(to, "%" PRIu64 "\n", count) > 0;
 }
@@ -128,14 +132,18 @@ static bool print_sample(FILE *to, const struct metric_row *row)
 	if (row->kind == METRIC_HISTOGRAM)
 		return print_histogram(to, row);
 	value = row->value ? *row->value : row->read(row->ctx);
-	return print_name(to, row, "") &&
-	       fprintf(to, "%" PRIu64 "\n", value) > 0;
+	if (!print_name(to, row, ""))
+		return false;
+	if (row->kind == METRIC_COUNTER_US)
+		return print_us(to, value);
+	return fprintf(to, "%" PRIu64 "\n", value) > 0;
 }
 
 static bool print_heading(FILE *to, const struct metric_row *row)
 {
 	static const char *const kinds[] = {
 		[METRIC_COUNTER] = "counter",
+		[METRIC_COUNTER_US] = "counter",
 		[METRIC_GAUGE] = "gauge",
 		[METRIC_HISTOGRAM] = "histogram",
 	};

@@ -12,7 +12,12 @@
 #pragma once
 #include "base/err.h"
 
-enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+enum metric_kind {
+	METRIC_COUNTER,
+	METRIC_COUNTER_US, /* the value is in microseconds, shown in seconds */
+	METRIC_GAUGE,
+	METRIC_HISTOGRAM
+};
 
 enum { METRIC_BOUNDS = 18 };
 struct metric_histogram {

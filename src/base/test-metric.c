@@ -1,6 +1,7 @@
 #include "base/metric.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 static uint64_t pairs = 3, refused[2] = { 5, UINT64_MAX }, waiting = 0;
@@ -98,6 +99,35 @@ static void values_are_read_when_printed(void **state)
 	pairs = 3;
 }
 
+static void microseconds_are_shown_as_seconds(void **state)
+{
+	static const struct {
+		uint64_t us;
+		const char *line;
+	} rows[] = {
+		{ 0, "t_seconds_total 0.000000\n" },
+		{ 1, "t_seconds_total 0.000001\n" },
+		{ 999999, "t_seconds_total 0.999999\n" },
+		{ 1000000, "t_seconds_total 1.000000\n" },
+		{ UINT64_C(86400050000), "t_seconds_total 86400.050000\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct metric_registry reg = { 0 };
+		const struct metric_row row = { .name = "t_seconds_total",
+			.kind = METRIC_COUNTER_US,
+			.value = &rows[i].us };
+		struct metric_table table = { .rows = &row, .n_rows = 1 };
+		char want[128];
+
+		metric_add(&reg, &table);
+		(void)snprintf(want, sizeof(want),
+		    "# TYPE t_seconds_total counter\n%s", rows[i].line);
+		print(&reg, want);
+	}
+}
+
 /* The line of @text that begins with @head, without its end. */
 static const char *line_of(const char *text, const char *head)
 {
@@ -187,6 +217,7 @@ int main(void)
 		cmocka_unit_test(nothing_registered_prints_nothing),
 		cmocka_unit_test(samples_of_a_name_stand_together),
 		cmocka_unit_test(values_are_read_when_printed),
+		cmocka_unit_test(microseconds_are_shown_as_seconds),
 		cmocka_unit_test(a_bound_belongs_to_its_own_bucket),
 		cmocka_unit_test(buckets_count_those_before_them),
 	};

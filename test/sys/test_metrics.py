@@ -86,6 +86,8 @@ def test_vitals_of_the_process(pages, delivery, name):
     assert value(families, "process_max_fds") >= open_now
     memory = value(families, "process_resident_memory_bytes")
     assert 1 << 20 < memory < 1 << 30
+    used = value(families, "process_cpu_seconds_total")
+    assert 0 < used != int(used)  # with fractions
     assert 0 <= time.time() - value(
         families, "process_start_time_seconds") < 600
     assert value(families, "pharos_loop_turn_seconds_count") > 0
