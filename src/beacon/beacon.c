@@ -112,6 +112,8 @@ void beacon_drain(void *ctx)
 	struct beacon *b = ctx;
 
 	b->draining = true;
+	if (b->control)
+		control_give_up(b->control);
 	gate_drain(b);
 	switchboard_drain(b->board, loop_now(b->loop));
 	beacon_run(b);

@@ -1,6 +1,8 @@
 /* pharos beacon drain: no new work, pairs may end, then the beacon ends. With
- * --wait its status is asked for until nobody answers any more. */
+ * --wait its status is asked for until nobody answers any more, here or where
+ * another beacon that has begun meanwhile has moved its socket. */
 #include "cli/beacon.h"
+#include "net/control.h"
 #include "wire/json.h"
 #include <stdio.h>
 #include <time.h>
@@ -61,13 +63,12 @@ static void pause_for_a_look(void)
 
 /* Return: true, with @now; false: the beacon is gone, or another one is there.
  */
-static bool look(
-    const struct config *config, const struct view *before, struct view *now)
+static bool look_at(char *path, const struct view *before, struct view *now)
 {
+	const struct beacon_config config = { .control = path };
 	JSON *status = NULL;
 	struct fault fault = FAULT_NONE;
-	int r =
-	    beacon_call(&status, &config->common, "GET", "/v1/status", &fault);
+	int r = beacon_call(&status, &config, "GET", "/v1/status", &fault);
 
 	*now = *before;
 	/* it ended while it answered, or is busy: the next look tells */
@@ -77,6 +78,17 @@ static bool look(
 		return false;
 	view_read(now, status);
 	return now->process == before->process;
+}
+
+static bool look(
+    const struct config *config, const struct view *before, struct view *now)
+{
+	char *path = config->common.control, aside[CONTROL_PATH_MOST];
+	int n = snprintf(
+	    aside, sizeof(aside), CONTROL_ASIDE, path, (int)before->process);
+
+	return look_at(path, before, now) ||
+	       (n < (int)sizeof(aside) && look_at(aside, before, now));
 }
 
 /* It has ended. Pairs that were there a moment before the deadline were cut;

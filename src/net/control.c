@@ -1,15 +1,30 @@
+/* net/control.c
+ *
+ * Beside the socket stands PATH.lock, and who has its lock owns the path: it
+ * alone looks what stands there, removes what nobody serves, and binds. So of
+ * many that start at one moment over a socket that was left behind, one has the
+ * path and the others are told. The lock goes with its process; the file stays.
+ *
+ * A daemon that goes down gives up the lock and goes on serving. The next one
+ * finds a lock to be had and a socket that answers: it moves that one aside, by
+ * renaming it, where it can still be asked. Where there has never been a lock,
+ * the socket is another program's and is left alone.
+ */
 #include "net/control.h"
 #include "base/log.h"
 #include "net/listen.h"
 #include "net/loop.h"
 #include "net/tcp.h"
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 enum { BACKLOG = 16 };
+enum { ASIDE_ROOM = CONTROL_PATH_MOST + 32 }; /* though too long for use */
 
 struct control {
 	struct loop *loop;
@@ -17,6 +32,7 @@ struct control {
 	struct httpd *httpd;
 	uint64_t refused;
 	struct sockaddr_un at;
+	int lock;     /* of the path; -1: given up */
 	dev_t device; /* of the socket's entry in its folder */
 	ino_t inode;
 };
@@ -86,31 +102,88 @@ static void make_folder(const char *path)
 	(void)mkdir(folder, 0700); /* bind() says what is wrong */
 }
 
-/* Does somebody answer there? What cannot be tried counts as yes. */
-static bool is_live(const struct sockaddr_un *at)
+static int in_use(const char *path, struct fault *fault)
+{
+	return fault_set(fault, -EADDRINUSE,
+	    "end that process, or choose another path",
+	    "%s: another process serves there", path);
+}
+
+/* @found: it was there before. */
+static int take_lock(
+    int *out, bool *found, const char *path, struct fault *fault)
+{
+	enum { FLAGS = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK };
+	char name[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 8];
+	CLEANUP(close_p) int fd = -1;
+
+	(void)snprintf(name, sizeof(name), "%s.lock", path);
+	fd = open(name, FLAGS);
+	*found = fd >= 0;
+	if (fd < 0)
+		fd = open(name, FLAGS | O_CREAT, 0600);
+	if (fd < 0)
+		return fault_set(fault, -errno,
+		    "its folder has to exist and to be writable for this "
+		    "user; if another user has left that file, remove it",
+		    "%s: %s", name, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return in_use(path, fault);
+	*out = steal_fd(&fd);
+	return 0;
+}
+
+/* Does somebody answer there? What cannot be tried counts as yes.
+ * @who: its process; 0: not known. */
+static bool is_live(const struct sockaddr_un *at, pid_t *who)
 {
 	CLEANUP(close_p)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct ucred peer = { .pid = 0 };
+	socklen_t size = sizeof(peer);
 
+	*who = 0;
 	if (fd < 0)
 		return true;
-	return !connect(fd, (const struct sockaddr *)at, sizeof(*at)) ||
-	       errno != ECONNREFUSED;
+	if (connect(fd, (const struct sockaddr *)at, sizeof(*at)))
+		return errno != ECONNREFUSED;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
+		*who = peer.pid;
+	return true;
+}
+
+/* Return: false: there is no such name. */
+static bool aside_of(char to[ASIDE_ROOM], const char *path, pid_t who)
+{
+	int n = snprintf(to, ASIDE_ROOM, CONTROL_ASIDE, path, (int)who);
+
+	return who > 0 && n < CONTROL_PATH_MOST;
+}
+
+static int step_over(const char *path, pid_t who, struct fault *fault)
+{
+	char aside[ASIDE_ROOM];
+
+	if (!aside_of(aside, path, who) || rename(path, aside))
+		return in_use(path, fault);
+	log_info("control socket taken over", LOG_PLACE("address", path),
+	    LOG_INT("draining", who), LOG_PLACE("which_is_at", aside));
+	return 0;
 }
 
 /* Something stands at the path: a socket that nobody serves goes. */
-static int make_room(const struct sockaddr_un *at, struct fault *fault)
+static int make_room(
+    const struct sockaddr_un *at, bool ours, struct fault *fault)
 {
 	const char *path = at->sun_path;
 	struct stat st;
+	pid_t who;
 
 	if (!lstat(path, &st) && !S_ISSOCK(st.st_mode))
 		return fault_set(fault, -EEXIST, "choose another path",
 		    "%s: there is something that is no socket", path);
-	if (is_live(at))
-		return fault_set(fault, -EADDRINUSE,
-		    "end that process, or choose another path",
-		    "%s: another process serves there", path);
+	if (is_live(at, &who))
+		return ours ? step_over(path, who, fault) : in_use(path, fault);
 	if (unlink(path) && errno != ENOENT)
 		return fault_set(fault, -errno, NULL,
 		    "%s: an old socket that cannot be removed: %s", path,
@@ -127,15 +200,16 @@ static int bind_to(int fd, const struct sockaddr_un *at)
 	return 0;
 }
 
+/* @ours: what stands there is a socket of one of us. */
 static int open_socket(
-    int *out, const struct sockaddr_un *at, struct fault *fault)
+    int *out, const struct sockaddr_un *at, bool ours, struct fault *fault)
 {
 	CLEANUP(close_p)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int r = fd < 0 ? -errno : bind_to(fd, at);
 
 	if (r == -EADDRINUSE) {
-		r = make_room(at, fault);
+		r = make_room(at, ours, fault);
 		if (r)
 			return r;
 		r = bind_to(fd, at);
@@ -170,10 +244,13 @@ static int serve(
 		.ctx = config->ctx,
 	};
 	CLEANUP(close_p) int fd = -1;
+	bool found = false;
 	int r = httpd_new(&c->httpd, c->loop, &served);
 
 	if (!r)
-		r = open_socket(&fd, &c->at, fault);
+		r = take_lock(&c->lock, &found, c->at.sun_path, fault);
+	if (!r)
+		r = open_socket(&fd, &c->at, found, fault);
 	if (r)
 		return r;
 	remember(c);
@@ -192,6 +269,7 @@ int control_open(struct control **out, struct loop *loop,
 	if (!c)
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
 	c->loop = loop;
+	c->lock = -1;
 	r = path_set(&c->at, config->path, fault);
 	if (!r) {
 		make_folder(config->path);
@@ -204,23 +282,32 @@ int control_open(struct control **out, struct loop *loop,
 	return r;
 }
 
-/* Another process may have put its own there meanwhile. */
-static void remove_socket(const struct control *c)
+void control_give_up(struct control *c)
+{
+	close_p(&c->lock);
+}
+
+static void remove_if_ours(const struct control *c, const char *path)
 {
 	struct stat st;
 
-	if (c->inode && !lstat(c->at.sun_path, &st) && st.st_ino == c->inode &&
+	if (c->inode && !lstat(path, &st) && st.st_ino == c->inode &&
 	    st.st_dev == c->device)
-		(void)unlink(c->at.sun_path);
+		(void)unlink(path);
 }
 
 void control_close(struct control *c)
 {
+	char aside[ASIDE_ROOM];
+
 	if (!c)
 		return;
 	listen_close(c->listener);
 	httpd_free(c->httpd);
-	remove_socket(c);
+	remove_if_ours(c, c->at.sun_path);
+	if (aside_of(aside, c->at.sun_path, getpid()))
+		remove_if_ours(c, aside);
+	close_p(&c->lock);
 	free(c);
 }
 

@@ -12,7 +12,12 @@
 
 struct control;
 
-enum { CONTROL_CONNECTIONS_MOST = 16 }; /* one more is closed */
+enum {
+	CONTROL_CONNECTIONS_MOST = 16, /* one more is closed */
+	CONTROL_PATH_MOST = 108,       /* of a socket, with the NUL */
+};
+/* Where a socket is found that has made room: path, process. */
+#define CONTROL_ASIDE "%s.draining-%d"
 
 struct control_config {
 	const char *path;
@@ -22,13 +27,16 @@ struct control_config {
 };
 
 /** control_open() - make the socket and serve
- * A socket at @path where nobody answers is replaced; a missing folder is made,
- * but not the one above it.
+ * A socket at @path where nobody answers is replaced; one that was given up is
+ * moved to CONTROL_ASIDE; a missing folder is made, but not the one above it.
+ * Beside the socket, an empty file @path.lock is made, and stays.
  * @out: control_close() it.
  * Return: 0; -errno with @fault: -EADDRINUSE: somebody serves there; -EEXIST:
  * what stands there is no socket; -ENAMETOOLONG. */
 MUST_USE int control_open(struct control **out, struct loop *loop,
     const struct control_config *config, struct fault *fault);
+/** control_give_up() - serve on, but let the next one have the path */
+void control_give_up(struct control *c);
 /** control_close() - cut connections, remove the socket if it is still ours;
  * NULL is fine */
 void control_close(struct control *c);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -30,11 +31,13 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char own[80];
+	char own[80], lock[sizeof(path) + 8];
 
 	(void)state;
 	loop_free(loop);
 	(void)unlink(path);
+	snprintf(lock, sizeof(lock), "%s.lock", path);
+	(void)unlink(lock);
 	snprintf(own, sizeof(own), "%s/own", folder);
 	(void)rmdir(own);
 	return rmdir(folder);
@@ -68,17 +71,22 @@ static struct control *open_it(void)
 	return c;
 }
 
-static int reach(void)
+static int reach_at(const char *where)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", where);
 	assert_true(fd >= 0);
 	if (!connect(fd, (struct sockaddr *)&at, sizeof(at)))
 		return fd;
 	close(fd);
 	return -1;
+}
+
+static int reach(void)
+{
+	return reach_at(path);
 }
 
 static void ask(int fd)
@@ -274,11 +282,136 @@ static void a_successors_socket_is_left_alone(void **state)
 	struct control *c = open_it(), *successor;
 
 	(void)state;
+	control_give_up(c);
 	assert_int_equal(unlink(path), 0);
 	successor = open_it();
 	control_close(c);
 	assert_int_equal(access(path, F_OK), 0);
 	control_close(successor);
+}
+
+static void remove_lock(void)
+{
+	char lock[sizeof(path) + 8];
+
+	snprintf(lock, sizeof(lock), "%s.lock", path);
+	assert_int_equal(unlink(lock), 0);
+}
+
+static void what_was_given_up_is_moved_aside(void **state)
+{
+	struct control *c = open_it(), *next = NULL;
+	char aside[128], answer[512];
+	int fd;
+
+	(void)state;
+	snprintf(aside, sizeof(aside), CONTROL_ASIDE, path, (int)getpid());
+	assert_int_equal(try_open(&next), -EADDRINUSE);
+	control_give_up(c);
+	fd = reach(); /* nobody has come: all is as it was */
+	assert_true(fd >= 0);
+	close(fd);
+	next = open_it();
+	fd = reach_at(aside);
+	ask(fd);
+	assert_true(hear(fd, answer, sizeof(answer)) > 0);
+	close(fd);
+	control_close(c);
+	assert_int_equal(access(aside, F_OK), -1);
+	fd = reach();
+	ask(fd);
+	assert_true(hear(fd, answer, sizeof(answer)) > 0);
+	close(fd);
+	control_close(next);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+/* That is, where there is no lock beside it. */
+static void another_programs_socket_is_left_alone(void **state)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), visitor;
+	struct control *c = NULL;
+
+	(void)state;
+	control_close(open_it()); /* for the folder */
+	remove_lock();
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(try_open(&c), -EADDRINUSE);
+	visitor = reach();
+	assert_true(visitor >= 0);
+	close(visitor);
+	close(fd);
+}
+
+/* ---- many at once */
+
+enum { STARTERS = 8, ROUNDS = 20 };
+
+/* When told to, open it; say whether that went well; serve until the end. */
+static void start_when_told(int go, int told)
+{
+	struct control *c;
+	char byte = 0;
+
+	if (read(go, &byte, 1) == 0)
+		byte = try_open(&c) ? 'n' : 'y';
+	_exit(write(told, &byte, 1) == 1 && pause());
+}
+
+static pid_t listener_of(int fd)
+{
+	struct ucred who = { .pid = 0 };
+	socklen_t size = sizeof(who);
+
+	assert_int_equal(
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size), 0);
+	close(fd);
+	return who.pid;
+}
+
+static void one_round(void)
+{
+	int go[2], told[STARTERS][2], fd;
+	pid_t child[STARTERS], owner = 0;
+	char byte;
+
+	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	for (int i = 0; i < STARTERS; i++) {
+		assert_int_equal(pipe2(told[i], O_CLOEXEC), 0);
+		child[i] = fork();
+		if (!child[i]) {
+			close(go[1]);
+			start_when_told(go[0], told[i][1]);
+		}
+	}
+	close(go[0]);
+	close(go[1]); /* now */
+	for (int i = 0; i < STARTERS; i++) {
+		assert_int_equal(read(told[i][0], &byte, 1), 1);
+		assert_true(byte == 'n' || (byte == 'y' && !owner));
+		if (byte == 'y')
+			owner = child[i];
+		close(told[i][0]);
+		close(told[i][1]);
+	}
+	fd = reach();
+	assert_true(fd >= 0);
+	assert_int_equal(listener_of(fd), owner);
+	for (int i = 0; i < STARTERS; i++) {
+		kill(child[i], SIGKILL);
+		assert_int_equal(waitpid(child[i], NULL, 0), child[i]);
+	}
+}
+
+/* Each round leaves a socket behind for the next. */
+static void of_many_that_start_at_once_one_has_the_path(void **state)
+{
+	(void)state;
+	for (int i = 0; i < ROUNDS; i++)
+		one_round();
 }
 
 static void a_path_too_long_is_refused(void **state)
@@ -307,6 +440,9 @@ int main(void)
 		TEST(a_stale_socket_is_replaced),
 		TEST(what_is_no_socket_is_left_alone),
 		TEST(a_successors_socket_is_left_alone),
+		TEST(what_was_given_up_is_moved_aside),
+		TEST(another_programs_socket_is_left_alone),
+		TEST(of_many_that_start_at_once_one_has_the_path),
 		TEST(a_path_too_long_is_refused),
 	};
 

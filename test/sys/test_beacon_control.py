@@ -298,6 +298,29 @@ def test_drain_without_waiting(lab, control):
     assert beacon.wait(15) == 0
 
 
+def test_a_beacon_started_beside_one_that_drains(lab, control):
+    """It gets the path; the other one is found aside, and who waits for its
+    end goes on waiting."""
+    first = start_draining(lab, control)
+    with Fleet(first.port, lab.server_ca) as fleet:
+        pair = fleet.pair(HASH)
+        with drain_and_wait(control) as waiter:
+            assert "draining: 1 pairs" in waiter.stdout.readline()
+            second = lab.start_beacon(0, "--control", control)
+            aside = control.with_name(f"control.draining-{first.child.pid}")
+            second.wait_for(f"control socket taken over.*{aside}")
+            assert ask(control, "status")["process"] == second.child.pid
+            old = ask(aside, "status")
+            assert old["process"] == first.child.pid and old["draining"]
+            assert waiter.poll() is None
+            for peer in pair:
+                peer.socket.close()
+            assert waiter.wait(15) == 0
+    assert first.wait(15) == 0
+    assert not aside.exists()
+    assert ask(control, "status")["process"] == second.child.pid
+
+
 # ---- the socket
 
 def test_modes(beacon, control):
