@@ -1,8 +1,8 @@
 # The front door. The build itself is Meson's; these are the commands that a
 # person types. `make` alone builds.
 
-.PHONY: all setup demo test lint fuzz bench soak soak-joins release \
-	release-check install format clean
+.PHONY: all setup demo test lint fuzz peers interop bench soak soak-joins \
+	release release-check install format clean
 
 all: build/build.ninja
 	ninja -C build
@@ -33,6 +33,16 @@ SECONDS_EACH = 60
 fuzz:
 	tools/setup build test
 	tools/fuzz $(SECONDS_EACH)
+
+# The real programs that our stand-ins are held to, built once into a cache
+peers:
+	tools/peers
+
+# Our stand-ins beside them; what is not built is built, within this time
+PEERS_SECONDS = 7200
+interop: all
+	tools/peers --within $(PEERS_SECONDS)
+	tools/interop
 
 # What it is measured beside is skipped where it is missing: tools/setup bench
 bench: all

@@ -181,6 +181,9 @@ static json_t *mount_json(const struct mount *m, bool with_path)
 	    "running_plugin_version", "", "running_sha256", "", "seal_wrap", 0,
 	    "type", type_name[m->kind], "uuid", m->uuid);
 
+	/* what is part of the server is no plugin that could age */
+	if (j && (m->kind == MOUNT_SYSTEM || m->kind == MOUNT_TOKEN))
+		json_object_del(j, "deprecation_status");
 	if (j && m->kind == MOUNT_KV)
 		json_object_set_new(
 		    j, "options", json_pack("{ss}", "version", "2"));

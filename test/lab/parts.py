@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 
 from .network import Loopback
+from .openbao import OpenBao
 from .process import LabError, Process
 from .store import Cluster, Store
 
@@ -121,6 +122,16 @@ class Lab:
                            self.network.side("store"))
         store.port = port
         return store
+
+    def start_openbao(self):
+        """In place of the development store; peers.NotHere if there is none."""
+        bao = OpenBao(self.folder / "openbao", self.lab_pki / "store.crt",
+                      self.lab_pki / "store.key", self.network.side("store"))
+        self.running.append(bao.process)
+        self.store = Store(f"127.0.0.1:{bao.tls_port}", self.server_ca,
+                           bao.token, self.network.side("store"))
+        bao.process.port = bao.tls_port
+        return bao.process
 
     def start_bridge(self, store_port, beacon_port, *words):
         bridge = self.start(

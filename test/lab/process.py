@@ -19,11 +19,12 @@ PASS = 'exec 3<&"$0"; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
 class Process:
     """A child whose standard output and error are read line by line.
 
-    Lines are kept with the monotonic time at which they came.
+    Lines are kept with the monotonic time at which they came; @log, a path,
+    keeps them for who looks after a failure.
     """
 
     def __init__(self, name, command, namespace=None, env=None, stdin=None,
-                 cwd=None, pass_fds=(), passed=None, under=()):
+                 cwd=None, pass_fds=(), passed=None, under=(), log=None):
         self.name = name
         self.lines = []
         self._news = threading.Condition()
@@ -37,6 +38,7 @@ class Process:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors="replace", cwd=cwd, pass_fds=pass_fds,
             env={**os.environ, **env} if env else None)
+        self._log = open(log, "w", encoding="utf-8") if log else None
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -49,6 +51,9 @@ class Process:
             with self._news:
                 self.lines.append((time.monotonic(), line.rstrip("\n")))
                 self._news.notify_all()
+            if self._log:
+                self._log.write(line)
+                self._log.flush()
         with self._news:
             self.lines.append((time.monotonic(), None))
             self._news.notify_all()
