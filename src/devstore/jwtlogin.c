@@ -124,20 +124,27 @@ static json_t *meta_of(
 	return meta;
 }
 
+#define SIGNATURE   "error verifying token signature: "
+#define UNSUPPORTED SIGNATURE "unsupported signing algorithm"
+#define NO_KEY                                                                 \
+	SIGNATURE "no known key successfully validated the token signature"
+#define TOO_EARLY "invalid not before (nbf) claim: token not yet valid"
+
 static const char *const problem[] = {
 	[JWT_E_SHAPE] = "error verifying token signature: malformed token",
-	[JWT_E_ALGORITHM] = "error verifying token signature: unsupported "
-			    "signing algorithm",
-	[JWT_E_KEY] = "error verifying token signature: no known key "
-		      "successfully validated the token signature",
-	[JWT_E_SIGNATURE] = "error verifying token signature: no known key "
-			    "successfully validated the token signature",
+	[JWT_E_UNSIGNED] = UNSUPPORTED,
+	[JWT_E_SYMMETRIC] = UNSUPPORTED,
+	[JWT_E_ALGORITHM] = UNSUPPORTED,
+	[JWT_E_KID] = NO_KEY,
+	[JWT_E_KEY] = NO_KEY,
+	[JWT_E_SIGNATURE] = NO_KEY,
 	[JWT_E_ISSUER] = "invalid issuer (iss) claim",
 	[JWT_E_AUDIENCE] = "invalid audience (aud) claim: audience claim does "
 			   "not match any expected audience",
 	[JWT_E_EXPIRED] = "invalid expiration time (exp) claim: token is "
 			  "expired",
-	[JWT_E_EARLY] = "invalid not before (nbf) claim: token not yet valid",
+	[JWT_E_SKEW] = TOO_EARLY,
+	[JWT_E_EARLY] = TOO_EARLY,
 	[JWT_E_CLAIMS] = "no expiration time (exp) claim in token, or a claim "
 			 "of a wrong kind",
 };

@@ -316,10 +316,13 @@ static int token_split(struct parts *out, const char *token, size_t n)
 		const char *dot =
 		    i < 2 ? memchr(token, '.', left) : token + left;
 
-		if (!dot || !is_base64url(token, (size_t)(dot - token)))
+		if (!dot)
 			return JWT_E_SHAPE;
 		out->at[i] = token;
 		out->n[i] = (size_t)(dot - token);
+		/* an unsigned token ends in nothing, and is told as that */
+		if (!is_base64url(token, out->n[i]) && (i < 2 || out->n[i]))
+			return JWT_E_SHAPE;
 		left -= out->n[i] + (i < 2);
 		token = dot + (i < 2);
 	}
@@ -393,21 +396,41 @@ static unsigned algorithm_expected(
 	return 0;
 }
 
+/* Why the header's algorithm is not one of the expected ones. */
+static int algorithm_problem(const json_t *header, const struct parts *parts)
+{
+	const char *name = member(header, "alg");
+
+	if (name && !strcasecmp(name, "none"))
+		return JWT_E_UNSIGNED;
+	if (!parts->n[2])
+		return JWT_E_SHAPE;
+	return name && !strncmp(name, "HS", 2) ? JWT_E_SYMMETRIC
+					       : JWT_E_ALGORITHM;
+}
+
 static int token_verify(const struct jwt_keys *keys, const struct parts *parts,
     const json_t *header, const struct jwt_expect *expect)
 {
 	unsigned bit = algorithm_expected(header, expect);
 	const char *kid = kid_wanted(keys, member(header, "kid"));
-	int r = JWT_E_KEY;
+	int r = JWT_E_KID;
 
-	if (!bit || json_object_get(header, "crit") ||
-	    json_object_get(header, "b64"))
+	if (!bit)
+		return algorithm_problem(header, parts);
+	if (json_object_get(header, "crit") || json_object_get(header, "b64"))
 		return JWT_E_ALGORITHM;
+	if (!parts->n[2])
+		return JWT_E_SHAPE;
 	for (size_t i = 0; i < keys->n; i++) {
 		const struct jwt_key *key = &keys->key[i];
 
-		if (!(key->algorithms & bit) || !key_named(key, kid))
+		if (!key_named(key, kid))
 			continue;
+		if (!(key->algorithms & bit)) {
+			r = r == JWT_E_KID ? JWT_E_KEY : r;
+			continue;
+		}
 		r = signature_check(keys, parts, key);
 		if (r != JWT_E_SIGNATURE)
 			break;
@@ -431,15 +454,16 @@ static int claim_time(int64_t *out, const json_t *claims, const char *name)
 	return 0;
 }
 
-static int claims_check_start(
-    const json_t *claims, const char *name, const struct jwt_expect *expect)
+/* @late: what it is when the time is still to come */
+static int claims_check_start(const json_t *claims, const char *name, int late,
+    const struct jwt_expect *expect)
 {
 	int64_t at;
 	int r = claim_time(&at, claims, name);
 
 	if (r)
 		return r == -ENOENT ? 0 : r;
-	return at > expect->now + expect->leeway_s ? JWT_E_EARLY : 0;
+	return at > expect->now + expect->leeway_s ? late : 0;
 }
 
 static int claims_check_times(
@@ -452,8 +476,10 @@ static int claims_check_times(
 		return JWT_E_CLAIMS;
 	if (expect->now > end + expect->leeway_s)
 		return JWT_E_EXPIRED;
-	r = claims_check_start(claims, "nbf", expect);
-	return r ? r : claims_check_start(claims, "iat", expect);
+	r = claims_check_start(claims, "iat", JWT_E_SKEW, expect);
+	if (r)
+		return r;
+	return claims_check_start(claims, "nbf", JWT_E_EARLY, expect);
 }
 
 static bool audience_expected(
@@ -525,13 +551,18 @@ const char *jwt_problem(int code)
 {
 	static const char *const text[] = {
 		[JWT_E_SHAPE] = "not a signed token in compact form",
+		[JWT_E_UNSIGNED] = "not signed at all (alg none)",
+		[JWT_E_SYMMETRIC] = "signed with a shared secret, which no "
+				    "public key is",
 		[JWT_E_ALGORITHM] = "signed with an algorithm that is not "
 				    "allowed",
-		[JWT_E_KEY] = "signed with a key that is not known",
+		[JWT_E_KID] = "signed with a key that is not known",
+		[JWT_E_KEY] = "signed with an algorithm that is not its key's",
 		[JWT_E_SIGNATURE] = "the signature is wrong",
 		[JWT_E_ISSUER] = "issued by another issuer",
 		[JWT_E_AUDIENCE] = "meant for another audience",
 		[JWT_E_EXPIRED] = "expired",
+		[JWT_E_SKEW] = "issued in the future: the clocks disagree",
 		[JWT_E_EARLY] = "not valid yet",
 		[JWT_E_CLAIMS] =
 		    "without an end, or with claims of wrong kinds",

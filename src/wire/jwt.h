@@ -51,13 +51,17 @@ struct jwt_expect {
 
 enum {
 	JWT_E_SHAPE = 1, /* not a compact JWS of JSON objects, or too large */
-	JWT_E_ALGORITHM, /* none, symmetric, unknown; or a critical header */
-	JWT_E_KEY,	 /* no key of the set fits its kid and algorithm */
+	JWT_E_UNSIGNED,	 /* alg "none", with or without a signature */
+	JWT_E_SYMMETRIC, /* an HMAC: a public key is no secret to share */
+	JWT_E_ALGORITHM, /* another that we do not take; or a critical header */
+	JWT_E_KID,	 /* no key of the set has its kid, or is without one */
+	JWT_E_KEY,	 /* the key of its kid is not for its algorithm */
 	JWT_E_SIGNATURE, /* wrong */
 	JWT_E_ISSUER,	 /* missing or another */
 	JWT_E_AUDIENCE,	 /* none of those expected */
 	JWT_E_EXPIRED,	 /* now > exp + leeway */
-	JWT_E_EARLY,	 /* now < nbf or iat - leeway */
+	JWT_E_SKEW,	 /* now < iat - leeway: the two clocks disagree */
+	JWT_E_EARLY,	 /* now < nbf - leeway */
 	JWT_E_CLAIMS,	 /* exp missing, or a time or `aud` of a wrong kind */
 	JWT_E_COUNT,
 };
