@@ -12,7 +12,7 @@ void hex_encode(char *to, const void *bytes, size_t n)
 	*to = '\0';
 }
 
-static int digit_value(char c)
+int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -28,12 +28,12 @@ int hex_decode(void *to, size_t n, const char *text)
 	uint8_t *out = to;
 
 	for (size_t i = 0; i < 2 * n; i++)
-		if (digit_value(text[i]) < 0)
+		if (hex_digit(text[i]) < 0)
 			return -EINVAL;
 	if (text[2 * n])
 		return -EINVAL;
 	for (size_t i = 0; i < n; i++)
-		out[i] = (uint8_t)(digit_value(text[2 * i]) << 4 |
-				   digit_value(text[2 * i + 1]));
+		out[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 |
+				   hex_digit(text[2 * i + 1]));
 	return 0;
 }

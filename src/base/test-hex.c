@@ -15,6 +15,20 @@ static void encode_gives_lower_case_and_a_nul(void **state)
 	assert_string_equal(text, "");
 }
 
+static void a_digit_is_told_from_any_other_byte(void **state)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		const char *at = c ? strchr(digits, c) : NULL;
+		int want = at ? (int)(at - digits) : -1;
+
+		assert_int_equal(
+		    hex_digit((char)c), want < 16 ? want : want - 6);
+	}
+}
+
 static const struct {
 	const char *label, *text;
 	int want;
@@ -60,6 +74,7 @@ static void nothing_decodes_to_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_digit_is_told_from_any_other_byte),
 		cmocka_unit_test(encode_gives_lower_case_and_a_nul),
 		cmocka_unit_test(decode_takes_exactly_its_digits),
 		cmocka_unit_test(nothing_decodes_to_nothing),

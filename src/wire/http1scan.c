@@ -1,4 +1,5 @@
 #include "wire/http1scan.h"
+#include "base/hex.h"
 #include "wire/httphead.h"
 
 /* One byte at a time, no look-ahead: the verdict cannot depend on how the bytes
@@ -44,17 +45,6 @@ static const char *field_byte(struct http1_scan *s, char c)
 	if (c == ' ' || c == '\t')
 		return "white space before the colon";
 	return http_is_token(name) ? NULL : "a bad character in a field name";
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 static const char *size_byte(struct http1_scan *s, char c)
