@@ -1,7 +1,6 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -133,6 +132,25 @@ static void text_of_v6(
 	}
 	inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof(host));
 	(void)snprintf(out, ADDRESS_TEXT_MOST, "[%s]:%d", host, port);
+}
+
+bool address_place(struct address_place *out, const char *host, uint16_t port)
+{
+	struct address_place place = { .size = 0 };
+
+	if (inet_pton(AF_INET, host, &place.sa.v4.sin_addr) == 1) {
+		place.sa.v4.sin_family = AF_INET;
+		place.sa.v4.sin_port = htons(port);
+		place.size = sizeof(place.sa.v4);
+	} else if (inet_pton(AF_INET6, host, &place.sa.v6.sin6_addr) == 1) {
+		place.sa.v6.sin6_family = AF_INET6;
+		place.sa.v6.sin6_port = htons(port);
+		place.size = sizeof(place.sa.v6);
+	} else {
+		return false;
+	}
+	*out = place;
+	return true;
 }
 
 void address_text(char out[ADDRESS_TEXT_MOST], const struct sockaddr *sa)

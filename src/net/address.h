@@ -1,6 +1,8 @@
-/* net/address.h: host:port texts, and the source that limits count by. */
+/* net/address.h: host:port texts, socket addresses, and the source that limits
+ * count by. */
 #pragma once
 #include "base/err.h"
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 enum { ADDRESS_HOST_MOST = 255 };
@@ -24,6 +26,18 @@ uint16_t address_port_of(const char *text);
 /** address_is_loopback() - is @host (brackets may stand around it) "localhost"
  * or an address of the machine itself? Other names are not looked up: false. */
 bool address_is_loopback(const char *host);
+/* As bind() and connect() take it. */
+struct address_place {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} sa;
+	socklen_t size;
+};
+/** address_place() - @host: an IPv4 or IPv6 address, no brackets
+ * Return: is it? If not, @out is untouched. */
+bool address_place(struct address_place *out, const char *host, uint16_t port);
 /** address_text() - a socket address as "1.2.3.4:5" or "[::1]:5"; a v4-mapped
  * one as the IPv4 one; "unix" or "unknown" for other families */
 enum { ADDRESS_TEXT_MOST = 64 };

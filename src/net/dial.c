@@ -27,7 +27,7 @@ struct dial {
 	const struct egress_proxy *proxy; /* by which; NULL: directly */
 	struct detour *detour;
 	struct resolve *resolve; /* while looking up */
-	struct resolve_address address[RESOLVE_MOST];
+	struct address_place address[RESOLVE_MOST];
 	struct leg *attempt[RESOLVE_MOST];
 	size_t n, started, running;
 	struct wheel_timer head_start, deadline;
@@ -207,7 +207,7 @@ static void on_attempt(void *ctx, struct leg *leg, unsigned events)
 	won(d, leg);
 }
 
-static int start_connecting(const struct resolve_address *a)
+static int start_connecting(const struct address_place *a)
 {
 	CLEANUP(close_p)
 	int fd = socket(
@@ -266,7 +266,7 @@ static void start_next(struct dial *d)
 		all_failed(d);
 }
 
-static void on_resolved(void *ctx, const struct resolve_address *addresses,
+static void on_resolved(void *ctx, const struct address_place *addresses,
     size_t n, const struct fault *fault)
 {
 	struct dial *d = ctx;

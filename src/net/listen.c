@@ -25,16 +25,6 @@ struct listener {
 	char address[ADDRESS_TEXT_MOST];
 };
 
-/* A place to listen on, as bind() takes it. */
-struct place {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} sa;
-	socklen_t size;
-};
-
 static void on_readable(uv_poll_t *poll, int status, int events);
 
 static void watch(struct listener *l)
@@ -120,7 +110,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	(void)events;
 	l->closed = &closed;
 	for (int i = 0; i < ACCEPT_MOST && !closed; i++) {
-		struct place from = { .size = sizeof(from.sa) };
+		struct address_place from = { .size = sizeof(from.sa) };
 		int fd = accept4(l->fd, &from.sa.any, &from.size,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -138,7 +128,7 @@ static void set_flag(int fd, int level, int name, int value)
 	(void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-static int place_socket(const struct place *place)
+static int place_socket(const struct address_place *place)
 {
 	CLEANUP(close_p)
 	int fd = socket(place->sa.any.sa_family,
@@ -154,35 +144,14 @@ static int place_socket(const struct place *place)
 	return steal_fd(&fd);
 }
 
-static void place_v4(struct place *out, struct in_addr host, uint16_t port)
+/* Whoever writes no host means all addresses. */
+static bool place_of(struct address_place *out, const struct address *a)
 {
-	*out = (struct place){ .size = sizeof(out->sa.v4) };
-	out->sa.v4.sin_family = AF_INET;
-	out->sa.v4.sin_addr = host;
-	out->sa.v4.sin_port = htons(port);
-}
+	const char *host = a->host[0] ? a->host : "::";
 
-static void place_v6(struct place *out, struct in6_addr host, uint16_t port)
-{
-	*out = (struct place){ .size = sizeof(out->sa.v6) };
-	out->sa.v6.sin6_family = AF_INET6;
-	out->sa.v6.sin6_addr = host;
-	out->sa.v6.sin6_port = htons(port);
-}
-
-static int place_of(struct place *out, const struct address *a)
-{
-	struct in_addr v4 = { .s_addr = htonl(INADDR_LOOPBACK) };
-	struct in6_addr v6 = in6addr_any;
-
-	if (!strcmp(a->host, "localhost") ||
-	    inet_pton(AF_INET, a->host, &v4) == 1)
-		place_v4(out, v4, a->port);
-	else if (!a->host[0] || inet_pton(AF_INET6, a->host, &v6) == 1)
-		place_v6(out, v6, a->port);
-	else
-		return -EINVAL;
-	return 0;
+	if (!strcmp(host, "localhost"))
+		host = "127.0.0.1";
+	return address_place(out, host, a->port);
 }
 
 static const char *hint_of(int code)
@@ -205,20 +174,19 @@ static const char *hint_of(int code)
 static int listening_socket(const char *address, struct fault *fault)
 {
 	struct address a;
-	struct place place;
+	struct address_place place;
 	int fd;
 
-	if (address_parse(&a, address) || place_of(&place, &a))
+	if (address_parse(&a, address) || !place_of(&place, &a))
 		return fault_set(fault, -EINVAL,
 		    "write \":443\", \"192.0.2.7:443\" or \"[::1]:443\"; a "
 		    "name other than localhost is not accepted",
 		    "listening on \"%s\": not an address with a port", address);
 	fd = place_socket(&place);
-	if (fd == -EAFNOSUPPORT && !a.host[0]) { /* a host without IPv6 */
-		place_v4(
-		    &place, (struct in_addr){ .s_addr = INADDR_ANY }, a.port);
+	/* a machine without IPv6 */
+	if (fd == -EAFNOSUPPORT && !a.host[0] &&
+	    address_place(&place, "0.0.0.0", a.port))
 		fd = place_socket(&place);
-	}
 	if (fd < 0)
 		return fault_set(fault, fd, hint_of(fd), "listening on %s: %s",
 		    address, uv_strerror(fd));
@@ -227,7 +195,7 @@ static int listening_socket(const char *address, struct fault *fault)
 
 static void learn_address(struct listener *l)
 {
-	struct place own = { .size = sizeof(own.sa) };
+	struct address_place own = { .size = sizeof(own.sa) };
 
 	if (!getsockname(l->fd, &own.sa.any, &own.size))
 		address_text(l->address, &own.sa.any);

@@ -32,7 +32,7 @@ struct resolve {
 	resolve_fn fn;
 	void *ctx;
 	int status; /* ARES_* */
-	struct resolve_address address[RESOLVE_MOST];
+	struct address_place address[RESOLVE_MOST];
 	size_t n;
 	char host[256];
 };
@@ -159,7 +159,7 @@ static const char *hint_of(int status)
 static void on_task(struct loop_task *task)
 {
 	struct resolve *r = CONTAINER_OF(task, struct resolve, task);
-	struct resolve_address address[RESOLVE_MOST];
+	struct address_place address[RESOLVE_MOST];
 	struct fault fault = FAULT_NONE;
 	resolve_fn fn = r->fn;
 	void *ctx = r->ctx;
@@ -175,7 +175,7 @@ static void on_task(struct loop_task *task)
 }
 
 static bool address_take(
-    struct resolve_address *out, const struct ares_addrinfo_node *node)
+    struct address_place *out, const struct ares_addrinfo_node *node)
 {
 	if (node->ai_addrlen > sizeof(out->sa))
 		return false;
@@ -266,25 +266,6 @@ static void ask(struct resolve *r, uint16_t port)
 	arm_timer(r);
 }
 
-static bool is_address(
-    struct resolve_address *out, const char *host, uint16_t port)
-{
-	memset(out, 0, sizeof(*out));
-	if (inet_pton(AF_INET, host, &out->sa.v4.sin_addr) == 1) {
-		out->sa.v4.sin_family = AF_INET;
-		out->sa.v4.sin_port = htons(port);
-		out->size = sizeof(out->sa.v4);
-		return true;
-	}
-	if (inet_pton(AF_INET6, host, &out->sa.v6.sin6_addr) == 1) {
-		out->sa.v6.sin6_family = AF_INET6;
-		out->sa.v6.sin6_port = htons(port);
-		out->size = sizeof(out->sa.v6);
-		return true;
-	}
-	return false;
-}
-
 int resolve_open(struct resolve **out, struct loop *loop,
     const struct resolve_config *config, resolve_fn fn, void *ctx)
 {
@@ -299,7 +280,7 @@ int resolve_open(struct resolve **out, struct loop *loop,
 	r->loop = loop;
 	r->fn = fn;
 	r->ctx = ctx;
-	if (is_address(&r->address[0], config->host, config->port)) {
+	if (address_place(&r->address[0], config->host, config->port)) {
 		r->n = 1;
 		loop_post(loop, &r->task, on_task);
 		*out = r;

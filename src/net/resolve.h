@@ -8,25 +8,16 @@
 #pragma once
 #include "base/err.h"
 #include "base/fault.h"
-#include <netinet/in.h>
+#include "net/address.h"
 
 struct resolve;
 struct loop;
 
 enum { RESOLVE_MOST = 16 };
 
-struct resolve_address {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} sa;
-	socklen_t size;
-};
-
 /* @n: at most RESOLVE_MOST; 0 with @fault: the name was not found, or no name
  * server answered. Called once, from the loop. */
-typedef void (*resolve_fn)(void *ctx, const struct resolve_address *addresses,
+typedef void (*resolve_fn)(void *ctx, const struct address_place *addresses,
     size_t n, const struct fault *fault);
 
 struct resolve_config {

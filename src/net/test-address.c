@@ -59,6 +59,41 @@ static void texts_are_parsed_or_refused(void **state)
 	}
 }
 
+static void places_are_of_addresses_only(void **state)
+{
+	static const struct {
+		const char *host, *text; /* as address_text() has it */
+		int family;
+	} rows[] = {
+		{ "192.0.2.7", "192.0.2.7:443", AF_INET },
+		{ "2001:db8::1", "[2001:db8::1]:443", AF_INET6 },
+		{ "", NULL, 0 },
+		{ "localhost", NULL, 0 },
+		{ "192.0.2", NULL, 0 },
+		{ "[::1]", NULL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct address_place place = { .size = 7 };
+		char text[ADDRESS_TEXT_MOST];
+		bool is = address_place(&place, rows[i].host, 443);
+
+		if (is != (rows[i].text != NULL))
+			fail_msg("%s", rows[i].host);
+		if (!is) {
+			assert_int_equal(place.size, 7);
+			continue;
+		}
+		address_text(text, &place.sa.any);
+		assert_string_equal(text, rows[i].text);
+		assert_int_equal(place.sa.any.sa_family, rows[i].family);
+		assert_int_equal(place.size, rows[i].family == AF_INET
+						 ? sizeof(place.sa.v4)
+						 : sizeof(place.sa.v6));
+	}
+}
+
 /* A socket address from its parts; @host NULL for an unknown family. */
 static void make(struct sockaddr_storage *out, const char *host, uint16_t port)
 {
@@ -218,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_are_parsed_or_refused),
+		cmocka_unit_test(places_are_of_addresses_only),
 		cmocka_unit_test(socket_addresses_become_texts),
 		cmocka_unit_test(
 		    sources_are_the_same_when_limits_must_not_tell_them_apart),

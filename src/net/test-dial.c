@@ -15,7 +15,7 @@ static struct {
 	int calls;
 	struct leg *leg;
 	struct fault fault;
-	struct resolve_address address[RESOLVE_MOST];
+	struct address_place address[RESOLVE_MOST];
 	size_t n;
 } got;
 
@@ -144,7 +144,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void on_resolved(void *ctx, const struct resolve_address *addresses,
+static void on_resolved(void *ctx, const struct address_place *addresses,
     size_t n, const struct fault *fault)
 {
 	(void)ctx;
@@ -176,7 +176,7 @@ static void check_addresses(const char *label, const char *const *want)
 	size_t n = 0;
 
 	for (; want[n]; n++) {
-		struct resolve_address *a = &got.address[n];
+		struct address_place *a = &got.address[n];
 		char text[INET6_ADDRSTRLEN];
 		bool v4 = a->sa.any.sa_family == AF_INET;
 
