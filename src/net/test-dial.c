@@ -141,7 +141,16 @@ static int teardown(void **state)
 	uv_close((uv_handle_t *)&server.poll, NULL);
 	close(server.fd);
 	loop_free(loop);
+	assert_int_equal(
+	    got.calls, 0); /* none came twice, or was not awaited */
 	return 0;
+}
+
+/* The look-up or dial that is under way has ended, once (see teardown()). */
+static void await_end(void)
+{
+	TEST_UNTIL(loop, got.calls == 1);
+	got.calls = 0;
 }
 
 static void on_resolved(void *ctx, const struct address_place *addresses,
@@ -159,7 +168,6 @@ static struct resolve *look_up(const char *host)
 {
 	struct resolve *r;
 
-	got.calls = 0;
 	got.fault.text[0] = '\0';
 	assert_int_equal(
 	    resolve_open(&r, loop,
@@ -209,7 +217,7 @@ static void names_become_addresses_in_turn(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {
 		look_up(rows[i].host);
-		TEST_UNTIL(loop, got.calls == 1);
+		await_end();
 		check_addresses(rows[i].host, rows[i].want);
 	}
 }
@@ -219,7 +227,7 @@ static void the_hosts_file_comes_first(void **state)
 	(void)state;
 	server.silent = true;
 	look_up("localhost");
-	TEST_UNTIL(loop, got.calls == 1);
+	await_end();
 	assert_true(got.n >= 1);
 }
 
@@ -230,7 +238,7 @@ static void names_that_are_not_there_have_a_reason(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(hosts); i++) {
 		look_up(hosts[i]);
-		TEST_UNTIL(loop, got.calls == 1);
+		await_end();
 		assert_int_equal(got.n, 0);
 		assert_non_null(strstr(got.fault.text, hosts[i]));
 		assert_int_not_equal(got.fault.hint[0], '\0');
@@ -276,6 +284,33 @@ static struct dial *dial(const char *host, uint16_t port, unsigned ms)
 	return d;
 }
 
+/* A dial has ended, by the address @source. */
+static void await_leg(const char *source)
+{
+	await_end();
+	assert_non_null(got.leg);
+	assert_int_equal(leg_state(got.leg), LEG_OPEN);
+	assert_memory_equal(leg_source(got.leg), source, strlen(source));
+}
+
+/* What a dial that fails says. */
+struct failure {
+	const char *label, *host;
+	uint16_t port;
+	unsigned ms;
+	int code;
+	const char *text;
+};
+
+static void await_failure(const struct failure *want)
+{
+	await_end();
+	if (got.leg || got.fault.code != want->code ||
+	    !strstr(got.fault.text, want->text))
+		fail_msg("%s: %s", want->label, got.fault.text);
+	assert_int_not_equal(got.fault.hint[0], '\0');
+}
+
 /* Listen on @host:@port (0: any). */
 static int listen_on(const char *host, uint16_t *port, int backlog)
 {
@@ -299,9 +334,7 @@ static void an_address_is_connected_to(void **state)
 
 	(void)state;
 	dial("127.0.0.1", port, PATIENCE);
-	TEST_UNTIL(loop, got.calls == 1);
-	assert_non_null(got.leg);
-	assert_int_equal(leg_state(got.leg), LEG_OPEN);
+	await_leg("127.0.0.1:");
 	assert_int_equal(leg_write(got.leg, "x", 1), 1);
 	close(fd);
 }
@@ -313,9 +346,7 @@ static void the_next_address_is_tried_when_one_refuses(void **state)
 
 	(void)state;
 	dial("two.example", port, PATIENCE);
-	TEST_UNTIL(loop, got.calls == 1);
-	assert_non_null(got.leg);
-	assert_memory_equal(leg_source(got.leg), "127.0.0.3:", 10);
+	await_leg("127.0.0.3:");
 	close(fd);
 }
 
@@ -355,9 +386,7 @@ static void an_address_that_is_mute_does_not_hold_up_the_next(void **state)
 
 	(void)state;
 	dial("two.example", port, PATIENCE);
-	TEST_UNTIL(loop, got.calls == 1);
-	assert_non_null(got.leg);
-	assert_memory_equal(leg_source(got.leg), "127.0.0.3:", 10);
+	await_leg("127.0.0.3:");
 	close_mute(&mute);
 	close(fd);
 }
@@ -366,13 +395,7 @@ static void failures_name_the_place_and_the_remedy(void **state)
 {
 	uint16_t port = 0;
 	struct mute mute = make_mute("127.0.0.2", &port);
-	const struct {
-		const char *label, *host;
-		uint16_t port;
-		unsigned ms;
-		int code;
-		const char *text;
-	} rows[] = {
+	const struct failure rows[] = {
 		{ "refused", "127.0.0.1", 1, PATIENCE, -ECONNREFUSED,
 		    "connecting to 127.0.0.1:1: connection refused" },
 		{ "all refused", "two.example", 1, PATIENCE, -ECONNREFUSED,
@@ -385,15 +408,9 @@ static void failures_name_the_place_and_the_remedy(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {
-		got.calls = 0;
 		dial(rows[i].host, rows[i].port, rows[i].ms);
-		TEST_UNTIL(loop, got.calls == 1);
-		if (got.leg || got.fault.code != rows[i].code)
-			fail_msg("%s: %s", rows[i].label, got.fault.text);
+		await_failure(&rows[i]);
 		assert_non_null(strstr(got.fault.text, rows[i].host));
-		if (!strstr(got.fault.text, rows[i].text))
-			fail_msg("%s: %s", rows[i].label, got.fault.text);
-		assert_int_not_equal(got.fault.hint[0], '\0');
 	}
 	close_mute(&mute);
 }
@@ -403,7 +420,7 @@ static void a_mute_name_server_is_named(void **state)
 	(void)state;
 	server.silent = true;
 	dial("two.example", 443, 100);
-	TEST_UNTIL(loop, got.calls == 1);
+	await_end();
 	assert_int_equal(got.fault.code, -ETIMEDOUT);
 	assert_non_null(strstr(got.fault.text, "no answer from a name server"));
 }
@@ -496,8 +513,7 @@ static void a_proxy_is_asked_for_the_target(void **state)
 	dial("nobody.example", 443, PATIENCE);
 	end = next_asked(fd, "CONNECT nobody.example:443 HTTP/1.1\r\n");
 	assert_int_equal(write(end, "HTTP/1.1 200 OK\r\n\r\nearly", 24), 24);
-	TEST_UNTIL(loop, got.calls == 1);
-	assert_non_null(got.leg);
+	await_leg("127.0.0.3:");
 	assert_int_equal(leg_read(got.leg, bytes, sizeof(bytes)), 5);
 	assert_string_equal(bytes, "early");
 	close(end);
@@ -516,11 +532,9 @@ static void what_needs_no_proxy_is_reached_without(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {
-		got.calls = 0;
 		use_proxy("192.0.2.1", 1, rows[i][1]);
 		dial(rows[i][0], port, PATIENCE);
-		TEST_UNTIL(loop, got.calls == 1);
-		assert_non_null(got.leg);
+		await_leg("127.0.0.3:");
 		leg_reset(STEAL(got.leg));
 		drop_proxy();
 	}
@@ -543,8 +557,7 @@ static void what_stands_near_is_reached_without(void **state)
 	    0);
 	assert_int_equal(dial_name_servers(d, server.where), 0);
 	assert_ptr_equal(loop_egress(loop), egress);
-	TEST_UNTIL(loop, got.calls == 1);
-	assert_non_null(got.leg);
+	await_leg("127.0.0.3:");
 	close(fd);
 	drop_proxy();
 }
@@ -553,13 +566,7 @@ static void a_proxy_that_fails_is_named(void **state)
 {
 	uint16_t port = 0;
 	int fd = listen_on("127.0.0.2", &port, 4);
-	const struct {
-		const char *label, *host;
-		uint16_t port;
-		unsigned ms;
-		int code;
-		const char *text;
-	} rows[] = {
+	const struct failure rows[] = {
 		{ "refused", "127.0.0.1", 1, PATIENCE, -ECONNREFUSED,
 		    "egress proxy: connecting to 127.0.0.1:1: connection "
 		    "refused" },
@@ -571,14 +578,9 @@ static void a_proxy_that_fails_is_named(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {
-		got.calls = 0;
 		use_proxy(rows[i].host, rows[i].port, NULL);
 		dial("a.example", 443, rows[i].ms);
-		TEST_UNTIL(loop, got.calls == 1);
-		if (got.leg || got.fault.code != rows[i].code ||
-		    !strstr(got.fault.text, rows[i].text))
-			fail_msg("%s: %s", rows[i].label, got.fault.text);
-		assert_int_not_equal(got.fault.hint[0], '\0');
+		await_failure(&rows[i]);
 		drop_proxy();
 	}
 	close(fd);
