@@ -54,8 +54,9 @@ int ask_seconds(const struct ask *a, const char *name, int64_t *s)
 	if (text && !duration_parse(text, s))
 		return 0;
 	reply_fail(a->reply, 400,
-	    "error converting input for field \"%s\": time: invalid duration",
-	    name);
+	    "error converting input for field \"%s\": time: invalid duration "
+	    "\"%.64s\"",
+	    name, text ? text : "");
 	return -EINVAL;
 }
 
@@ -120,6 +121,20 @@ bool ask_only(const struct ask *a, const char *const *known, size_t n)
 		    "this development store does not know the parameter \"%s\"",
 		    odd);
 	return !odd;
+}
+
+void texts_sort(json_t *list)
+{
+	for (size_t i = 1; i < json_array_size(list); i++) {
+		json_t *one = json_incref(json_array_get(list, i));
+		size_t at = 0;
+
+		while (strcmp(json_string_value(json_array_get(list, at)),
+			   json_string_value(one)) < 0)
+			at++;
+		json_array_remove(list, i);
+		json_array_insert_new(list, at, one);
+	}
 }
 
 const char *object_text(const json_t *j, const char *name)

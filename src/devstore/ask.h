@@ -41,6 +41,9 @@ json_t *ask_texts(const struct ask *a, const char *name);
  * in @known: a development store must not take what it then ignores */
 bool ask_only(const struct ask *a, const char *const *known, size_t n);
 
+/** texts_sort() - @list, an array of texts, into order */
+void texts_sort(json_t *list);
+
 /* Members of any object, with "" and 0 and false for what is not there. */
 const char *object_text(const json_t *j, const char *name);
 int64_t object_number(const json_t *j, const char *name);

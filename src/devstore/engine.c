@@ -357,6 +357,12 @@ static bool is_allowed(const struct ask *a, bool sudo)
 		   need) == need;
 }
 
+static bool is_login(const struct vault_path *p, size_t from)
+{
+	return p->n_segments == from + 1 && !p->folder &&
+	       !strcmp(vault_path_segment(p, from), "login");
+}
+
 /* Does the path answer to whoever asks? */
 static bool is_public(const struct ask *a)
 {
@@ -367,7 +373,9 @@ static bool is_public(const struct ask *a)
 	if (room)
 		return room->flags & ROOM_PUBLIC;
 	mount = mounts_find(a->space->mounts, a->path, &from);
-	return mount && mount->kind == MOUNT_JWT && jwtmount_is_login(a, from);
+	return mount &&
+	       (mount->kind == MOUNT_JWT || mount->kind == MOUNT_APPROLE) &&
+	       is_login(a->path, from);
 }
 
 static void unknown_path(struct ask *a)
@@ -394,6 +402,8 @@ static int dispatch(struct engine *e, struct ask *a)
 		return kv_handle(mount->kv, a, from);
 	case MOUNT_JWT:
 		return jwtmount_handle(mount->jwt, a, from);
+	case MOUNT_APPROLE:
+		return approle_handle(mount->approle, a, from);
 	case MOUNT_TOKEN:
 		return tokens_handle(e->tokens, a, from);
 	default:

@@ -6,7 +6,7 @@
  * OpenBao's words.
  */
 #include "devstore/jwtlogin.h"
-#include "devstore/tokens.h"
+#include "devstore/logintoken.h"
 #include "wire/json.h"
 #include <stdio.h>
 
@@ -208,57 +208,10 @@ static const char *user_of(
 	return json_string_value(j);
 }
 
-static void order_policies(struct token_order *o, const json_t *role)
-{
-	o->n_policies = texts_of(json_object_get(role, "token_policies"),
-	    o->policies, TOKEN_POLICIES_MOST - 1);
-	if (!object_truth(role, "token_no_default_policy"))
-		o->policies[o->n_policies++] = "default";
-}
-
-static int64_t least_stated(int64_t a, int64_t b)
-{
-	return !a || (b && b < a) ? b : a;
-}
-
-static int token_give(
-    const struct jwt_login *l, struct ask *a, const char *user, json_t *meta)
-{
-	const json_t *role = l->role;
-	char path[TOKEN_NAME_MOST + 1], display[TOKEN_NAME_MOST + 1];
-	struct token_order o = {
-		.space = a->space,
-		.path = path,
-		.display_name = display,
-		.meta = meta,
-		.ttl_ms = object_number(role, "token_ttl") * 1000,
-		.period_ms = object_number(role, "token_period") * 1000,
-		.most_ms = least_stated(object_number(role, "token_max_ttl"),
-			       object_number(role, "token_explicit_max_ttl")) *
-			   1000,
-		.uses = (long)object_number(role, "token_num_uses"),
-		.renewable = true,
-		.batch = !strcmp(object_text(role, "token_type"), "batch"),
-	};
-	struct token *t;
-	int r;
-
-	snprintf(path, sizeof(path), "auth/%s/login", l->path);
-	snprintf(display, sizeof(display), "%s-%.128s", l->path, user);
-	order_policies(&o, role);
-	if (!o.ttl_ms)
-		o.ttl_ms = TOKEN_TTL_MS;
-	r = token_make(&t, l->tokens, &o, a->now_ms);
-	if (r == TOKEN_E_FULL)
-		reply_full(a->reply, "tokens");
-	else if (!r)
-		reply_auth(a->reply, auth_json(t, a->now_ms));
-	return r > 0 ? 0 : r;
-}
-
 int jwt_login(const struct jwt_login *l, struct ask *a)
 {
 	const char *token = ask_text(a, "jwt"), *user;
+	char display[TOKEN_NAME_MOST + 1];
 	JSON *claims = NULL, *meta = NULL;
 	int r;
 
@@ -274,5 +227,13 @@ int jwt_login(const struct jwt_login *l, struct ask *a)
 	meta = user ? meta_of(a, l, claims) : NULL;
 	if (a->reply->errors)
 		return 0;
-	return meta ? token_give(l, a, user, meta) : -ENOMEM;
+	if (!meta)
+		return -ENOMEM;
+	snprintf(display, sizeof(display), "%s-%.128s", l->path, user);
+	return login_token_give(&(struct login_token){ .path = l->path,
+				    .display = display,
+				    .role = l->role,
+				    .meta = meta,
+				    .tokens = l->tokens },
+	    a);
 }

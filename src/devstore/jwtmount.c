@@ -6,6 +6,8 @@
  */
 #include "devstore/jwtmount.h"
 #include "devstore/jwtlogin.h"
+#include "devstore/logintoken.h"
+#include "devstore/members.h"
 #include "wire/json.h"
 #include <stdio.h>
 
@@ -58,114 +60,22 @@ void jwtmount_revoke(struct jwtmount *m)
 	token_revoke_path(m->tokens, m->space, path);
 }
 
-/* ---- members by table --------------------------------------------------- */
-
-enum kind {
-	KIND_TEXT,
-	KIND_TEXTS,
-	KIND_BOOL,
-	KIND_SECONDS,
-	KIND_NUMBER,
-	KIND_OBJECT,
-	KIND_NAMED, /* the path says it; clients repeat it */
-	KIND_EMPTY, /* known to OpenBao, not here: refused unless empty */
-};
-
-struct member {
-	const char *name;
-	enum kind kind;
-};
-
-static json_t *member_seconds(struct ask *a, const char *name)
-{
-	int64_t seconds;
-	int r = ask_seconds(a, name, &seconds);
-
-	if (r < 0)
-		return NULL;
-	return json_integer(r == ASK_E_NONE ? 0 : seconds);
-}
-
-/* The member's value in its proper kind; NULL: it is of another kind. */
-static json_t *member_value(struct ask *a, const struct member *m)
-{
-	json_t *j = json_object_get(a->body, m->name);
-
-	switch (m->kind) {
-	case KIND_TEXT:
-	case KIND_NAMED:
-		return ask_text(a, m->name) ? json_incref(j) : NULL;
-	case KIND_TEXTS:
-		return ask_texts(a, m->name);
-	case KIND_BOOL:
-		return json_boolean(ask_bool(a, m->name, false));
-	case KIND_SECONDS:
-		return member_seconds(a, m->name);
-	case KIND_NUMBER:
-		return json_is_integer(j) && json_integer_value(j) >= 0
-			   ? json_incref(j)
-			   : NULL;
-	case KIND_OBJECT:
-		return json_is_object(j) ? json_deep_copy(j) : NULL;
-	default:
-		return object_is_empty(j) ? json_incref(j) : NULL;
-	}
-}
-
-/* Put what the body has of @members into @to. */
-static int members_take(
-    struct ask *a, const struct member *members, size_t n, json_t *to)
-{
-	for (size_t i = 0; i < n; i++) {
-		json_t *j = json_object_get(a->body, members[i].name);
-		json_t *value;
-
-		if (!j || json_is_null(j))
-			continue;
-		value = member_value(a, &members[i]);
-		if (!value && !a->reply->errors)
-			reply_fail(a->reply, 400,
-			    "field \"%s\": of a wrong kind, or not known to "
-			    "this development store",
-			    members[i].name);
-		if (!value)
-			return -EINVAL;
-		if (members[i].kind == KIND_EMPTY ||
-		    members[i].kind == KIND_NAMED)
-			json_decref(value);
-		else
-			json_object_set_new(to, members[i].name, value);
-	}
-	return 0;
-}
-
-static bool members_only(
-    const struct ask *a, const struct member *members, size_t n)
-{
-	const char *names[40];
-
-	INVARIANT(n <= N_ELEMS(names));
-	for (size_t i = 0; i < n; i++)
-		names[i] = members[i].name;
-	return ask_only(a, names, n);
-}
-
 /* ---- config ------------------------------------------------------------- */
 
 static const struct member config_members[] = {
-	{ "jwt_validation_pubkeys", KIND_TEXTS },
-	{ "bound_issuer", KIND_TEXT },
-	{ "jwt_supported_algs", KIND_TEXTS },
-	{ "default_role", KIND_TEXT },
-	{ "jwks_url", KIND_EMPTY },
-	{ "jwks_ca_pem", KIND_EMPTY },
-	{ "oidc_discovery_url", KIND_EMPTY },
-	{ "oidc_discovery_ca_pem", KIND_EMPTY },
-	{ "oidc_client_id", KIND_EMPTY },
-	{ "oidc_client_secret", KIND_EMPTY },
-	{ "oidc_response_mode", KIND_EMPTY },
-	{ "oidc_response_types", KIND_EMPTY },
-	{ "provider_config", KIND_EMPTY },
+	{ "jwt_validation_pubkeys", MEMBER_TEXTS },
+	{ "bound_issuer", MEMBER_TEXT },
+	{ "jwt_supported_algs", MEMBER_TEXTS },
+	{ "default_role", MEMBER_TEXT },
+	{ "jwks_url", MEMBER_EMPTY },
+	{ "jwks_ca_pem", MEMBER_EMPTY },
+	{ "oidc_discovery_url", MEMBER_EMPTY },
+	{ "oidc_discovery_ca_pem", MEMBER_EMPTY },
+	{ "oidc_client_id", MEMBER_EMPTY },
+	{ "oidc_client_secret", MEMBER_EMPTY },
+	{ "oidc_response_mode", MEMBER_EMPTY },
+	{ "oidc_response_types", MEMBER_EMPTY },
+	{ "provider_config", MEMBER_EMPTY },
 };
 
 static json_t *config_default(void)
@@ -236,8 +146,7 @@ static int config_write(struct jwtmount *m, struct ask *a)
 
 	if (r)
 		return r;
-	if (!members_only(a, config_members, N_ELEMS(config_members)) ||
-	    members_take(a, config_members, N_ELEMS(config_members), config) ||
+	if (members_take(a, config_members, N_ELEMS(config_members), config) ||
 	    config_algorithms(a, config))
 		return 0;
 	r = config_keys(a, config, keys);
@@ -267,53 +176,40 @@ static int handle_config(struct jwtmount *m, struct ask *a)
 /* ---- roles -------------------------------------------------------------- */
 
 static const struct member role_members[] = {
-	{ "name", KIND_NAMED },
-	{ "role_type", KIND_TEXT },
-	{ "bound_audiences", KIND_TEXTS },
-	{ "bound_subject", KIND_TEXT },
-	{ "bound_claims", KIND_OBJECT },
-	{ "bound_claims_type", KIND_TEXT },
-	{ "claim_mappings", KIND_OBJECT },
-	{ "user_claim", KIND_TEXT },
-	{ "user_claim_json_pointer", KIND_BOOL },
-	{ "clock_skew_leeway", KIND_SECONDS },
-	{ "allowed_redirect_uris", KIND_TEXTS },
-	{ "token_policies", KIND_TEXTS },
-	{ "token_ttl", KIND_SECONDS },
-	{ "token_max_ttl", KIND_SECONDS },
-	{ "token_explicit_max_ttl", KIND_SECONDS },
-	{ "token_period", KIND_SECONDS },
-	{ "token_num_uses", KIND_NUMBER },
-	{ "token_no_default_policy", KIND_BOOL },
-	{ "token_type", KIND_TEXT },
-	{ "expiration_leeway", KIND_EMPTY },
-	{ "not_before_leeway", KIND_EMPTY },
-	{ "groups_claim", KIND_EMPTY },
-	{ "max_age", KIND_EMPTY },
-	{ "oidc_scopes", KIND_EMPTY },
-	{ "verbose_oidc_logging", KIND_EMPTY },
-	{ "token_bound_cidrs", KIND_EMPTY },
-	{ "token_strictly_bind_ip", KIND_EMPTY },
-	{ "token_policies_template_claims", KIND_EMPTY },
+	{ "name", MEMBER_NAMED },
+	{ "role_type", MEMBER_TEXT },
+	{ "bound_audiences", MEMBER_TEXTS },
+	{ "bound_subject", MEMBER_TEXT },
+	{ "bound_claims", MEMBER_OBJECT },
+	{ "bound_claims_type", MEMBER_TEXT },
+	{ "claim_mappings", MEMBER_OBJECT },
+	{ "user_claim", MEMBER_TEXT },
+	{ "user_claim_json_pointer", MEMBER_BOOL },
+	{ "clock_skew_leeway", MEMBER_SECONDS },
+	{ "allowed_redirect_uris", MEMBER_TEXTS },
+	{ "expiration_leeway", MEMBER_EMPTY },
+	{ "not_before_leeway", MEMBER_EMPTY },
+	{ "groups_claim", MEMBER_EMPTY },
+	{ "max_age", MEMBER_EMPTY },
+	{ "oidc_scopes", MEMBER_EMPTY },
+	{ "verbose_oidc_logging", MEMBER_EMPTY },
+	{ "token_policies_template_claims", MEMBER_EMPTY },
+	LOGIN_TOKEN_MEMBERS,
 };
 
 /* As OpenBao shows a role of which little has been said. */
 static json_t *role_default(void)
 {
 	json_t *is =
-	    json_pack("{sn s[] sn ss ss sn si si ss si si si ss sb sb}",
+	    json_pack("{sn s[] sn ss ss sn si si ss si si ss sb sb sb ss}",
 		"allowed_redirect_uris", "bound_audiences", "bound_claims",
 		"bound_claims_type", "string", "bound_subject", "",
 		"claim_mappings", "clock_skew_leeway", 0, "expiration_leeway",
 		0, "groups_claim", "", "max_age", 0, "not_before_leeway", 0,
-		"token_ttl", 0, "role_type", "", "user_claim_json_pointer", 0,
-		"verbose_oidc_logging", 0);
-	json_t *token = json_pack("{s[] si si sb si si s[] sb sb ss ss}",
-	    "token_bound_cidrs", "token_explicit_max_ttl", 0, "token_max_ttl",
-	    0, "token_no_default_policy", 0, "token_num_uses", 0,
-	    "token_period", 0, "token_policies",
-	    "token_policies_template_claims", 0, "token_strictly_bind_ip", 0,
-	    "token_type", "default", "user_claim", "");
+		"role_type", "", "user_claim_json_pointer", 0,
+		"verbose_oidc_logging", 0, "token_policies_template_claims", 0,
+		"user_claim", "");
+	json_t *token = login_token_defaults();
 
 	if (is && token)
 		json_object_update(is, token);
@@ -333,8 +229,6 @@ static bool is_one_of(const char *text, const char *const *words, size_t n)
 static int role_check(struct ask *a, const json_t *is)
 {
 	static const char *const claim_types[] = { "string", "glob" };
-	static const char *const token_types[] = { "default", "service",
-		"batch" };
 	const char *type = object_text(is, "role_type");
 	const char *bound = object_text(is, "bound_claims_type");
 	size_t limits =
@@ -350,20 +244,14 @@ static int role_check(struct ask *a, const json_t *is)
 	else if (!is_one_of(bound, claim_types, N_ELEMS(claim_types)))
 		reply_fail(
 		    a->reply, 400, "invalid 'bound_claims_type': %s", bound);
-	else if (!is_one_of(object_text(is, "token_type"), token_types,
-		     N_ELEMS(token_types)))
-		reply_fail(a->reply, 400, "invalid 'token_type'");
 	else if (!limits)
 		reply_fail(a->reply, 400,
 		    "must have at least one bound constraint when "
 		    "creating/updating a role");
-	else if (json_array_size(json_object_get(is, "token_policies")) >=
-		 TOKEN_POLICIES_MOST)
-		reply_full(a->reply, "policies in a role");
 	else if (json_array_size(json_object_get(is, "bound_audiences")) >
 		 JWTMOUNT_AUDIENCES_MOST)
 		reply_full(a->reply, "audiences in a role");
-	return a->reply->errors ? -EINVAL : 0;
+	return a->reply->errors ? -EINVAL : login_token_check(a, is);
 }
 
 static struct role *role_find(struct jwtmount *m, const char *name)
@@ -381,8 +269,7 @@ static int role_write(struct jwtmount *m, struct ask *a, const char *name)
 
 	if (!is)
 		return -ENOMEM;
-	if (!members_only(a, role_members, N_ELEMS(role_members)) ||
-	    members_take(a, role_members, N_ELEMS(role_members), is) ||
+	if (members_take(a, role_members, N_ELEMS(role_members), is) ||
 	    role_check(a, is))
 		return 0;
 	if (!role && (m->n_roles == JWTMOUNT_ROLES_MOST ||
@@ -412,6 +299,7 @@ static void role_list(struct jwtmount *m, struct ask *a)
 	}
 	for (size_t i = 0; i < m->n_roles; i++)
 		json_array_append_new(keys, json_string(m->role[i].name));
+	texts_sort(keys);
 	reply_give(a->reply, json_pack("{so}", "keys", keys));
 }
 
@@ -493,18 +381,12 @@ static int handle_login(struct jwtmount *m, struct ask *a)
 	return jwt_login(&login, a);
 }
 
-bool jwtmount_is_login(const struct ask *a, size_t from)
-{
-	return a->path->n_segments == from + 1 && !a->path->folder &&
-	       !strcmp(vault_path_segment(a->path, from), "login");
-}
-
 int jwtmount_handle(struct jwtmount *m, struct ask *a, size_t from)
 {
 	const char *room = vault_path_segment(a->path, from);
 	size_t left = a->path->n_segments - from;
 
-	if (jwtmount_is_login(a, from))
+	if (left == 1 && !a->path->folder && !strcmp(room, "login"))
 		return handle_login(m, a);
 	if (left == 1 && !strcmp(room, "config"))
 		return handle_config(m, a);

@@ -29,5 +29,3 @@ void jwtmount_revoke(struct jwtmount *m);
 /** jwtmount_handle() - @from: the first segment below the mount
  * Return: 0, the reply is filled; -ENOMEM. */
 MUST_USE int jwtmount_handle(struct jwtmount *m, struct ask *a, size_t from);
-/** jwtmount_is_login() - may this be asked without a token? */
-bool jwtmount_is_login(const struct ask *a, size_t from);

@@ -20,6 +20,7 @@ static const char *const type_name[] = {
 	[MOUNT_KV] = "kv",
 	[MOUNT_TOKEN] = "token",
 	[MOUNT_JWT] = "jwt",
+	[MOUNT_APPROLE] = "approle",
 };
 
 void uuid_text(char to[37], void (*random)(void *, size_t))
@@ -41,6 +42,7 @@ static void mount_free(struct mount *m)
 		return;
 	kv_free(m->kv);
 	jwtmount_free(m->jwt);
+	approle_free(m->approle);
 	free(m);
 }
 
@@ -74,7 +76,8 @@ static int mount_add(struct mounts *m, const struct vault_path *path,
 	snprintf(mount->path, sizeof(mount->path), "%s/", bare);
 	mount->segments = *path;
 	mount->kind = kind;
-	mount->auth = kind == MOUNT_JWT || kind == MOUNT_TOKEN;
+	mount->auth =
+	    kind == MOUNT_JWT || kind == MOUNT_TOKEN || kind == MOUNT_APPROLE;
 	snprintf(
 	    mount->description, sizeof(mount->description), "%s", description);
 	m->random(random, sizeof(random));
@@ -86,6 +89,12 @@ static int mount_add(struct mounts *m, const struct vault_path *path,
 		r = kv_new(&mount->kv);
 	if (kind == MOUNT_JWT)
 		r = jwtmount_new(&mount->jwt, bare, m->space, m->tokens);
+	if (kind == MOUNT_APPROLE)
+		r = approle_new(
+		    &mount->approle, &(struct approle_options){ .path = bare,
+					 .space = m->space,
+					 .tokens = m->tokens,
+					 .random = m->random });
 	if (!r)
 		m->mount[m->n++] = STEAL(mount);
 	return r;
@@ -253,19 +262,39 @@ static bool wants_version_2(const struct ask *a)
 	       object_number(options, "version") == 2;
 }
 
+/* The kind of that name, as operators may mount it. */
+static int kind_of(const char *type, bool auth, enum mount_kind *kind)
+{
+	static const struct {
+		const char *type;
+		bool auth;
+		enum mount_kind kind;
+	} row[] = {
+		{ "kv", false, MOUNT_KV },
+		{ "kv-v2", false, MOUNT_KV },
+		{ "jwt", true, MOUNT_JWT },
+		{ "approle", true, MOUNT_APPROLE },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(row); i++)
+		if (row[i].auth == auth && !strcmp(type, row[i].type)) {
+			*kind = row[i].kind;
+			return 0;
+		}
+	return -ENOENT;
+}
+
 static int kind_read(struct ask *a, bool auth, enum mount_kind *kind)
 {
 	const char *type = ask_text(a, "type");
 
-	*kind = auth ? MOUNT_JWT : MOUNT_KV;
 	if (!type || !*type)
 		reply_fail(a->reply, 400,
 		    "backend type must be specified as a string");
-	else if (auth ? strcmp(type, "jwt")
-		      : strcmp(type, "kv") && strcmp(type, "kv-v2"))
+	else if (kind_of(type, auth, kind))
 		reply_fail(
 		    a->reply, 400, "plugin not found in the catalog: %s", type);
-	else if (!auth && strcmp(type, "kv-v2") && !wants_version_2(a))
+	else if (!strcmp(type, "kv") && !wants_version_2(a))
 		reply_fail(a->reply, 400,
 		    "this development store has version 2 of the kv engine "
 		    "only: options must say {\"version\":\"2\"}");
@@ -301,7 +330,7 @@ static int mount_make(struct mounts *m, struct ask *a, size_t from, bool auth)
 	const char *description = ask_text(a, "description");
 	const struct mount *there;
 	struct vault_path path;
-	enum mount_kind kind;
+	enum mount_kind kind = MOUNT_SYSTEM;
 	int r = 0;
 
 	if (path_read(a, from, &path) || kind_read(a, auth, &kind) ||
@@ -335,6 +364,8 @@ static void mount_drop(struct mounts *m, struct ask *a, size_t from, bool auth)
 		}
 		if (mount->kind == MOUNT_JWT)
 			jwtmount_revoke(mount->jwt);
+		if (mount->kind == MOUNT_APPROLE)
+			approle_revoke(mount->approle);
 		for (size_t i = 0; i < m->n; i++)
 			if (m->mount[i] == mount)
 				m->mount[i] = m->mount[--m->n];
@@ -355,8 +386,8 @@ static void mount_show(struct mounts *m, struct ask *a, size_t from, bool auth)
 	}
 	if (!vault_path_join(
 		a->path, from, a->path->n_segments, text, sizeof(text)))
-		reply_fail(a->reply, 400, "No %s mount at %s/",
-		    auth ? "auth" : "secret engine", text);
+		reply_fail(a->reply, 400, "No %s at %s/",
+		    auth ? "auth engine" : "secret engine mount", text);
 }
 
 int mounts_handle(struct mounts *m, struct ask *a, size_t from, bool auth)

@@ -2,13 +2,20 @@
  * and sys/mounts, sys/auth, sys/internal/ui/mounts.
  */
 #pragma once
+#include "devstore/approle.h"
 #include "devstore/jwtmount.h"
 #include "devstore/kv.h"
 #include "devstore/policies.h"
 
 enum { MOUNTS_MOST = 64 };
 
-enum mount_kind { MOUNT_SYSTEM, MOUNT_KV, MOUNT_TOKEN, MOUNT_JWT };
+enum mount_kind {
+	MOUNT_SYSTEM,
+	MOUNT_KV,
+	MOUNT_TOKEN,
+	MOUNT_JWT,
+	MOUNT_APPROLE,
+};
 
 struct mount {
 	char path[JWTMOUNT_PATH_MOST + 2]; /* "secret/"; auth: "ct-x/" */
@@ -17,8 +24,9 @@ struct mount {
 	bool auth; /* below auth/ */
 	char description[128];
 	char accessor[32], uuid[40];
-	struct kv *kv;	      /* MOUNT_KV */
-	struct jwtmount *jwt; /* MOUNT_JWT */
+	struct kv *kv;		 /* MOUNT_KV */
+	struct jwtmount *jwt;	 /* MOUNT_JWT */
+	struct approle *approle; /* MOUNT_APPROLE */
 };
 
 struct mounts;

@@ -79,15 +79,20 @@ struct step {
 	const char *space; /* X-Vault-Namespace */
 };
 
-/* Members anywhere in the answer: "a.b" of the JSON. */
+/* The token that is given, or what else may be asked with later. */
 static void keep_token(
     struct stage *s, const struct step *step, const struct engine_answer *a)
 {
+	static const char *const names[] = { "secret_id", "role_id",
+		"serial_number" };
 	json_t *j =
 	    json_loadb(secret_bytes(a->body), secret_size(a->body), 0, NULL);
+	json_t *data = json_object_get(j, "data");
 	const char *token = json_string_value(
 	    json_object_get(json_object_get(j, "auth"), "client_token"));
 
+	for (size_t i = 0; i < N_ELEMS(names) && !token; i++)
+		token = json_string_value(json_object_get(data, names[i]));
 	if (!token)
 		fail_msg("%s %s: no token", step->method, step->target);
 	free(s->slot[step->slot]);

@@ -540,11 +540,11 @@ def pki_rows(_):
 CASES = [
     Case("namespaces", NAMESPACES, first=LEFT_OVER),
     Case("namespace borders", BORDERS, first=LEFT_OVER),
-    Case("AppRole", not_yet(APPROLE), first=("sys/auth/ct-ar",)),
+    Case("AppRole", APPROLE, first=("sys/auth/ct-ar",)),
     Case("wrapped secret id", not_yet(WRAPPED_SECRET_ID), first=LEFT_OVER),
     Case("response wrapping", not_yet(WRAPPING)),
     Case("capabilities-self", CAPABILITIES),
-    Case("auth mounts", not_yet(AUTH_MOUNTS), first=("sys/auth/ct-m",)),
+    Case("auth mounts", AUTH_MOUNTS, first=("sys/auth/ct-m",)),
     Case("PKI", lambda folder: not_yet(pki_rows(folder)),
          first=("sys/mounts/ct-pki",)),
 ]
