@@ -1,15 +1,9 @@
 """A real OpenBao for tests: in memory, unsealed, with a root token that is known
 and KV version 2 at secret/. Loopback only; never anything but a target."""
-import os
-import socket
-
-from . import peers
+from . import peers, ports
 from .process import LabError, Process
 
 TOKEN = "root"
-# Below the ports that the kernel hands out, so that nobody else is given one
-# between our look and the server's.
-PORTS = range(20000, 32000, 4)
 LISTENERS = """
 disable_mlock = true
 listener "tcp" {{
@@ -19,24 +13,6 @@ listener "tcp" {{
   tls_key_file = "{key}"
 }}
 """
-
-
-def is_free(port):
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def free_ports():
-    """Four in a row: each listener takes the next one for its cluster."""
-    start = os.getpid() % len(PORTS)
-    for port in [*PORTS[start:], *PORTS[:start]]:
-        if all(is_free(port + more) for more in range(4)):
-            return port
-    raise LabError("no four free ports in a row")
 
 
 class OpenBao:
@@ -49,7 +25,8 @@ class OpenBao:
         self.folder.mkdir(exist_ok=True)
         self.token = TOKEN
         for _ in range(5):
-            self.port = free_ports()
+            # each listener takes the next one for its cluster
+            self.port = ports.free(4)
             self.process = Process(
                 "bao", [program, *self._words(certificate, key)],
                 namespace=namespace, env={"HOME": str(folder)},

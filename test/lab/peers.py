@@ -84,11 +84,15 @@ def find(name):
 
 # ---- building
 
+def go_places():
+    return [shutil.which("go"), "/usr/local/go/bin/go"]
+
+
 def go_program():
     """A Go that is new enough, or NotHere. Debian 12 has none."""
     needed = ".".join(map(str, GO_AT_LEAST))
     seen = []
-    for path in (shutil.which("go"), "/usr/local/go/bin/go"):
+    for path in go_places():
         if not path or not os.access(path, os.X_OK):
             continue
         said = subprocess.run([path, "env", "GOVERSION"], text=True,
