@@ -1,5 +1,6 @@
 """How soon the other side of a pair learns that one has finished or reset."""
 from measure.joint import Joint
+from measure.machine import awake
 from measure.rows import Bound
 from peers import HAProxyTLS, Nginx, Strelay, Transit
 
@@ -37,6 +38,7 @@ def of_peers(bench, end, pairs):
     yield Strelay.name, Strelay.missing() or of_strelay(bench, end)
 
 
+@awake()
 def measure(bench):
     pairs = bench.of(200, 40)
     for end, word in WHAT.items():

@@ -1,5 +1,6 @@
 """Ten thousand connections that say nothing: do others still get through?"""
 from measure.held import held
+from measure.machine import awake
 from measure.rows import Bound
 from peers import Strelay
 
@@ -33,7 +34,7 @@ def of_strelay(bench):
 
 def measure(bench):
     pairs = bench.of(600, 300)
-    with bench.start_beacon() as beacon:
+    with bench.start_beacon() as beacon, awake():
         usual = bench.load("pairs", *healthy_words(bench, beacon, pairs))
         with held(bench, "legs", *silent_words(bench, beacon)):
             under = bench.load("pairs", *healthy_words(bench, beacon, pairs))

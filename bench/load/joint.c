@@ -258,6 +258,7 @@ static int open_door(struct joint_plan *p, struct fault *fault)
 		.hop = "TLS with the relay",
 		.cert_file = p->options->server_cert,
 		.key_file = p->options->server_key,
+		.is_outer = true,
 		.trust = TLS_TRUST_NOBODY };
 	char address[32];
 	int r = 0;

@@ -20,6 +20,7 @@ static int open_contexts(struct load *load, char *relay_ca, struct fault *fault)
 	const struct beaconc_trust trust = { .ca_file = relay_ca };
 	const struct tls_config plain = { .end = TLS_CLIENT,
 		.hop = "TLS with the relay",
+		.is_outer = true, /* the same cipher as ours */
 		.trust = TLS_TRUST_CA,
 		.ca_file = relay_ca };
 	int r = beaconc_outer_context(&load->outer, &trust, fault);

@@ -145,6 +145,7 @@ static int open_tls(
 		.alpn = alpn,
 		.cert_file = config->tls_cert,
 		.key_file = config->tls_key,
+		.is_outer = true,
 		.trust = TLS_TRUST_NOBODY,
 	};
 

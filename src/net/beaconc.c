@@ -557,6 +557,7 @@ int beaconc_outer_context(struct tls_context **out,
 	struct tls_config config = { .end = TLS_CLIENT,
 		.hop = "outer TLS",
 		.alpn = alpn,
+		.is_outer = true,
 		.trust = TLS_TRUST_SYSTEM };
 	int r;
 

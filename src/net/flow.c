@@ -42,6 +42,7 @@ static void give_back(struct flow *f)
 
 void flow_deinit(struct flow *f)
 {
+	bulk_end(&f->bulk);
 	give_back(f);
 }
 
@@ -70,6 +71,7 @@ static enum flow_outcome flow_dry(struct flow *f, ssize_t n)
 		(void)leg_shed_out(f->to);
 		return FLOW_MOVED;
 	}
+	bulk_end(&f->bulk);
 	leg_finish(f->to);
 	flow_move(f, FLOW_ENDED);
 	return FLOW_MOVED;
@@ -82,6 +84,7 @@ static enum flow_outcome flow_fill_pipe(struct flow *f, struct pipe *pipe)
 	f->pipe = pipe;
 	if (n > 0) {
 		pipe->held = (size_t)n;
+		bulk_note(&f->bulk, &f->from, (size_t)n);
 		flow_move(f, FLOW_DRAIN);
 		return FLOW_MOVED;
 	}
@@ -159,5 +162,7 @@ enum flow_outcome flow_run(struct flow *f)
 		else
 			break;
 	}
+	if (f->state == FLOW_FILL)
+		bulk_wait(&f->bulk);
 	return outcome;
 }

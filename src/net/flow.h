@@ -11,6 +11,7 @@
  * readable or the sink writable, and asks both for what it then wants.
  */
 #pragma once
+#include "net/bulk.h"
 #include "net/leg.h"
 
 struct pipe;
@@ -25,6 +26,7 @@ struct flow {
 	struct pool_block *block; /* in FLOW_DRAIN only: this, */
 	struct pipe *pipe;	  /* or this */
 	uint64_t bytes;		  /* delivered so far */
+	struct bulk bulk;	  /* of what came by a pipe */
 };
 
 /** flow_init() - both legs are borrowed, until flow_deinit()

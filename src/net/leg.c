@@ -178,6 +178,12 @@ ssize_t leg_splice_out(struct leg *leg, int pipe, size_t n)
 	return leg->verbs->splice_out(leg, pipe, n);
 }
 
+void leg_gather(struct leg *leg, size_t least)
+{
+	if (leg->verbs->gather && leg->state == LEG_OPEN)
+		leg->verbs->gather(leg, least);
+}
+
 void leg_finish(struct leg *leg)
 {
 	if (leg->state != LEG_FAILED)

@@ -58,6 +58,11 @@ MUST_USE ssize_t leg_write(struct leg *leg, const void *bytes, size_t n);
 bool leg_splices(const struct leg *leg);
 MUST_USE ssize_t leg_splice_in(struct leg *leg, int pipe, size_t n);
 MUST_USE ssize_t leg_splice_out(struct leg *leg, int pipe, size_t n);
+/** leg_gather() - LEG_READ is to be told only once @least bytes are there, or
+ * the peer's end or a failure, or when the kernel has room for no more; 1: at
+ * once, as a leg begins. A wish: kinds that are no descriptor of the kernel's
+ * do not know it. What is there can be read at any time. */
+void leg_gather(struct leg *leg, size_t least);
 
 /** leg_finish() - half-close: the peer reads the end after the last byte that
  * leg_write() took; reading goes on; repeatable */

@@ -36,6 +36,8 @@ struct leg_verbs {
 	 * write, but into @pipe, and out of it */
 	ssize_t (*splice_in)(struct leg *leg, int pipe, size_t n);
 	ssize_t (*splice_out)(struct leg *leg, int pipe, size_t n);
+	/* NULL for kinds that report bytes as they come; while OPEN only */
+	void (*gather)(struct leg *leg, size_t least);
 };
 
 struct leg {

@@ -35,11 +35,15 @@ struct pump {
 
 static struct slab slab = SLAB_OF(struct pump);
 
+static void pump_still(struct pump *p)
+{
+	for (int i = 0; i < 2; i++)
+		flow_deinit(&p->flow[i]);
+}
+
 static void pump_free(struct pump *p)
 {
 	loop_cancel(p->loop, &p->timer);
-	for (int i = 0; i < 2; i++)
-		flow_deinit(&p->flow[i]);
 	slab_give(&slab, p);
 }
 
@@ -49,6 +53,7 @@ static void pump_end(struct pump *p, const struct pump_result *how)
 	pump_fn fn = p->fn;
 	void *ctx = p->ctx;
 
+	pump_still(p);
 	for (int i = 0; i < 2; i++) {
 		result.bytes[i] = p->flow[i].bytes;
 		result.shed = pump_shed(p);
@@ -197,6 +202,7 @@ int pump_start(struct pump **out, struct leg *a, struct leg *b,
 
 void pump_stop(struct pump *p)
 {
+	pump_still(p);
 	leg_reset(p->leg[0]);
 	leg_reset(p->leg[1]);
 	pump_free(p);

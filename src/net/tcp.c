@@ -63,6 +63,11 @@ static struct tcp_leg *tcp_of(struct leg *leg)
 	return CONTAINER_OF(leg, struct tcp_leg, leg);
 }
 
+static void set_number(int fd, int level, int name, int value)
+{
+	(void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
 static int tcp_take_error(const struct tcp_leg *t)
 {
 	int error = 0;
@@ -349,6 +354,13 @@ static ssize_t tcp_splice_out(struct leg *leg, int pipe, size_t n)
 	return tcp_has_written(t, put, n, errno);
 }
 
+/* SO_RCVLOWAT also widens the receive buffer so that as much fits, and when it
+ * is lowered the kernel looks again at what is there (tcp(7), socket(7)). */
+static void tcp_gather(struct leg *leg, size_t least)
+{
+	set_number(tcp_of(leg)->fd, SOL_SOCKET, SO_RCVLOWAT, (int)least);
+}
+
 static void tcp_finish(struct leg *leg)
 {
 	struct tcp_leg *t = tcp_of(leg);
@@ -399,6 +411,7 @@ static const struct leg_verbs tcp_verbs = {
 	.write = tcp_write,
 	.splice_in = tcp_splice_in,
 	.splice_out = tcp_splice_out,
+	.gather = tcp_gather,
 	.finish = tcp_finish,
 	.close = tcp_close,
 	.reset = tcp_reset,
@@ -426,11 +439,6 @@ int tcp_leg_open(struct leg **out, struct loop *loop, int fd, bool connecting)
 		tcp_open(t);
 	*out = &t->leg;
 	return 0;
-}
-
-static void set_number(int fd, int level, int name, int value)
-{
-	(void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
 void tcp_set_keepalive(int fd)

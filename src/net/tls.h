@@ -47,6 +47,8 @@ struct tls_config {
 	X509 *ca;	     /* instead of ca_file; counted up */
 	const uint8_t *pin;  /* 32 bytes */
 	bool allow_12;	     /* TLS 1.2 too */
+	bool is_outer;	     /* carries what is encrypted end to end: the cipher
+				that costs least comes first */
 	/* Called once the chain is good (TLS_TRUST_PIN: the pin); the last word
 	 * on the peer. Return 0 or -EACCES with @fault. May be NULL. @check_ctx
 	 * outlives the context. */

@@ -183,6 +183,20 @@ static int set_alpn(struct tls_context *c, const char *const *names)
 	return 0;
 }
 
+/* AES-128 with SHA-256 costs a handshake some five percent less than AES-256
+ * with SHA-384. The server's order counts, but for a client that has ChaCha20
+ * first: such machines lack AES in hardware. */
+static int set_light(SSL_CTX *ssl)
+{
+	SSL_CTX_set_options(
+	    ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	return SSL_CTX_set_ciphersuites(ssl,
+		   "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:"
+		   "TLS_AES_256_GCM_SHA384")
+		   ? 0
+		   : -ENOMEM;
+}
+
 static int set_protocol(SSL_CTX *ssl, bool allow_12)
 {
 	SSL_CTX_set_options(ssl,
@@ -368,7 +382,9 @@ int tls_context_new(struct tls_context **out, const struct tls_config *config,
 	c->ssl = SSL_CTX_new(
 	    c->end == TLS_SERVER ? TLS_server_method() : TLS_client_method());
 	if (!c->hop || !c->bio || !c->ssl ||
-	    set_protocol(c->ssl, config->allow_12) || set_alpn(c, config->alpn))
+	    set_protocol(c->ssl, config->allow_12) ||
+	    (config->is_outer && set_light(c->ssl)) ||
+	    set_alpn(c, config->alpn))
 		return out_of_memory(fault);
 	r = set_own(c, config, fault);
 	if (!r)

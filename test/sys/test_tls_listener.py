@@ -132,6 +132,24 @@ def test_ciphers_are_those_of_tls_1_3(beacon, module_lab):
     assert "handshake failure" in said
 
 
+PREFERENCES = [
+    ("AES-256 first", ["TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256"],
+     "TLS_AES_128_GCM_SHA256"),
+    ("ChaCha20 first",
+     ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"],
+     "TLS_CHACHA20_POLY1305_SHA256"),
+    ("AES-256 only", ["TLS_AES_256_GCM_SHA384"], "TLS_AES_256_GCM_SHA384"),
+]
+
+
+@pytest.mark.parametrize("label,offered,chosen", PREFERENCES,
+                         ids=[case[0] for case in PREFERENCES])
+def test_the_cheapest_cipher_is_chosen(beacon, module_lab, label, offered,
+                                       chosen):
+    said = openssl(beacon, module_lab, "-ciphersuites", ":".join(offered))
+    assert f"Cipher is {chosen}" in said, label
+
+
 AFTER_HANDSHAKE = """
 import socket, sys
 from tlslite.api import TLSConnection, HandshakeSettings

@@ -1,0 +1,96 @@
+"""The machine under a run, made as steady as a program can make it.
+
+A network of our own: the user's may pace TCP by timers (bbr), and on a virtual
+machine such timers are then most of what is measured. Cores that do not sleep:
+to wake one of a virtual machine takes its host from microseconds to tens of
+milliseconds, which a percentile would show as ours or as a peer's.
+"""
+import contextlib
+import ctypes
+import fcntl
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import sys
+
+CLONE_NEWNET = 0x40000000
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+PR_SET_PDEATHSIG = 1
+CONGESTION = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control")
+UNPACED = ("cubic", "reno")
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def raise_loopback():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        name = struct.pack("16sh14x", b"lo", 0)
+        flags = struct.unpack("16sh14x", fcntl.ioctl(
+            any_socket, SIOCGIFFLAGS, name))[1]
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS,
+                    struct.pack("16sh14x", b"lo", flags | IFF_UP))
+
+
+def use_unpaced_tcp():
+    """A kernel lets a namespace choose only what it names as allowed."""
+    for name in UNPACED:
+        with contextlib.suppress(OSError):
+            CONGESTION.write_text(name)
+            return
+
+
+def enter_own_network():
+    """Before any socket or thread. Return: whether the kernel let us."""
+    if LIBC.unshare(CLONE_NEWNET):
+        return False
+    raise_loopback()
+    use_unpaced_tcp()
+    return True
+
+
+def describe(own_network):
+    where = "a network of its own" if own_network else "the host's network"
+    return (f"{os.cpu_count()} cores, Linux {os.uname().release}, {where}, "
+            f"TCP {CONGESTION.read_text().strip()}")
+
+
+def stay_on(core):
+    """In a child: whoever wants the core has it at once; it ends with us."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.sched_setaffinity(0, {core})
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+@contextlib.contextmanager
+def awake():
+    """No core sleeps meanwhile."""
+    spin = [sys.executable, "-S", "-c", "while True: pass"]
+    children = [
+        subprocess.Popen(spin, preexec_fn=lambda core=core: stay_on(core))
+        for core in os.sched_getaffinity(0)]
+    try:
+        yield
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+
+
+class Stolen:
+    """How much of its time this machine had to wait for its host."""
+
+    def __init__(self):
+        self.began = self.read()
+
+    @staticmethod
+    def read():
+        with open("/proc/stat", encoding="ascii") as stat:
+            ticks = [int(word) for word in stat.readline().split()[1:]]
+        return ticks[7], sum(ticks[:8])
+
+    def percent(self):
+        stolen, all_of_it = (now - then for now, then in
+                             zip(self.read(), self.began))
+        return 100 * stolen / max(1, all_of_it)
