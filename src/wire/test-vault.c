@@ -376,16 +376,35 @@ static void test_read_limits(void **state)
 
 static void test_read_version(void **state)
 {
-	unsigned long v = 0;
+	static const struct {
+		const char *body, *created; /* NULL: not understood */
+	} rows[] = {
+		{ "{\"data\":{\"current_version\":4}}", "" },
+		{ "{\"data\":{\"current_version\":4,\"versions\":{"
+		  "\"3\":{\"created_time\":\"2025\"},"
+		  "\"4\":{\"created_time\":\"2026\"}}}}",
+		    "2026" },
+		{ "{\"data\":{\"current_version\":4,\"versions\":{"
+		  "\"3\":{\"created_time\":\"2025\"}}}}",
+		    "" },
+		{ "{\"data\":{\"current_version\":4,\"versions\":{"
+		  "\"4\":{\"created_time\":2026}}}}",
+		    "" },
+		{ "{\"data\":{\"current_version\":4,\"versions\":[]}}", "" },
+		{ "{\"data\":{\"version\":4}}", NULL },
+		{ "{\"data\":{\"current_version\":-1}}", NULL },
+	};
 
 	(void)state;
-	assert_int_equal(
-	    vault_read_version(&v, BODY("{\"data\":{\"current_version\":4}}")),
-	    0);
-	assert_int_equal(v, 4);
-	assert_int_equal(
-	    vault_read_version(&v, BODY("{\"data\":{\"version\":4}}")),
-	    -EBADMSG);
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct vault_version v = { .number = 0 };
+		int r =
+		    vault_read_version(&v, rows[i].body, strlen(rows[i].body));
+
+		assert_int_equal(r, rows[i].created ? 0 : -EBADMSG);
+		assert_int_equal(v.number, r ? 0 : 4);
+		assert_string_equal(v.created, r ? "" : rows[i].created);
+	}
 }
 
 static const struct {

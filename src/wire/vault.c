@@ -532,16 +532,32 @@ const struct secret *vault_secret_field(
 	return NULL;
 }
 
-int vault_read_version(unsigned long *version, const void *body, size_t n)
+/* A version whose time is not there, or is no text, has none. */
+static void created_take(struct vault_version *v, const json_t *data)
+{
+	char number[24];
+	json_t *one;
+
+	(void)snprintf(number, sizeof(number), "%lu", v->number);
+	one = json_object_get(json_object_get(data, "versions"), number);
+	if (copy_text(v->created, sizeof(v->created),
+		json_object_get(one, "created_time")))
+		v->created[0] = '\0';
+}
+
+int vault_read_version(struct vault_version *out, const void *body, size_t n)
 {
 	JSON *j = read_object(body, n);
+	struct vault_version v = { .created = "" };
 	json_int_t current;
 
 	if (!j ||
 	    json_unpack(j, "{s:{s:I}}", "data", "current_version", &current) ||
 	    current < 0)
 		return -EBADMSG;
-	*version = (unsigned long)current;
+	v.number = (unsigned long)current;
+	created_take(&v, json_object_get(j, "data"));
+	*out = v;
 	return 0;
 }
 

@@ -113,9 +113,13 @@ MUST_USE int vault_read_lease(
 const struct secret *vault_secret_field(
     const struct vault_secret *s, const char *name);
 
-/** vault_read_version() - current_version of a KV v2 metadata/ read */
+struct vault_version {
+	unsigned long number;
+	char created[VAULT_TIME_MOST]; /* "" if it is not told */
+};
+/** vault_read_version() - the current version, of a KV v2 metadata/ read */
 MUST_USE int vault_read_version(
-    unsigned long *version, const void *body, size_t n);
+    struct vault_version *out, const void *body, size_t n);
 
 struct vault_mount {
 	char path[VAULT_PATH_MOST]; /* "secret/" */

@@ -89,6 +89,7 @@ static int take_secret(struct batch *b, const struct handoff_reply *r, int *fd)
 		return HANDOFF_E_FORMAT;
 	s->outcome = r->u.secret.unchanged ? BATCH_UNCHANGED : BATCH_FRESH;
 	s->version = r->u.secret.version;
+	s->made = r->u.secret.made;
 	handoff_copy_lease(s->lease, r->u.secret.lease);
 	s->lease_s = r->u.secret.lease_s;
 	s->renewable = r->u.secret.renewable;

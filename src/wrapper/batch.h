@@ -18,7 +18,7 @@ enum batch_outcome {
 struct batch_secret {
 	enum handoff_verb asked;
 	enum batch_outcome outcome;
-	uint64_t version;
+	uint64_t version, made;
 	char lease[HANDOFF_LEASE_MOST + 1];
 	uint32_t lease_s;
 	bool renewable;

@@ -96,6 +96,7 @@ static void put_task(struct wr *w, const struct handoff_job *job,
 	put_text(w, t->path, PLAN_PATH_MOST);
 	put_text(w, t->lease, HANDOFF_LEASE_MOST);
 	wr_u64(w, t->version);
+	wr_u64(w, t->made);
 	wr_u32(w, t->increment);
 	wr_u32(w, (uint32_t)t->first_item);
 	wr_u32(w, (uint32_t)t->n_fields);
@@ -143,6 +144,7 @@ static void get_task(
 	t->path = get_text(r, PLAN_PATH_MOST);
 	t->lease = get_text(r, HANDOFF_LEASE_MOST);
 	t->version = rd_u64(r);
+	t->made = rd_u64(r);
 	t->increment = rd_u32(r);
 	t->first_item = get_index(r, PLAN_ITEMS_MAX);
 	t->n_fields = get_index(r, PLAN_ITEMS_MAX - t->first_item + 1);
@@ -196,6 +198,7 @@ static void put_secret(struct wr *w, const struct handoff_reply *reply)
 {
 	wr_u32(w, (uint32_t)reply->u.secret.index);
 	wr_u64(w, reply->u.secret.version);
+	wr_u64(w, reply->u.secret.made);
 	put_text(w, reply->u.secret.lease, HANDOFF_LEASE_MOST);
 	wr_u32(w, reply->u.secret.lease_s);
 	wr_u8(w, reply->u.secret.renewable);
@@ -257,6 +260,7 @@ static void get_secret(struct rd *r, struct handoff_reply *out)
 {
 	out->u.secret.index = get_index(r, PLAN_SECRETS_MAX);
 	out->u.secret.version = rd_u64(r);
+	out->u.secret.made = rd_u64(r);
 	out->u.secret.lease = get_text(r, HANDOFF_LEASE_MOST);
 	out->u.secret.lease_s = rd_u32(r);
 	out->u.secret.renewable = get_bool(r);

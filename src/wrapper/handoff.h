@@ -33,7 +33,7 @@ enum {
 enum handoff_verb {
 	HANDOFF_SKIP,
 	HANDOFF_READ,  /* its values, whatever the version */
-	HANDOFF_CHECK, /* its values if the version is not the known one */
+	HANDOFF_CHECK, /* its values if it is not the version that is known */
 	HANDOFF_RENEW, /* its lease; values if that cannot be renewed */
 	HANDOFF_VERB_COUNT
 };
@@ -48,6 +48,7 @@ struct handoff_task {
 	uint32_t increment; /* seconds to ask for at a renewal */
 	size_t first_item;  /* number of its first value in the plan */
 	size_t n_fields;
+	uint64_t made; /* when that version was; see struct handoff_reply */
 };
 
 struct handoff_job {
@@ -104,6 +105,9 @@ struct handoff_reply {
 			uint32_t lease_s;
 			bool renewable;
 			bool unchanged; /* no VALUE came before it */
+			/* a hash of the time at which the store made that
+			 * version; 0: not told */
+			uint64_t made;
 		} secret;
 		struct {
 			size_t size;

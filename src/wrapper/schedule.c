@@ -111,6 +111,7 @@ void schedule_job(struct schedule *s, uint64_t now, struct handoff_job *job)
 
 		t->verb = verb_of(s, i, now);
 		t->version = secret->version;
+		t->made = secret->made;
 		t->lease = secret->lease;
 		t->increment = (uint32_t)(secret->lease_ms / 1000);
 	}
@@ -123,6 +124,7 @@ static void note_fresh(
 	struct schedule_secret *secret = &s->secrets[i];
 
 	secret->version = seen->version;
+	secret->made = seen->made;
 	handoff_copy_lease(secret->lease, seen->lease);
 	secret->renewable = seen->renewable;
 	secret->lease_ms = (uint64_t)seen->lease_s * 1000;

@@ -15,7 +15,7 @@ enum {
 #define SCHEDULE_NEVER UINT64_MAX
 
 struct schedule_secret {
-	uint64_t version;
+	uint64_t version, made; /* as struct handoff_task has them */
 	char lease[HANDOFF_LEASE_MOST + 1];
 	uint64_t lease_ms; /* as first given */
 	uint64_t due_ms;   /* of the lease; SCHEDULE_NEVER: let it end */

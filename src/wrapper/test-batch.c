@@ -45,7 +45,8 @@ static const struct {
 	{ 'n', WITHOUT, { HANDOFF_VALUE, .u.value = { 0, 4, false } } },
 	{ 'l', WITH, { HANDOFF_VALUE, .u.value = { 0, 5, false } } },
 	{ 'a', WITHOUT,
-	    { HANDOFF_SECRET, .u.secret = { 0, 7, "l/1", 60, true, false } } },
+	    { HANDOFF_SECRET,
+		.u.secret = { 0, 7, "l/1", 60, true, false, 70 } } },
 	{ 'A', WITHOUT,
 	    { HANDOFF_SECRET, .u.secret = { 0, 7, "", 0, false, true } } },
 	{ 'b', WITHOUT,
@@ -156,6 +157,7 @@ static void test_contents(void **state)
 		assert_int_equal(take(b, *c), 0);
 	assert_int_equal(b->secrets[0].outcome, BATCH_FRESH);
 	assert_int_equal(b->secrets[0].version, 7);
+	assert_int_equal(b->secrets[0].made, 70);
 	assert_string_equal(b->secrets[0].lease, "l/1");
 	assert_int_equal(b->secrets[1].outcome, BATCH_UNCHANGED);
 	assert_int_equal(b->secrets[2].outcome, BATCH_OPEN);

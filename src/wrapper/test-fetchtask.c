@@ -14,9 +14,13 @@
 	"{\"data\":{\"path\":\"db/\",\"type\":\"database\","                   \
 	"\"options\":null}}"
 #define META(v) "{\"data\":{\"current_version\":" v "}}"
-#define KV2(v)                                                                 \
+#define META_MADE(v, time)                                                     \
+	"{\"data\":{\"current_version\":" v ",\"versions\":{\"" v              \
+	"\":{\"created_time\":\"" time "\"}}}}"
+#define KV2_AT(v, time)                                                        \
 	"{\"data\":{\"data\":{\"user\":\"amy\",\"port\":5432},"                \
-	"\"metadata\":{\"version\":" v ",\"created_time\":\"2026\"}}}"
+	"\"metadata\":{\"version\":" v ",\"created_time\":\"" time "\"}}}"
+#define KV2(v) KV2_AT(v, "2026")
 #define DYNAMIC                                                                \
 	"{\"lease_id\":\"db/creds/x/1\",\"lease_duration\":3600,"              \
 	"\"renewable\":true,\"data\":{\"user\":\"v-1\",\"port\":1}}"
@@ -215,6 +219,56 @@ static void test_talks(void **state)
 	}
 }
 
+/* One read, then a check of what it gave. */
+static void test_a_version_made_anew_is_another(void **state)
+{
+	static const struct {
+		const char *label, *metadata;
+		int status;
+		const char *data; /* NULL: not asked for */
+		bool unchanged;
+	} rows[] = {
+		{ "as before", META_MADE("4", "2026"), 200, NULL, true },
+		{ "no time is told", META("4"), 200, NULL, true },
+		{ "made anew", META_MADE("4", "2027"), 200, KV2_AT("4", "2027"),
+		    false },
+		{ "no metadata, as before", DENIED, 403, KV2("4"), true },
+		{ "no metadata, made anew", DENIED, 403, KV2_AT("4", "2027"),
+		    false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		const struct turn turns[] = {
+			{ "/v1/sys/internal/ui/mounts/secret/a", 200,
+			    MOUNT_KV2 },
+			{ "/v1/secret/data/a", 200, KV2("4") },
+			{ "/v1/secret/metadata/a", rows[i].status,
+			    rows[i].metadata },
+			{ "/v1/secret/data/a", 200, rows[i].data },
+		};
+		struct handoff_job job = job_of(HANDOFF_READ, "secret/a");
+		char sent[128] = "";
+		struct fetchtask t;
+
+		fetchtask_init(&t, &job, 0);
+		take_turn(&t, &turns[0], sent, rows[i].label);
+		take_turn(&t, &turns[1], sent, rows[i].label);
+		job.tasks[0].verb = HANDOFF_CHECK;
+		job.tasks[0].version = t.reply.u.secret.version;
+		job.tasks[0].made = t.reply.u.secret.made;
+		fetchtask_init(&t, &job, 0);
+		take_turn(&t, &turns[0], sent, rows[i].label);
+		take_turn(&t, &turns[2], sent, rows[i].label);
+		if (rows[i].data)
+			take_turn(&t, &turns[3], sent, rows[i].label);
+		if (t.step != FETCHTASK_DONE ||
+		    t.reply.type != HANDOFF_SECRET ||
+		    t.reply.u.secret.unchanged != rows[i].unchanged)
+			fail_msg("%s", rows[i].label);
+	}
+}
+
 static void test_skipped(void **state)
 {
 	struct handoff_job job = job_of(HANDOFF_SKIP, "secret/a");
@@ -257,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_talks),
+		cmocka_unit_test(test_a_version_made_anew_is_another),
 		cmocka_unit_test(test_skipped),
 		cmocka_unit_test(test_limits),
 	};

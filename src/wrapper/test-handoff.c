@@ -26,7 +26,7 @@ static const struct handoff_job job = {
 	.session_size = 26,
 	.keep_session = true,
 	.tasks = {
-		{ HANDOFF_CHECK, "secret/a", "", 7, 0, 0, 2 },
+		{ HANDOFF_CHECK, "secret/a", "", 7, 0, 0, 2, 70 },
 		{ HANDOFF_RENEW, "database/creds/web",
 		    "database/creds/web/Xy1", 0, 3600, 2, 1 },
 	},
@@ -39,7 +39,7 @@ static const struct handoff_reply replies[] = {
 	{ HANDOFF_VALUE, .u.value = { 3, 16, true } },
 	{ HANDOFF_VALUE,
 	    .u.value = { PLAN_ITEMS_MAX - 1, HANDOFF_VALUE_MOST, false } },
-	{ HANDOFF_SECRET, .u.secret = { 1, 12, "", 0, false, true } },
+	{ HANDOFF_SECRET, .u.secret = { 1, 12, "", 0, false, true, 120 } },
 	{ HANDOFF_SECRET, .u.secret = { PLAN_SECRETS_MAX - 1, 0, "db/creds/x/1",
 			      3600, true, false } },
 	{ HANDOFF_SESSION, .u.session = { 26, true, 1200, true, true } },
@@ -68,6 +68,7 @@ static void test_job(void **state)
 	assert_false(seen->renew_session);
 	assert_int_equal(seen->n_tasks, 2);
 	assert_int_equal(seen->tasks[0].version, 7);
+	assert_int_equal(seen->tasks[0].made, 70);
 	assert_int_equal(seen->tasks[1].verb, HANDOFF_RENEW);
 	assert_string_equal(seen->tasks[1].lease, "database/creds/web/Xy1");
 	assert_int_equal(seen->tasks[1].first_item, 2);

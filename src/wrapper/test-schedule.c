@@ -50,6 +50,7 @@ static void kv_is(struct stage *st, enum batch_outcome outcome, unsigned v)
 {
 	st->batch->secrets[0].outcome = outcome;
 	st->batch->secrets[0].version = v;
+	st->batch->secrets[0].made = 10 * v;
 }
 
 static void lease_is(
@@ -158,6 +159,7 @@ static void test_poll(void **state)
 	assert_int_equal(schedule_due(&st->s), START + POLL);
 	assert_verbs(st, START + POLL, HANDOFF_CHECK, HANDOFF_CHECK);
 	assert_int_equal(st->job.tasks[0].version, 4);
+	assert_int_equal(st->job.tasks[0].made, 40);
 	kv_is(st, BATCH_UNCHANGED, 4);
 	lease_is(st, BATCH_FAILED, 0, false);
 	done(st, START + POLL);

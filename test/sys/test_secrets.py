@@ -88,6 +88,23 @@ def test_restart_on_rotation(stocked):
     wrapper.end()
 
 
+def test_a_secret_made_anew_counts_from_one_again(stocked):
+    """Deleted with its metadata and written: version 1, as before, and yet
+    another secret."""
+    store = stocked.lab.store
+    assert store.write_secret("again", {"password": "old"}) == 1
+    wrapper = wrap(stocked, stocked.pod_token(), "--map", "password=PASSWORD",
+                   "--deliver", "env", "--on-rotate", "restart", "--poll", "1s",
+                   command=["/bin/sh", "-c",
+                            'echo "has $PASSWORD"; exec sleep 600'],
+                   secret="secret/data/again")
+    wrapper.wait_for("has old$", 20)
+    store.must("DELETE", "secret/metadata/again")
+    assert store.write_secret("again", {"password": "new"}) == 1
+    wrapper.wait_for("has new$", 20)
+    wrapper.end()
+
+
 def test_store_token_in_place_of_a_jwt(stocked, tmp_path):
     token = tmp_path / "token"
     token.write_text(stocked.lab.store.token)
