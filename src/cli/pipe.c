@@ -219,10 +219,10 @@ static void close_all(struct pipe_program *p)
 	trunk_close(p->trunk);
 }
 
-static int serve(struct pipe_program *p, struct loop *loop, struct fault *fault)
+static int serve(struct pipe_program *p, struct loop *loop,
+    const struct profile *profile, struct fault *fault)
 {
 	const char *const files[] = { UPLINK_OPTION_FILES(p->options->uplink) };
-	CLEANUP(profile_deinit) struct profile profile;
 	const struct daemon_config config = {
 		.common = &p->options->common,
 		.health_address = p->options->health_addr,
@@ -235,13 +235,11 @@ static int serve(struct pipe_program *p, struct loop *loop, struct fault *fault)
 		.busy = busy,
 		.drain_ms = p->drain_ms,
 		.ctx = p,
-		.profile = &profile.isolate,
+		.profile = &profile->isolate,
 		.descriptors = PIPE_DESCRIPTORS,
 	};
-	int r = pipe_profile(&profile, p, fault);
+	int r = daemon_open(&p->daemon, loop, &config, fault);
 
-	if (!r)
-		r = daemon_open(&p->daemon, loop, &config, fault);
 	if (!r)
 		r = daemon_run(p->daemon);
 	daemon_close(STEAL(p->daemon));
@@ -251,10 +249,14 @@ static int serve(struct pipe_program *p, struct loop *loop, struct fault *fault)
 int pipe_run(struct pipe_program *p, struct fault *fault)
 {
 	CLEANUP(loop_freep) struct loop *loop = NULL;
+	CLEANUP(profile_deinit) struct profile profile;
 	struct option_common common = p->options->common;
 	struct egress *egress = NULL;
-	int r = loop_new(&loop);
+	/* before egress_open() wipes the option with the proxy's login */
+	int r = pipe_profile(&profile, p, fault);
 
+	if (!r)
+		r = loop_new(&loop);
 	TAILQ_INIT(&p->sessions.all);
 	meter_init(p);
 	if (p->quiet && common.log_level == LOG_LEVEL_INFO)
@@ -266,7 +268,7 @@ int pipe_run(struct pipe_program *p, struct fault *fault)
 	if (!r)
 		r = open_all(p, loop, fault);
 	if (!r)
-		r = serve(p, loop, fault);
+		r = serve(p, loop, &profile, fault);
 	close_all(p);
 	egress_close(egress, loop);
 	if (r < 0 && !fault->code)

@@ -58,7 +58,7 @@ const struct egress_proxy *egress_proxy(const struct egress *e);
 /** egress_profile() - allow what @e needs */
 void egress_profile(const struct egress *e, struct profile *profile);
 /** egress_profile_of() - what egress_open() with that option will need; nothing
- * if it will fail */
+ * if it will fail; before that, since it wipes the option */
 void egress_profile_of(const char *option, struct profile *profile);
 /** egress_scheme() - "socks5" */
 const char *egress_scheme(enum egress_kind kind);

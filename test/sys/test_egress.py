@@ -193,6 +193,56 @@ def test_a_wrapper_goes_out_too(place, kind, request):
     end(broker, bridge)
 
 
+ECHO = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+print("listening on", listener.getsockname()[1], flush=True)
+while True:
+    connection, _ = listener.accept()
+    while data := connection.recv(65536):
+        connection.sendall(data)
+    connection.close()
+"""
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+def test_a_pipe_goes_out_too(place, kind, request):
+    """Either end by a proxy, one by the environment and one by its option; the
+    service beside it is dialled directly."""
+    request.getfixturevalue({"http": "tinyproxy", "socks5": "microsocks"}[kind])
+    lab = place.lab
+    folder = lab.folder / f"pipe-{kind}"
+    lab.pharos("pki", "init", "--dir", folder, "--pipe", "home,laptop")
+
+    def words(name):
+        return ["--tls-cert", folder / f"{name}.crt",
+                "--tls-key", folder / f"{name}.key",
+                "--tls-ca", folder / "ca.crt", "--beacon-address",
+                f"{BEYOND}:{place.beacon.port}", "--beacon-ca", lab.server_ca]
+
+    service = Process("echo", [sys.executable, "-c", ECHO],
+                      namespace=lab.network.side("store"))
+    lab.running.append(service)
+    port = service.wait_for(r"listening on (\d+)")[1].group(1)
+    exposed = lab.start(
+        "pharos", "pipe", "expose", *words("home"), "--to",
+        f"echo=127.0.0.1:{port}", side="store",
+        env={"HTTPS_PROXY": place.proxy_of("store", kind)})
+    exposed.wait_for(f"egress proxy .*scheme={kind} login=true")
+
+    done = subprocess.run(
+        ["ip", "netns", "exec", lab.network.side("cluster"),
+         *map(str, [parts.program("pharos"), "pipe", "connect",
+                    *words("laptop"), "--to", "echo", "--stdio",
+                    "--egress-proxy", place.proxy_of("cluster", kind)])],
+        input=b"through two proxies", capture_output=True, timeout=30,
+        check=False)
+    assert done.stdout == b"through two proxies", done.stderr.decode()
+    assert done.returncode == 0
+    end(exposed)
+    service.kill()
+
+
 def test_without_a_proxy_there_is_no_way(place, tinyproxy):
     """What the other tests rely on; and 'none' overrules the environment, as
     NO_PROXY does."""
