@@ -112,6 +112,23 @@ int file_read(char **out, size_t *n, const char *path, size_t most)
 	return 0;
 }
 
+int file_write(int fd, const void *bytes, size_t n)
+{
+	const char *at = bytes;
+
+	while (n) {
+		ssize_t put = write(fd, at, n);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -errno;
+		at += put;
+		n -= (size_t)put;
+	}
+	return 0;
+}
+
 int file_fault(struct fault *f, int code, const char *path, size_t most)
 {
 	switch (code) {

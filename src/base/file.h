@@ -1,8 +1,9 @@
-/* base/file.h: read a small file whole, within a bound: keys, certificates,
- * tokens, configuration.
+/* base/file.h: read a small file whole, within a bound, or write it: keys,
+ * certificates, tokens, configuration.
  *
- * A regular file or a pipe is read, so `--token-file <(command)` works; nothing
- * else is. A pipe that says nothing for FILE_PATIENCE_MS is given up.
+ * A regular file or a pipe is read, so `--token-file
+ * <(command)` works; nothing else is. A pipe that says nothing for
+ * FILE_PATIENCE_MS is given up.
  */
 #pragma once
 #include "base/err.h"
@@ -46,6 +47,10 @@ MUST_USE int file_open(
  * @to: f->room bytes; what is there after a failure is undefined
  * Return: as file_read(). */
 MUST_USE int file_fill(const struct file *f, void *to, size_t *n);
+
+/** file_write() - all of it, however many calls that takes
+ * Return: 0; -errno: a part may have been written. */
+MUST_USE int file_write(int fd, const void *bytes, size_t n);
 
 /** file_fault() - say in words what @code, from file_read() or
  * secret_read_file(), means for @path and @most

@@ -115,15 +115,10 @@ static int fill_by_mapping(int fd, const struct secret *s)
 
 static int fill_and_seal(int fd, const struct secret *s)
 {
-	for (size_t done = 0; done < s->used;) {
-		ssize_t n = write(fd, s->bytes + done, s->used - done);
+	int r = file_write(fd, s->bytes, s->used);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		done += (size_t)n;
-	}
+	if (r)
+		return r;
 	if (lseek(fd, 0, SEEK_SET) < 0 ||
 	    fcntl(fd, F_ADD_SEALS,
 		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL))

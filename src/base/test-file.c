@@ -2,7 +2,9 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -230,6 +232,37 @@ static void every_code_has_its_words(void **state)
 	}
 }
 
+static void read_back(const char *want)
+{
+	char *text = NULL;
+
+	assert_int_equal(file_read(&text, NULL, path, 100), 0);
+	assert_string_equal(text, want);
+	free(text);
+}
+
+static void all_is_written_or_the_reason_is_told(void **state)
+{
+	struct rlimit whole, three;
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	(void)state;
+	assert_int_equal(file_write(fd, "hello", 5), 0);
+	assert_int_equal(file_write(fd, "", 0), 0);
+	read_back("hello");
+	assert_int_equal(ftruncate(fd, 0) | (int)lseek(fd, 0, SEEK_SET), 0);
+	/* three bytes are taken, then no more */
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
+	three = (struct rlimit){ .rlim_cur = 3, .rlim_max = whole.rlim_max };
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &three), 0);
+	assert_int_equal(file_write(fd, "hello", 5), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &whole), 0);
+	read_back("hel");
+	close(fd);
+	assert_int_equal(file_write(-1, "hello", 5), -EBADF);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +276,7 @@ int main(void)
 		FILE_TEST(a_silent_pipe_is_given_up),
 		FILE_TEST(a_private_file_bars_others),
 		FILE_TEST(growth_while_reading_is_seen),
+		FILE_TEST(all_is_written_or_the_reason_is_told),
 		FILE_TEST(every_code_has_its_words),
 	};
 

@@ -1,4 +1,5 @@
 #include "cli/fileset.h"
+#include "base/file.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -124,21 +125,12 @@ int fileset_open(
 
 /* ---- the files ---- */
 
-static int write_all(int fd, const struct fileset_content *content)
+static int fill(int fd, const struct fileset_content *content)
 {
-	const char *at = content->bytes;
-	size_t left = content->n;
+	int r = file_write(fd, content->bytes, content->n);
 
-	while (left) {
-		ssize_t n = write(fd, at, left);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			at += n;
-			left -= (size_t)n;
-		}
-	}
+	if (r)
+		return r;
 	return fchmod(fd, content->mode) || fsync(fd) ? -errno : 0;
 }
 
@@ -168,7 +160,7 @@ int fileset_add(struct fileset *set, const struct fileset_content *content,
 	if (fd < 0)
 		return cannot(set, -errno, file->waiting, fault);
 	set->n_files++; /* from here on fileset_close() removes it */
-	err = write_all(fd, content);
+	err = fill(fd, content);
 	return err ? cannot(set, err, file->name, fault) : 0;
 }
 

@@ -1,5 +1,6 @@
 /* devstore/roottoken.c: made once, kept in a file that only its owner reads. */
 #include "devstore/roottoken.h"
+#include "base/file.h"
 #include "devstore/token.h"
 #include <fcntl.h>
 #include <sodium.h>
@@ -24,19 +25,6 @@ static int check(const struct secret *s, const char *file, struct fault *fault)
 	return 0;
 }
 
-static int write_all(int fd, const char *bytes, size_t n)
-{
-	while (n) {
-		ssize_t done = write(fd, bytes, n);
-
-		if (done < 0)
-			return -errno;
-		bytes += done;
-		n -= (size_t)done;
-	}
-	return 0;
-}
-
 static int make(struct secret **out, const char *file, struct fault *fault)
 {
 	CLEANUP(secret_freep) struct secret *s = NULL;
@@ -51,9 +39,9 @@ static int make(struct secret **out, const char *file, struct fault *fault)
 		secret_wipe(text, sizeof(text));
 	}
 	if (!r)
-		r = write_all(fd, secret_bytes(s), secret_size(s));
+		r = file_write(fd, secret_bytes(s), secret_size(s));
 	if (!r)
-		r = write_all(fd, "\n", 1);
+		r = file_write(fd, "\n", 1);
 	if (r)
 		return fault_set(fault, r,
 		    "give another place with "

@@ -14,6 +14,7 @@
  * divert a value to another place.
  */
 #include "wrapper/deliver.h"
+#include "base/file.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -74,20 +75,6 @@ int deliver_check(const struct plan *p, bool allow_disk, struct fault *fault)
 	    "--dir: %.200s is not in memory", p->folder);
 }
 
-static int write_all(int fd, const struct value_view *v)
-{
-	for (size_t done = 0; done < v->size;) {
-		ssize_t n = write(fd, v->bytes + done, v->size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 static int put_value(int fd, const struct value *v)
 {
 	struct value_view view;
@@ -95,7 +82,7 @@ static int put_value(int fd, const struct value *v)
 
 	if (r)
 		return r;
-	r = write_all(fd, &view);
+	r = file_write(fd, view.bytes, view.size);
 	value_close(&view);
 	return r;
 }
