@@ -14,10 +14,12 @@ build/build.ninja:
 	tools/setup build
 	meson setup build
 
+# on the development store, or STORE=openbao, which make peers builds
+STORE = devstore
 demo:
 	tools/setup build demo
 	$(MAKE) --no-print-directory all
-	tools/demo
+	tools/demo --store $(STORE)
 
 test:
 	tools/setup

@@ -44,14 +44,15 @@ def module_lab(tmp_path_factory):
 
 
 class Delivery:
-    """beacon, devstore, bridge and broker, up and joined."""
+    """beacon, store, bridge and broker, up and joined."""
 
     def __init__(self, lab, broker_words=(), bridge_words=(),
-                 beacon_words=()):
+                 beacon_words=(), real_store=False):
         self.lab = lab
         self.beacon = lab.start_beacon(0, *beacon_words)
-        self.devstore = lab.start_devstore()
-        self.bridge = lab.start_bridge(self.devstore.port, self.beacon.port,
+        self.store = lab.start_openbao() if real_store \
+            else lab.start_devstore()
+        self.bridge = lab.start_bridge(self.store.port, self.beacon.port,
                                        *bridge_words)
         self.broker = lab.start_broker(self.beacon.port, *broker_words)
         self.broker.wait_for("tunnel up", 15)

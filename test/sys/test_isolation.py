@@ -102,7 +102,7 @@ def is_confined(pid):
 @pytest.fixture(scope="module")
 def daemons(delivery):
     return {"beacon": delivery.beacon, "bridge": delivery.bridge,
-            "broker": delivery.broker, "devstore": delivery.devstore,
+            "broker": delivery.broker, "devstore": delivery.store,
             **dict(zip(("expose", "connect"), start_pipe(delivery.lab)))}
 
 

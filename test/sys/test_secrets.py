@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from conftest import Delivery, not_sanitized
-from lab import parts, venv
+from lab import parts, peers, venv
 from lab.process import memory_holds
 from lab.proxy import FaultProxy
 
@@ -23,13 +23,19 @@ def wrap(delivery, path, *words, command=None, secret="secret/data/app",
     return delivery.lab.start_wrapper(delivery.broker.port, *words, **more)
 
 
-@pytest.fixture(scope="module")
-def stocked(delivery):
-    delivery.lab.store.trust_cluster(delivery.cluster, delivery.audience,
-                                     "*")
-    delivery.lab.store.write_secret("app", {"password": "first-value",
-                                            "user": "web"})
-    return delivery
+@pytest.fixture(scope="module", params=["devstore", "openbao"])
+def stocked(request, tmp_path_factory):
+    with parts.Lab(tmp_path_factory.mktemp("delivery")) as laboratory:
+        laboratory.make_certificates()
+        try:
+            made = Delivery(laboratory, ["--pass-through"],
+                            real_store=request.param == "openbao")
+        except peers.NotHere as why:
+            pytest.skip(str(why))
+        laboratory.store.trust_cluster(made.cluster, made.audience, "*")
+        laboratory.store.write_secret("app", {"password": "first-value",
+                                              "user": "web"})
+        yield made
 
 
 def curl(*words, **more):
@@ -242,7 +248,7 @@ def test_another_audience_is_refused(stocked):
 
 def test_no_secret_in_logs(stocked):
     for process in (stocked.beacon, stocked.bridge, stocked.broker,
-                    stocked.devstore):
+                    stocked.store):
         assert "first-value" not in process.text()
         assert stocked.lab.store.token not in process.text()
 
