@@ -189,6 +189,21 @@ static uint64_t read_lacked(void *ctx)
 	return pipes_lacked(loop_pipes(((const struct beacon *)ctx)->loop));
 }
 
+static uint64_t read_lent(void *ctx)
+{
+	return pipes_lent(loop_pipes(((const struct beacon *)ctx)->loop));
+}
+
+static uint64_t read_yielded(void *ctx)
+{
+	return pipes_yielded(loop_pipes(((const struct beacon *)ctx)->loop));
+}
+
+static uint64_t read_refused(void *ctx)
+{
+	return pipes_refused(loop_pipes(((const struct beacon *)ctx)->loop));
+}
+
 static uint64_t read_shed(void *ctx)
 {
 	const struct beacon *b = ctx;
@@ -233,6 +248,32 @@ static void add_durations(struct meter *m)
 		add_row(m, &rows[i]);
 }
 
+static void add_pipes(struct beacon *b, struct meter *m)
+{
+	const struct metric_row rows[] = {
+		{ NAME("pipes"), NULL,
+		    "pipes in which the kernel moves bytes of shed pairs",
+		    METRIC_GAUGE, .read = read_pipes, .ctx = b },
+		{ NAME("pipes_held"), NULL,
+		    "pipes with bytes that a receiver does not take yet",
+		    METRIC_GAUGE, .read = read_lent, .ctx = b },
+		{ NAME("pipes_yielded_total"), NULL,
+		    "pipes taken from a receiver that does not read for "
+		    "another",
+		    METRIC_COUNTER, .read = read_yielded, .ctx = b },
+		{ NAME("splice_refused_total"), NULL,
+		    "directions that are copied since the kernel refused to "
+		    "splice",
+		    METRIC_COUNTER, .read = read_refused, .ctx = b },
+		{ NAME("pipes_lacked_total"), NULL,
+		    "times that bytes were copied for want of a pipe",
+		    METRIC_COUNTER, .read = read_lacked, .ctx = b },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		add_row(m, &rows[i]);
+}
+
 static void add_own(struct beacon *b, struct meter *m)
 {
 	const struct metric_row rows[] = {
@@ -269,12 +310,6 @@ static void add_own(struct beacon *b, struct meter *m)
 		{ NAME("tidied_total"), NULL,
 		    "how often free memory was given back after a crowd",
 		    METRIC_COUNTER, &b->tidy.done },
-		{ NAME("pipes"), NULL,
-		    "pipes in which the kernel moves bytes of shed pairs",
-		    METRIC_GAUGE, .read = read_pipes, .ctx = b },
-		{ NAME("pipes_lacked_total"), NULL,
-		    "times that bytes were copied for want of a pipe",
-		    METRIC_COUNTER, .read = read_lacked, .ctx = b },
 		{ NAME("accept_starved_total"), NULL,
 		    "connections closed for want of a descriptor",
 		    METRIC_COUNTER, .read = read_starved, .ctx = b },
@@ -297,6 +332,7 @@ void meter_init(struct beacon *b)
 	m->table.rows = m->rows;
 	add_switchboard(m, switchboard_counts(b->board));
 	add_own(b, m);
+	add_pipes(b, m);
 	add_durations(m);
 	add_refusals(m);
 	add_failures(m);

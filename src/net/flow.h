@@ -5,10 +5,13 @@
  * A flow holds at most one block of the loop's pool or, between two legs that
  * the kernel can move bytes between (leg_splices), one of its pipes; and only
  * while it has bytes that the sink did not take; the source is not read
- * meanwhile. The end passes after the last byte (leg_finish); so does the place
- * where the source sheds its protection (leg_shed_in, leg_shed_out). It owns
- * neither leg and handles nothing: the owner runs it when the source is
- * readable or the sink writable, and asks both for what it then wants.
+ * meanwhile. A pipe that another flow needs more is emptied into a block; one
+ * that the kernel refuses to empty into the sink passes through blocks, one
+ * after the other, and the flow takes no more pipes. The end passes after the
+ * last byte (leg_finish); so does the place where the source sheds its
+ * protection (leg_shed_in, leg_shed_out). It owns neither leg and handles
+ * nothing: the owner runs it when the source is readable or the sink writable,
+ * and asks both for what it then wants.
  */
 #pragma once
 #include "net/bulk.h"
@@ -24,7 +27,8 @@ struct flow {
 	struct leg *from, *to;
 	struct loop *loop;
 	struct pool_block *block; /* in FLOW_DRAIN only: this, */
-	struct pipe *pipe;	  /* or this */
+	struct pipe *pipe;	  /* or this, or what follows the block */
+	bool copies;		  /* the kernel refused to move its bytes */
 	uint64_t bytes;		  /* delivered so far */
 	struct bulk bulk;	  /* of what came by a pipe */
 };

@@ -54,7 +54,9 @@ MUST_USE ssize_t leg_write(struct leg *leg, const void *bytes, size_t n);
 /** leg_splices() - can the kernel move its bytes? Then, as leg_read() and
  * leg_write():
  * leg_splice_in() - up to @n bytes of the leg into @pipe, which is empty
- * leg_splice_out() - up to @n bytes out of @pipe, which holds as many */
+ * leg_splice_out() - up to @n bytes out of @pipe, which holds as many
+ * Both, besides: -EOPNOTSUPP: the kernel does not do it here; nothing was
+ * moved, and the leg can still be read and written. */
 bool leg_splices(const struct leg *leg);
 MUST_USE ssize_t leg_splice_in(struct leg *leg, int pipe, size_t n);
 MUST_USE ssize_t leg_splice_out(struct leg *leg, int pipe, size_t n);

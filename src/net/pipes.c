@@ -4,22 +4,37 @@
  * counts, since beyond a user's limit it makes pipes of two pages and says
  * nothing. A pipe that holds bytes when it comes back belonged to a connection
  * that broke: it is closed, and with it the bytes.
+ *
+ * Of as many pipes as can be had, half are lent without a bound on what is put
+ * into them. The others can always be emptied into one block each, so however
+ * many sinks are stuck, half of the pipes go round among those that move.
  */
 #include "net/pipes.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
+TAILQ_HEAD(pipe_list, pipe);
+
 struct pipes {
-	struct pipe *free;
-	size_t lent, made;
-	uint64_t lacked, retry_ms;
+	struct pipe_list free, lent; /* lent: the longest first */
+	size_t n_lent, n_made;
+	size_t n_deep; /* lent without a bound */
+	size_t can;    /* as many can be had, as far as we know */
+	uint64_t lacked, yielded, refused, retry_ms;
 };
 
 int pipes_new(struct pipes **out)
 {
-	*out = calloc(1, sizeof(**out));
-	return *out ? 0 : -ENOMEM;
+	struct pipes *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	TAILQ_INIT(&p->free);
+	TAILQ_INIT(&p->lent);
+	p->can = PIPES_MOST;
+	*out = p;
+	return 0;
 }
 
 static void pipe_close(struct pipes *p, struct pipe *pipe)
@@ -27,18 +42,18 @@ static void pipe_close(struct pipes *p, struct pipe *pipe)
 	close(pipe->in);
 	close(pipe->out);
 	free(pipe);
-	p->made--;
+	p->n_made--;
 }
 
 void pipes_free(struct pipes *p)
 {
 	if (!p)
 		return;
-	INVARIANT(!p->lent);
-	while (p->free) {
-		struct pipe *pipe = p->free;
+	INVARIANT(!p->n_lent);
+	while (!TAILQ_EMPTY(&p->free)) {
+		struct pipe *pipe = TAILQ_FIRST(&p->free);
 
-		p->free = pipe->next;
+		TAILQ_REMOVE(&p->free, pipe, of_pipes);
 		pipe_close(p, pipe);
 	}
 	free(p);
@@ -67,7 +82,7 @@ static struct pipe *pipe_make(struct pipes *p)
 	}
 	pipe->out = fd[0];
 	pipe->in = fd[1];
-	p->made++;
+	p->n_made++;
 	pipe->size = widen(pipe->in);
 	if (pipe->size)
 		return pipe;
@@ -75,22 +90,71 @@ static struct pipe *pipe_make(struct pipes *p)
 	return NULL;
 }
 
-struct pipe *pipes_take(struct pipes *p, uint64_t now_ms)
+/* One that is in the pool, or can be made. */
+static struct pipe *pipe_free(struct pipes *p, uint64_t now_ms)
 {
-	struct pipe *pipe = p->free;
+	struct pipe *pipe = TAILQ_FIRST(&p->free);
 
 	if (pipe) {
-		p->free = pipe->next;
-	} else if (p->made < PIPES_MOST && now_ms >= p->retry_ms) {
-		pipe = pipe_make(p);
-		if (!pipe)
-			p->retry_ms = now_ms + PIPES_RETRY_MS;
+		TAILQ_REMOVE(&p->free, pipe, of_pipes);
+		return pipe;
 	}
+	if (p->n_made == PIPES_MOST || now_ms < p->retry_ms)
+		return NULL;
+	pipe = pipe_make(p);
+	if (!pipe)
+		p->retry_ms = now_ms + PIPES_RETRY_MS;
+	if (!pipe || p->can < p->n_made)
+		p->can = p->n_made;
+	return pipe;
+}
+
+static void take_back(struct pipes *p, struct pipe *pipe)
+{
+	INVARIANT(p->n_lent);
+	TAILQ_REMOVE(&p->lent, pipe, of_pipes);
+	p->n_lent--;
+	p->n_deep -= pipe->most > PIPES_YIELD_MOST;
+}
+
+/* One that its borrower can do without. */
+static struct pipe *pipe_yielded(struct pipes *p)
+{
+	struct pipe *pipe;
+
+	TAILQ_FOREACH (pipe, &p->lent, of_pipes)
+		if (pipe->yield && pipe->held <= PIPES_YIELD_MOST)
+			break;
+	if (!pipe || !pipe->yield(pipe->ctx))
+		return NULL;
+	INVARIANT(!pipe->held);
+	take_back(p, pipe);
+	p->yielded++;
+	return pipe;
+}
+
+static size_t most_for(const struct pipes *p, const struct pipe *pipe)
+{
+	bool deep = p->n_deep < p->can / 2;
+
+	return deep ? pipe->size : PIPES_YIELD_MOST;
+}
+
+struct pipe *pipes_take(struct pipes *p, uint64_t now_ms)
+{
+	struct pipe *pipe = pipe_free(p, now_ms);
+
+	if (!pipe)
+		pipe = pipe_yielded(p);
 	if (!pipe) {
 		p->lacked++;
 		return NULL;
 	}
-	p->lent++;
+	pipe->most = most_for(p, pipe);
+	pipe->yield = NULL;
+	p->n_deep += pipe->most > PIPES_YIELD_MOST;
+	p->n_lent++;
+	TAILQ_INSERT_TAIL(&p->lent, pipe, of_pipes);
 	return pipe;
 }
 
@@ -98,27 +162,39 @@ void pipes_give(struct pipes *p, struct pipe *pipe)
 {
 	if (!pipe)
 		return;
-	INVARIANT(p->lent);
-	p->lent--;
-	if (pipe->held) {
+	take_back(p, pipe);
+	if (pipe->held)
 		pipe_close(p, pipe);
-		return;
-	}
-	pipe->next = p->free;
-	p->free = pipe;
+	else
+		TAILQ_INSERT_HEAD(&p->free, pipe, of_pipes);
 }
 
 size_t pipes_lent(const struct pipes *p)
 {
-	return p->lent;
+	return p->n_lent;
 }
 
 size_t pipes_made(const struct pipes *p)
 {
-	return p->made;
+	return p->n_made;
 }
 
 uint64_t pipes_lacked(const struct pipes *p)
 {
 	return p->lacked;
+}
+
+uint64_t pipes_yielded(const struct pipes *p)
+{
+	return p->yielded;
+}
+
+void pipes_note_refused(struct pipes *p)
+{
+	p->refused++;
+}
+
+uint64_t pipes_refused(const struct pipes *p)
+{
+	return p->refused;
 }

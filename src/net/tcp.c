@@ -304,6 +304,14 @@ static ssize_t tcp_read(struct leg *leg, void *to, size_t n)
 	return tcp_has_read(t, got, n, errno);
 }
 
+/* What splice() says of itself, and not of the connection: an old or unusual
+ * kernel, or a filter of system calls. */
+static bool is_refused(ssize_t moved, int error)
+{
+	return moved < 0 && (error == EINVAL || error == ENOSYS ||
+				error == EPERM || error == EOPNOTSUPP);
+}
+
 static ssize_t tcp_splice_in(struct leg *leg, int pipe, size_t n)
 {
 	struct tcp_leg *t = tcp_of(leg);
@@ -313,6 +321,8 @@ static ssize_t tcp_splice_in(struct leg *leg, int pipe, size_t n)
 		return -EAGAIN;
 	got = splice(
 	    t->fd, NULL, pipe, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	if (is_refused(got, errno))
+		return -EOPNOTSUPP;
 	return tcp_has_read(t, got, n, errno);
 }
 
@@ -351,6 +361,8 @@ static ssize_t tcp_splice_out(struct leg *leg, int pipe, size_t n)
 		return -EPIPE;
 	put = splice(
 	    pipe, NULL, t->fd, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	if (is_refused(put, errno))
+		return -EOPNOTSUPP;
 	return tcp_has_written(t, put, n, errno);
 }
 

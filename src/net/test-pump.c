@@ -7,7 +7,10 @@
 #include "net/tcp.h"
 #include "net/test-support.h"
 
+#include <limits.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
 enum { HALF_CLOSED_MS = 1000 };
 
@@ -39,9 +42,35 @@ static void start(void)
 	    0);
 }
 
+/* Which calls of splice() fail, in place of the kernel's. */
+static int refuse_in_from, refuse_out_from, splices_in, splices_out;
+
+/* signature of libc */
+ssize_t splice(
+    int in, off64_t *in_at, int out, off64_t *out_at, size_t n, unsigned flags)
+{
+	struct stat of_out;
+
+	assert_int_equal(fstat(out, &of_out), 0);
+	if (S_ISFIFO(of_out.st_mode) ? ++splices_in >= refuse_in_from
+				     : ++splices_out >= refuse_out_from) {
+		errno = EINVAL;
+		return -1;
+	}
+	return syscall(SYS_splice, in, in_at, out, out_at, n, flags);
+}
+
+static void refuse_splice(int in_from, int out_from)
+{
+	splices_in = splices_out = 0;
+	refuse_in_from = in_from;
+	refuse_out_from = out_from;
+}
+
 static int setup(void **state)
 {
 	(void)state;
+	refuse_splice(INT_MAX, INT_MAX);
 	told = 0;
 	end[0] = end[1] = NULL;
 	assert_int_equal(loop_new(&loop), 0);
@@ -435,16 +464,28 @@ static void a_reset_at_any_point_ends_both(void **state)
 	}
 }
 
-static void make_tcp_pairs(void)
+/* @room: of the kernel's buffers, or 0. */
+static void make_tcp_pairs_of(int room)
 {
 	for (int i = 0; i < 2; i++) {
 		int fd[2];
 
 		test_tcp_pair(fd);
+		for (int k = 0; k < 2 && room; k++) {
+			setsockopt(
+			    fd[k], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+			setsockopt(
+			    fd[k], SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+		}
 		assert_int_equal(tcp_leg_open(&end[i], loop, fd[0], false), 0);
 		assert_int_equal(
 		    tcp_leg_open(&inner[i], loop, fd[1], false), 0);
 	}
+}
+
+static void make_tcp_pairs(void)
+{
+	make_tcp_pairs_of(0);
 }
 
 /* All pipes that can be had; what they are lent to is the test. */
@@ -481,6 +522,138 @@ static void every_byte_arrives_over_tcp(void **state)
 	assert_true(pipes_lacked(loop_pipes(loop)) > 0);
 	while (n)
 		pipes_give(loop_pipes(loop), all[--n]);
+}
+
+/* No byte is lost that is in a pipe already. */
+static void what_the_kernel_refuses_to_move_is_copied(void **state)
+{
+	static const struct {
+		const char *label;
+		int in_from, out_from;
+	} rows[] = {
+		{ "into the pipe, at once", 1, INT_MAX },
+		{ "into the pipe, later", 4, INT_MAX },
+		{ "out of the pipe, at once", INT_MAX, 1 },
+		{ "out of the pipe, later", INT_MAX, 4 },
+		{ "both", 3, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		for (uint32_t seed = 1; seed <= 4; seed++) {
+			struct talker talker[2];
+
+			print_message("%s\n", rows[i].label);
+			refuse_splice(rows[i].in_from, rows[i].out_from);
+			make_tcp_pairs();
+			begin_conversation(talker, seed);
+			talker[0].to_send += 300000;
+			start();
+			converse(talker);
+			check_conversation(talker);
+			assert_int_equal(pipes_lent(loop_pipes(loop)), 0);
+			assert_true(pipes_refused(loop_pipes(loop)) > 0);
+			assert_true(splices_in >= rows[i].in_from ||
+				    splices_out >= rows[i].out_from);
+		}
+}
+
+enum { STUCK_PAIRS = PIPES_MOST / 2 + 4 };
+
+/* Pairs whose far ends read nothing, both ways. */
+struct stuck {
+	struct leg *end[2];
+	struct pump *pump;
+	size_t sent[2], got[2];
+};
+
+static void on_stuck_end(void *ctx, const struct pump_result *r)
+{
+	struct stuck *s = ctx;
+
+	(void)r;
+	s->pump = NULL;
+}
+
+static void stick(struct stuck *s)
+{
+	make_tcp_pairs_of(LOOP_BLOCK);
+	assert_int_equal(pump_start(&s->pump, STEAL(inner[0]), STEAL(inner[1]),
+			     0, on_stuck_end, s),
+	    0);
+	for (int i = 0; i < 2; i++)
+		s->end[i] = STEAL(end[i]);
+}
+
+static bool say_more(struct stuck *s, int i)
+{
+	static uint8_t some[LOOP_BLOCK];
+	ssize_t n;
+
+	for (size_t k = 0; k < sizeof(some); k++)
+		some[k] = said(i, s->sent[i] + k);
+	n = leg_write(s->end[i], some, sizeof(some));
+	if (n > 0)
+		s->sent[i] += (size_t)n;
+	return n > 0;
+}
+
+static void fill_up(struct stuck stuck[STUCK_PAIRS])
+{
+	for (int idle = 0; idle < 20; idle++) {
+		for (int k = 0; k < 2 * STUCK_PAIRS; k++)
+			if (say_more(&stuck[k / 2], k % 2))
+				idle = 0;
+		loop_turn(loop);
+	}
+}
+
+/* All that was said, read now. */
+static void hear_out(struct stuck *s, int i)
+{
+	static uint8_t some[LOOP_BLOCK];
+
+	while (s->got[i] < s->sent[1 - i]) {
+		ssize_t n = leg_read(s->end[i], some, sizeof(some));
+
+		for (ssize_t k = 0; k < n; k++)
+			assert_int_equal(
+			    some[k], said(1 - i, s->got[i] + (size_t)k));
+		if (n > 0)
+			s->got[i] += (size_t)n;
+		loop_turn(loop);
+	}
+}
+
+static void stuck_sinks_leave_pipes_to_those_that_move(void **state)
+{
+	static struct stuck stuck[STUCK_PAIRS];
+	struct pipes *pipes = loop_pipes(loop);
+	struct talker talker[2];
+	uint64_t lacked;
+
+	(void)state;
+	for (int k = 0; k < STUCK_PAIRS; k++)
+		stick(&stuck[k]);
+	fill_up(stuck);
+	assert_true(pool_lent(loop_pool(loop)) > 0);
+	assert_true(pipes_yielded(pipes) > 0);
+	lacked = pipes_lacked(pipes);
+	make_tcp_pairs();
+	begin_conversation(talker, 7);
+	start();
+	converse(talker);
+	assert_int_equal(told, 1);
+	assert_int_equal(pipes_lacked(pipes), lacked);
+	for (int k = 0; k < 2 * STUCK_PAIRS; k++)
+		hear_out(&stuck[k / 2], k % 2);
+	assert_int_equal(pipes_lent(pipes), 0);
+	check_conversation(talker);
+	for (int k = 0; k < STUCK_PAIRS; k++) {
+		pump_stop(stuck[k].pump);
+		leg_close(stuck[k].end[0]);
+		leg_close(stuck[k].end[1]);
+	}
 }
 
 /* One pipe of bytes, and no more; when they have nowhere to go they go with it.
@@ -543,6 +716,8 @@ int main(void)
 		TEST(every_byte_arrives_however_it_is_chopped),
 		TEST(a_reset_at_any_point_ends_both),
 		TEST(every_byte_arrives_over_tcp),
+		TEST(what_the_kernel_refuses_to_move_is_copied),
+		TEST(stuck_sinks_leave_pipes_to_those_that_move),
 		TEST(a_stuck_sink_holds_one_pipe),
 		TEST(a_reset_passes_over_tcp),
 	};

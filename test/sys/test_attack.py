@@ -36,7 +36,7 @@ NOW, SHED = NAME + "shed_pairs", NAME + "shed_pairs_total"
 LISTENING = NAME + 'waiting_legs{role="listen"}'
 PIPES, DESCRIPTORS = NAME + "pipes", "process_open_fds"
 KEPT = [NOW, LISTENING, NAME + 'waiting_legs{role="connect"}', NAME + "pairs",
-        NAME + "queued_pairs", NAME + "unfinished_legs"]
+        NAME + "queued_pairs", NAME + "unfinished_legs", NAME + "pipes_held"]
 
 
 def data_of(seed):
