@@ -9,6 +9,7 @@
 #include "base/table.h"
 #include "base/wheel.h"
 #include "base/yaml.h"
+#include "base/yamltree.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -242,6 +243,38 @@ static int run_yaml_read(void)
 	return r;
 }
 
+static int run_yamltree_parse(void)
+{
+	static const char text[] = "a: &x b\nlist: [*x, {d: 'e'}, \"f\\n\"]\n";
+	const struct yaml_source source = {
+		.name = "f", .bytes = text, .n = sizeof(text) - 1
+	};
+	struct fault fault = FAULT_NONE;
+	struct yamltree *t = NULL;
+	int r;
+
+	fail_begin();
+	r = yamltree_parse(&t, &source, &fault);
+	fail_end();
+	INVARIANT(fault.code == r && !r == !!t);
+	yamltree_free(t);
+	return r;
+}
+
+static int run_yamltree_read(void)
+{
+	struct fault fault = FAULT_NONE;
+	struct yamltree *t = NULL;
+	int r;
+
+	fail_begin();
+	r = yamltree_read(&t, path, &fault);
+	fail_end();
+	INVARIANT(fault.code == r && !r == !!t);
+	yamltree_free(t);
+	return r;
+}
+
 struct config {
 	char *text, *key;
 	struct option_list list;
@@ -314,6 +347,8 @@ static const struct fail_scenario scenarios[] = {
 	{ "metric_print", run_metric_print, false },
 	{ "yaml_parse", run_yaml_parse, false },
 	{ "yaml_read", run_yaml_read, false },
+	{ "yamltree_parse", run_yamltree_parse, false },
+	{ "yamltree_read", run_yamltree_read, false },
 	{ "option_load", run_option_load, false },
 };
 
