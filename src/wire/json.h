@@ -24,3 +24,16 @@ static inline json_t *json_read_object(const void *text, size_t n, size_t flags)
 	}
 	return j;
 }
+
+/** json_copy_text() - a string that fits @to with its NUL and holds none within
+ * Return: 0; -EBADMSG. */
+static inline int json_copy_text(char *to, size_t room, const json_t *string)
+{
+	size_t n = json_string_length(string);
+	const char *text = json_string_value(string);
+
+	if (!text || n >= room || memchr(text, '\0', n))
+		return -EBADMSG;
+	memcpy(to, text, n + 1);
+	return 0;
+}

@@ -53,18 +53,6 @@ static json_t *read_object(const void *body, size_t n)
 		   : json_read_object(body, n, JSON_ALLOW_NUL);
 }
 
-/* A string member that fits @to with its NUL and holds none within. */
-static int copy_text(char *to, size_t room, const json_t *string)
-{
-	size_t n = json_string_length(string);
-	const char *text = json_string_value(string);
-
-	if (!text || n >= room || memchr(text, '\0', n))
-		return -EBADMSG;
-	memcpy(to, text, n + 1);
-	return 0;
-}
-
 static int secret_sink(const char *bytes, size_t n, void *s)
 {
 	return secret_append(s, bytes, n) ? -1 : 0;
@@ -276,7 +264,7 @@ int vault_copy_login(
 	if (!j || !only_members(j, names, N_ELEMS(names)))
 		return -EINVAL;
 	name = json_object_get(j, "role");
-	if (name && copy_text(role, sizeof(role), name))
+	if (name && json_copy_text(role, sizeof(role), name))
 		return -EINVAL;
 	return call_login(out, mount, name, json_object_get(j, "jwt"));
 }
@@ -297,7 +285,7 @@ static int read_increment(long *seconds, const json_t *j)
 	if (json_is_integer(j))
 		snprintf(text, sizeof(text), "%lld",
 		    (long long)json_integer_value(j));
-	else if (copy_text(text, sizeof(text), j))
+	else if (json_copy_text(text, sizeof(text), j))
 		return -EINVAL;
 	if (number_start(text, INCREMENT_MOST_S, &value, &end))
 		return -EINVAL;
@@ -345,7 +333,7 @@ int vault_copy_lease(struct vault_call *out, const void *body, size_t n)
 
 	if (r)
 		return r;
-	if (copy_text(
+	if (json_copy_text(
 		lease_id, sizeof(lease_id), json_object_get(j, "lease_id")))
 		return -EINVAL;
 	return vault_call_lease_renew(out, lease_id, increment_s);
@@ -472,7 +460,8 @@ static int versioned_take(struct vault_secret *s, json_t *data)
 
 	if (json_unpack(json_object_get(data, "metadata"), "{s:I, s:o}",
 		"version", &version, "created_time", &created) ||
-	    copy_text(s->created, sizeof(s->created), created) || version < 1)
+	    json_copy_text(s->created, sizeof(s->created), created) ||
+	    version < 1)
 		return -EBADMSG;
 	s->version = (unsigned long)version;
 	if (json_is_null(values))
@@ -488,7 +477,7 @@ static int lease_take(struct vault_secret *s, json_t *answer)
 
 	s->lease_s = lease > 0 && lease < INT32_MAX ? (long)lease : 0;
 	s->renewable = json_is_true(json_object_get(answer, "renewable"));
-	return id ? copy_text(s->lease_id, sizeof(s->lease_id), id) : 0;
+	return id ? json_copy_text(s->lease_id, sizeof(s->lease_id), id) : 0;
 }
 
 int vault_read_secret(struct vault_secret *out, const void *body, size_t n)
@@ -540,7 +529,7 @@ static void created_take(struct vault_version *v, const json_t *data)
 
 	(void)snprintf(number, sizeof(number), "%lu", v->number);
 	one = json_object_get(json_object_get(data, "versions"), number);
-	if (copy_text(v->created, sizeof(v->created),
+	if (json_copy_text(v->created, sizeof(v->created),
 		json_object_get(one, "created_time")))
 		v->created[0] = '\0';
 }
@@ -569,8 +558,10 @@ int vault_read_mount(struct vault_mount *out, const void *body, size_t n)
 	    json_object_get(json_object_get(data, "options"), "version");
 	struct vault_mount m = { .version = 0 };
 
-	if (copy_text(m.path, sizeof(m.path), json_object_get(data, "path")) ||
-	    copy_text(m.type, sizeof(m.type), json_object_get(data, "type")) ||
+	if (json_copy_text(
+		m.path, sizeof(m.path), json_object_get(data, "path")) ||
+	    json_copy_text(
+		m.type, sizeof(m.type), json_object_get(data, "type")) ||
 	    !m.path[0])
 		return -EBADMSG;
 	if (!strcmp(m.type, "kv"))

@@ -6,6 +6,7 @@
 #include "failalloc.h"
 #include "wire/h2.h"
 #include "wire/http1.h"
+#include "wire/kube.h"
 #include "wire/vault.h"
 #include <jansson.h>
 
@@ -133,6 +134,71 @@ static int run_read_secret(void)
 	fail_end();
 	INVARIANT(r || (s.n_fields == 4 && s.version == 3));
 	vault_secret_clear(&s);
+	return r;
+}
+
+/* ---- kube --------------------------------------------------------------- */
+
+static int run_kube_token(void)
+{
+	const struct kube_token_order order = { "a", "b", "c", 600, "p", "u" };
+	struct kube_call c = { .method = NULL };
+	int r;
+
+	fail_begin();
+	r = kube_call_token(&c, &order);
+	fail_end();
+	INVARIANT(!r == !!c.body);
+	kube_call_clear(&c);
+	return r;
+}
+
+static int run_kube_review(void)
+{
+	struct kube_call c = { .method = NULL };
+	struct secret *token;
+	int r;
+
+	INVARIANT(!secret_from(&token, "a.b.c", 5));
+	fail_begin();
+	r = kube_call_review(&c, token, "x");
+	fail_end();
+	INVARIANT(!r == !!c.body);
+	secret_free(token);
+	kube_call_clear(&c);
+	return r;
+}
+
+static int run_kube_read_token(void)
+{
+	struct kube_token t = { .token = NULL };
+	int r;
+
+	fail_begin();
+	r = kube_read_token(&t, BODY("{\"status\":{\"token\":\"a.b.c\"}}"));
+	fail_end();
+	INVARIANT(!r == !!t.token);
+	kube_token_clear(&t);
+	return r;
+}
+
+static int run_kube_read_credential(void)
+{
+	static const char api[] = "client.authentication.k8s.io/v1";
+	struct kube_credential c = { .token = NULL };
+	struct fault fault = FAULT_NONE;
+	int r;
+
+	fail_begin();
+	r = kube_read_credential(&c, api,
+	    BODY("{\"kind\":\"ExecCredential\",\"apiVersion\":"
+		 "\"client.authentication.k8s.io/v1\",\"status\":{\"token\":"
+		 "\"t\",\"clientCertificateData\":\"c\","
+		 "\"clientKeyData\":\"k\"}}"),
+	    &fault);
+	fail_end();
+	INVARIANT(!r == (c.token && c.cert_pem && c.key_pem));
+	kube_credential_clear(&c);
 	return r;
 }
 
@@ -319,6 +385,10 @@ static const struct fail_scenario scenarios[] = {
 	{ "vault_copy_lease", run_copy_lease, false },
 	{ "vault_read_auth", run_read_auth, false },
 	{ "vault_read_secret", run_read_secret, false },
+	{ "kube_call_token", run_kube_token, false },
+	{ "kube_call_review", run_kube_review, false },
+	{ "kube_read_token", run_kube_read_token, false },
+	{ "kube_read_credential", run_kube_read_credential, false },
 	{ "an HTTP/1.1 exchange", run_http1, false },
 	{ "an HTTP/2 exchange", run_h2, false },
 };
