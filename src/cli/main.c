@@ -2,10 +2,17 @@
 #include "cli/beacon.h"
 #include "cli/pipe.h"
 #include "cli/pki.h"
+#include "cli/target.h"
 #include "cli/verb.h"
 
-static const struct verb *const groups[] = { &pki_verbs, &beacon_verbs,
-	&pipe_verbs };
+static const struct verb *const groups[] = {
+	&pki_verbs,
+#ifdef PHAROS_LINK /* else a release without libcurl */
+	&target_verbs,
+#endif
+	&beacon_verbs,
+	&pipe_verbs,
+};
 
 static const struct verb pharos = {
 	.name = "pharos",

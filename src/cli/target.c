@@ -1,0 +1,12 @@
+#include "cli/target.h"
+
+static const struct verb *const members[] = {
+	&target_fingerprint_verb,
+};
+
+const struct verb target_verbs = {
+	.name = "target",
+	.about = "look at a cluster that is to get secrets",
+	.verbs = members,
+	.n_verbs = N_ELEMS(members),
+};

@@ -1,0 +1,10 @@
+/* cli/target.h: `pharos target`: what an operator does with a cluster that is
+ * to get secrets.
+ */
+#pragma once
+#include "cli/verb.h"
+
+extern const struct verb target_verbs; /* the group */
+
+/* its verbs, for their tables in target_*.c */
+extern const struct verb target_fingerprint_verb;

@@ -1,0 +1,146 @@
+/* pharos target fingerprint: which cluster is it, in a text that binds. */
+#include "base/text.h"
+#include "cli/cluster.h"
+#include "cli/target.h"
+#include <stdio.h>
+
+enum output { OUTPUT_TEXT, OUTPUT_JSON };
+
+struct config {
+	char *kubeconfig, *context, *uid, *jwks, *discovery;
+	int output;
+};
+
+static const char *const outputs[] = { "text", "json", NULL };
+
+#define AT(member) .offset = offsetof(struct config, member)
+
+static const struct option_row rows[] = {
+	{ .name = "kubeconfig",
+	    .metavar = "FILE",
+	    .help = "how to reach the cluster",
+	    .detail = "Without it the files of the variable KUBECONFIG, then "
+		      "~/.kube/config, then the ServiceAccount of the pod.",
+	    .type = OPTION_TEXT,
+	    AT(kubeconfig) },
+	{ .name = "context",
+	    .metavar = "NAME",
+	    .help = "of the kubeconfig; else its current one",
+	    .type = OPTION_TEXT,
+	    AT(context) },
+	{ .name = "uid",
+	    .metavar = "UID",
+	    .help = "instead: of the namespace kube-system",
+	    .detail = "With --jwks and --discovery, no cluster is asked.",
+	    .type = OPTION_TEXT,
+	    AT(uid) },
+	{ .name = "jwks",
+	    .metavar = "FILE",
+	    .help = "instead: the cluster's /openid/v1/jwks",
+	    .type = OPTION_TEXT,
+	    AT(jwks) },
+	{ .name = "discovery",
+	    .metavar = "FILE",
+	    .help = "instead: /.well-known/openid-configuration",
+	    .type = OPTION_TEXT,
+	    AT(discovery) },
+	{ .name = "output",
+	    .letter = 'o',
+	    .metavar = "text|json",
+	    .help = "form of what is printed",
+	    .initial = "text",
+	    .choices = outputs,
+	    .type = OPTION_CHOICE,
+	    AT(output) },
+};
+
+static const struct option_table table = {
+	.program = "pharos target fingerprint",
+	.about = "Print the fingerprint of a Kubernetes cluster.",
+	.manual = "pharos-target(1)",
+	.rows = rows,
+	.n_rows = N_ELEMS(rows),
+};
+
+static int learn(
+    struct cluster_facts *f, const struct config *c, struct fault *fault)
+{
+	if (!c->uid && !c->jwks && !c->discovery)
+		return cluster_ask(f, c->kubeconfig, c->context, fault);
+	if (c->kubeconfig || c->context)
+		return fault_set(fault, OPTION_E_BAD, "Give one or the other.",
+		    "--uid, --jwks and --discovery stand in place of a "
+		    "kubeconfig");
+	if (!c->uid || !c->jwks || !c->discovery)
+		return fault_set(fault, OPTION_E_BAD,
+		    "They are made of what kubectl get --raw answers; see "
+		    "pharos-target(1).",
+		    "--uid, --jwks and --discovery go together");
+	return cluster_read(f, c->uid, c->jwks, c->discovery, fault);
+}
+
+static int print_json(
+    const struct cluster_facts *f, const char *shown, const char *plain)
+{
+	json_t *j = json_pack("{s:s, s:s, s:s, s:s}", "fingerprint", shown,
+	    "canonical", plain, "uid", f->uid, "issuer", f->issuer);
+
+	if (j && f->address)
+		json_object_set_new(j, "server", json_string(f->address));
+	if (!j)
+		return -ENOMEM;
+	json_dumpf(j, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(j);
+	return 0;
+}
+
+/* The fingerprint alone goes where a script reads; what it is of, to whoever
+ * looks. */
+static void print_text(const struct cluster_facts *f, const char *shown)
+{
+	char issuer[sizeof(f->issuer)];
+
+	memcpy(issuer, f->issuer, sizeof(issuer));
+	text_tame(issuer);
+	if (f->from)
+		(void)fprintf(stderr, "%s: %s\n", f->from, f->address);
+	(void)fprintf(stderr, "kube-system %s, issuer %s\n", f->uid, issuer);
+	puts(shown);
+}
+
+static int run(const void *data, char *const *words, struct fault *fault)
+{
+	const struct config *config = data;
+	CLEANUP(cluster_facts_clear) struct cluster_facts f = { .uid = NULL };
+	char shown[FINGERPRINT_SHOWN + 1], plain[FINGERPRINT_DIGITS + 1];
+	struct fingerprint_facts facts;
+	struct fingerprint fingerprint;
+	int r = learn(&f, config, fault);
+
+	(void)words;
+	if (r)
+		return r;
+	facts = (struct fingerprint_facts){ .uid = f.uid,
+		.issuer = f.issuer,
+		.jwks = f.jwks,
+		.n_jwks = f.n_jwks };
+	r = fingerprint_of(&fingerprint, &facts, fault);
+	if (r)
+		return r;
+	fingerprint_show(shown, &fingerprint);
+	fingerprint_print(plain, &fingerprint);
+	if (config->output == OUTPUT_TEXT)
+		print_text(&f, shown);
+	else if (print_json(&f, shown, plain))
+		return fault_set(fault, -ENOMEM, NULL, "out of memory");
+	return 0;
+}
+
+const struct verb target_fingerprint_verb = {
+	.name = "fingerprint",
+	.about = "print the fingerprint of a cluster",
+	.table = &table,
+	.config_size = sizeof(struct config),
+	.run = run,
+};
