@@ -28,7 +28,7 @@ static bool let_in(struct session *s)
 	address_source_of(&source, s->source);
 	answer =
 	    limiter_arrive(b->limiter, &s->guest, &source, loop_now(b->loop));
-	s->retry_ms = answer.retry_ms;
+	s->speech->retry_ms = answer.retry_ms;
 	if (answer.verdict == LIMITER_SHUT) {
 		log_debug("shut out", LOG_STR("source", s->source));
 		return false;
@@ -58,7 +58,7 @@ static void hold(struct session *s)
 	struct limiter_guest *victim =
 	    limiter_hold(s->beacon->limiter, &s->guest);
 
-	s->proxied = true;
+	s->speech->proxied = true;
 	if (victim)
 		push_out(victim);
 }
@@ -85,7 +85,7 @@ static void on_preamble(
 {
 	struct session *s = ctx;
 
-	s->preamble = NULL;
+	s->speech->preamble = NULL;
 	if (!leg) {
 		s->beacon->meter.preambles[METER_REFUSED]++;
 		log_debug("proxy refused", LOG_STR("proxy", s->source),
@@ -141,9 +141,9 @@ struct session *gate_enter(struct beacon *b, const char *text)
 
 void gate_start(struct session *s, struct leg *lower)
 {
-	if (!s->proxied)
+	if (!s->speech->proxied)
 		session_start(s, lower);
-	else if (preamble_open(&s->preamble, lower,
+	else if (preamble_open(&s->speech->preamble, lower,
 		     (unsigned)session_left_ms(s), on_preamble, s))
 		session_end(s);
 }

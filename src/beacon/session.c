@@ -57,6 +57,9 @@ static void speech_over(struct session *s)
 {
 	if (!s->speech)
 		return;
+	preamble_cancel(s->speech->preamble);
+	tls_shake_cancel(s->speech->shake);
+	loop_cancel(s->beacon->loop, &s->speech->deadline);
 	read_into(s, NULL, 0);
 	slab_give(&speech_slab, STEAL(s->speech));
 }
@@ -71,6 +74,7 @@ struct session *session_new(struct beacon *b, const char *source)
 		slab_give(&slab, s);
 		return NULL;
 	}
+	s->speech->session = s;
 	s->beacon = b;
 	s->serial = ++b->serials;
 	tidy_note(&b->tidy);
@@ -84,14 +88,11 @@ void session_end(struct session *s)
 {
 	struct beacon *b = s->beacon;
 
-	preamble_cancel(s->preamble);
-	tls_shake_cancel(s->shake);
+	speech_over(s);
 	leg_close(s->leg);
-	loop_cancel(b->loop, &s->deadline);
 	switchboard_leave(b->board, &s->board_leg, loop_now(b->loop));
 	limiter_leave(b->limiter, &s->guest);
 	TAILQ_REMOVE(&b->sessions, s, of_beacon);
-	speech_over(s);
 	slab_give(&slab, s);
 	tidy_note(&b->tidy);
 }
@@ -271,7 +272,7 @@ static void join(struct session *s, const struct hello *said)
 		b->meter.bare++;
 	memcpy(s->hash, hello->hash, FRAME_HASH);
 	s->sheds = said->sheds;
-	loop_cancel(b->loop, &s->deadline);
+	loop_cancel(b->loop, &s->speech->deadline);
 	limiter_settle(b->limiter, &s->guest);
 	read_into(s, s->speech->pong, sizeof(s->speech->pong));
 	session_move(s, SESSION_WAITING);
@@ -397,8 +398,8 @@ static void on_leg(void *ctx, struct leg *leg, unsigned events)
 static void on_deadline(struct wheel_timer *t, uint64_t now_ms)
 {
 	(void)now_ms;
-	refuse(CONTAINER_OF(t, struct session, deadline), FRAME_ERROR_TIMEOUT,
-	    "HELLO did not come in time");
+	refuse(CONTAINER_OF(t, struct session_speech, deadline)->session,
+	    FRAME_ERROR_TIMEOUT, "HELLO did not come in time");
 }
 
 uint64_t session_left_ms(const struct session *s)
@@ -418,7 +419,8 @@ static void begin_hello(struct session *s)
 		return;
 	}
 	read_into(s, room, FRAME_BUFFER);
-	loop_after(b->loop, &s->deadline, session_left_ms(s), on_deadline);
+	loop_after(
+	    b->loop, &s->speech->deadline, session_left_ms(s), on_deadline);
 	leg_handle(s->leg, on_leg, s);
 	set_interest(s);
 }
@@ -428,7 +430,7 @@ static void on_shaken(
 {
 	struct session *s = ctx;
 
-	s->shake = NULL;
+	s->speech->shake = NULL;
 	if (!leg) {
 		s->beacon->meter.handshake_failures[why]++;
 		log_debug("handshake failed", LOG_STR("source", s->source),
@@ -441,10 +443,10 @@ static void on_shaken(
 	    loop_us(s->beacon->loop) - s->began_us);
 	s->leg = leg;
 	session_move(s, SESSION_HELLO);
-	if (s->retry_ms)
+	if (s->speech->retry_ms)
 		session_refuse(
 		    s, &(struct session_refusal){ FRAME_ERROR_RATE_LIMIT,
-			   s->retry_ms,
+			   s->speech->retry_ms,
 			   "too many new connections from this source" });
 	else
 		begin_hello(s);
@@ -463,7 +465,7 @@ void session_start(struct session *s, struct leg *lower)
 	session_move(s, SESSION_SHAKING);
 	s->began_us = loop_us(s->beacon->loop);
 	tcp_leg_user_timeout(lower, LIMIT_USER_TIMEOUT_MS);
-	if (tls_shake(&s->shake, &order))
+	if (tls_shake(&s->speech->shake, &order))
 		session_end(s);
 }
 

@@ -29,8 +29,15 @@ enum session_state {
 
 enum { SESSION_OUT_MOST = 192, SESSION_PONG = 3 + FRAME_PING };
 
-/* Frames on their way in and out: not there any more once bytes are all. */
+/* What it needs on its way into a pair, frames and all: not there any more once
+ * bytes are all. */
 struct session_speech {
+	struct session *session;
+	bool proxied;		   /* a proxy will say for whom it comes */
+	struct preamble *preamble; /* NEW, while it does */
+	uint32_t retry_ms; /* not 0: over the rate, is told so after TLS */
+	struct tls_shake *shake; /* SHAKING */
+	struct wheel_timer deadline;
 	uint8_t *in;		    /* where the frame is read: */
 	uint8_t pong[SESSION_PONG]; /* here, and HELLO on the heap */
 	size_t room, have;
@@ -48,13 +55,8 @@ struct session {
 	uint64_t serial; /* counted up */
 	uint64_t accepted_ms;
 	uint64_t began_us; /* its handshake; then, when its HELLO was read */
-	bool proxied;	   /* a proxy will say for whom it comes */
 	bool sheds;	   /* its HELLO agrees to shed outer TLS */
-	struct preamble *preamble; /* NEW, while it does */
-	uint32_t retry_ms; /* not 0: over the rate, is told so after TLS */
-	struct tls_shake *shake; /* SHAKING */
-	struct leg *leg;	 /* HELLO to PAIRING */
-	struct wheel_timer deadline;
+	struct leg *leg;   /* HELLO to PAIRING */
 	struct limiter_guest guest;
 	struct switchboard_leg board_leg;
 	struct pair *pair; /* PAIRING, PAIRED */

@@ -48,9 +48,14 @@ struct tcp_leg {
 	bool peer_ended; /* its end, or a hang-up, has been reported */
 	bool finished;	 /* our end has been sent */
 	bool quiet;	 /* the descriptor has no more news to tell */
-	struct wheel_timer linger_timer;
-	struct loop_lingerer lingerer;
-	char source[ADDRESS_TEXT_MOST];
+	bool lingers;	 /* the owner is gone, and with it who asks whence */
+	union {
+		char source[ADDRESS_TEXT_MOST];
+		struct {
+			struct wheel_timer timer;
+			struct loop_lingerer lingerer;
+		} linger;
+	};
 };
 
 static struct slab slab = SLAB_OF(struct tcp_leg);
@@ -149,8 +154,10 @@ static void tcp_on_closed(uv_handle_t *handle)
 /* The owner is gone already; libuv lets go of the descriptor at once. */
 static void tcp_destroy(struct tcp_leg *t)
 {
-	loop_cancel(t->leg.loop, &t->linger_timer);
-	loop_unlinger(&t->lingerer);
+	if (t->lingers) {
+		loop_cancel(t->leg.loop, &t->linger.timer);
+		loop_unlinger(&t->linger.lingerer);
+	}
 	uv_close((uv_handle_t *)&t->poll, tcp_on_closed);
 	close(t->fd);
 }
@@ -183,12 +190,12 @@ static void tcp_on_drain(uv_poll_t *poll, int status, int events)
 static void tcp_on_linger_timer(struct wheel_timer *timer, uint64_t now)
 {
 	(void)now;
-	tcp_destroy(CONTAINER_OF(timer, struct tcp_leg, linger_timer));
+	tcp_destroy(CONTAINER_OF(timer, struct tcp_leg, linger.timer));
 }
 
 static void tcp_on_linger_end(struct loop_lingerer *one)
 {
-	tcp_destroy(CONTAINER_OF(one, struct tcp_leg, lingerer));
+	tcp_destroy(CONTAINER_OF(one, struct tcp_leg, linger.lingerer));
 }
 
 /* Which of the conditions that the poll has reported nobody is going to take:
@@ -394,9 +401,11 @@ static void tcp_close(struct leg *leg)
 		tcp_destroy(t);
 		return;
 	}
+	t->lingers = true;
+	memset(&t->linger, 0, sizeof(t->linger));
 	loop_after(
-	    leg->loop, &t->linger_timer, LEG_LINGER_MS, tcp_on_linger_timer);
-	loop_linger(leg->loop, &t->lingerer, tcp_on_linger_end);
+	    leg->loop, &t->linger.timer, LEG_LINGER_MS, tcp_on_linger_timer);
+	loop_linger(leg->loop, &t->linger.lingerer, tcp_on_linger_end);
 }
 
 static void tcp_reset(struct leg *leg)
