@@ -179,23 +179,43 @@ const char *mounts_below(const struct mounts *m, const char *name)
 
 /* ---- showing ------------------------------------------------------------ */
 
+/* Part of the server: no plugin that could age, and nothing to choose. */
+static bool is_builtin(const struct mount *m)
+{
+	return m->kind == MOUNT_SYSTEM || m->kind == MOUNT_TOKEN;
+}
+
+static json_t *config_json(const struct mount *m)
+{
+	json_t *j = json_pack("{si sb si}", "default_lease_ttl", 0,
+	    "force_no_cache", 0, "max_lease_ttl", 0);
+
+	if (j && m->auth)
+		json_object_set_new(
+		    j, "token_type", json_string("default-service"));
+	return j;
+}
+
+static json_t *options_json(const struct mount *m)
+{
+	if (is_builtin(m))
+		return json_null();
+	return m->kind == MOUNT_KV ? json_pack("{ss}", "version", "2")
+				   : json_object();
+}
+
 static json_t *mount_json(const struct mount *m, bool with_path)
 {
-	json_t *j = json_pack(
-	    "{ss s{si sb si} ss ss sb sb sn ss ss ss sb ss ss}", "accessor",
-	    m->accessor, "config", "default_lease_ttl", 0, "force_no_cache", 0,
-	    "max_lease_ttl", 0, "deprecation_status", "supported",
-	    "description", m->description, "external_entropy_access", 0,
-	    "local", 0, "options", "plugin_version", "",
-	    "running_plugin_version", "", "running_sha256", "", "seal_wrap", 0,
-	    "type", type_name[m->kind], "uuid", m->uuid);
+	json_t *j = json_pack("{ss so ss sb sb so ss ss ss sb ss ss}",
+	    "accessor", m->accessor, "config", config_json(m), "description",
+	    m->description, "external_entropy_access", 0, "local", 0, "options",
+	    options_json(m), "plugin_version", "", "running_plugin_version", "",
+	    "running_sha256", "", "seal_wrap", 0, "type", type_name[m->kind],
+	    "uuid", m->uuid);
 
-	/* what is part of the server is no plugin that could age */
-	if (j && (m->kind == MOUNT_SYSTEM || m->kind == MOUNT_TOKEN))
-		json_object_del(j, "deprecation_status");
-	if (j && m->kind == MOUNT_KV)
+	if (j && !is_builtin(m))
 		json_object_set_new(
-		    j, "options", json_pack("{ss}", "version", "2"));
+		    j, "deprecation_status", json_string("supported"));
 	if (j && with_path)
 		json_object_set_new(j, "path", json_string(m->path));
 	return j;

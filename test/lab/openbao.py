@@ -1,9 +1,10 @@
 """A real OpenBao for tests: in memory, unsealed, with a root token that is known
 and KV version 2 at secret/. Loopback only; never anything but a target."""
+import secrets
+
 from . import peers, ports
 from .process import LabError, Process
 
-TOKEN = "root"
 LISTENERS = """
 disable_mlock = true
 listener "tcp" {{
@@ -23,7 +24,7 @@ class OpenBao:
         program = peers.find("openbao")
         self.folder = folder
         self.folder.mkdir(exist_ok=True)
-        self.token = TOKEN
+        self.token = secrets.token_hex(16)
         for _ in range(5):
             # each listener takes the next one for its cluster
             self.port = ports.free(4)
@@ -36,7 +37,7 @@ class OpenBao:
         raise LabError(f"bao does not start:\n{self.process.text()}")
 
     def _words(self, certificate, key):
-        words = ["server", "-dev", f"-dev-root-token-id={TOKEN}",
+        words = ["server", "-dev", f"-dev-root-token-id={self.token}",
                  "-dev-no-store-token",
                  f"-dev-listen-address=127.0.0.1:{self.port}"]
         self.url = f"http://127.0.0.1:{self.port}"
