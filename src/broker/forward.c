@@ -4,6 +4,10 @@
  *   ANSWERING  the head of the answer was passed on; its body flows down, and
  *              what is left of the request's still up
  *
+ * A request may have reached the store, so it is never sent twice. But a tunnel
+ * that has not answered after LIMIT_ASK_AGAIN_MS is pinged, so that those that
+ * come next go by another one if it has fallen silent.
+ *
  * All of it within LIMIT_FORWARD_MS: 504 while there is no head yet, a reset
  * after. The answer decides: when it is whole, the errand is over, whatever is
  * left of the request (a bridge may refuse before it has read all). So a bridge
@@ -33,7 +37,7 @@ struct errand {
 	struct http_stream *pod, *bridge;
 	struct flow up, down;
 	bool up_over; /* has ended, or the bridge takes no more */
-	struct wheel_timer timer;
+	struct wheel_timer timer, doubt;
 	struct quota_ticket ticket;
 	uint64_t began_us;
 };
@@ -67,6 +71,7 @@ static void errand_free(struct errand *e)
 	struct forward *f = e->forward;
 
 	loop_cancel(f->loop, &e->timer);
+	loop_cancel(f->loop, &e->doubt);
 	f->bytes[WAY_TO_BRIDGE] += e->up.bytes;
 	f->bytes[WAY_TO_POD] += e->down.bytes;
 	f->counts.open--;
@@ -247,6 +252,7 @@ static void errand_answer(struct errand *e, const struct http_head *head)
 		return;
 	}
 	errand_move(e, ERRAND_ANSWERING);
+	loop_cancel(e->forward->loop, &e->doubt);
 	metric_observe(&e->forward->counts.answer,
 	    loop_us(e->forward->loop) - e->began_us);
 	errand_want(e);
@@ -269,6 +275,16 @@ static void on_response(void *ctx, struct http_stream *stream,
 	    http_why_text(why));
 	errand_refuse(
 	    e, &(struct refusal){ .kind = REFUSAL_CUT, .text = text });
+}
+
+static void on_doubt(struct wheel_timer *t, uint64_t now)
+{
+	struct errand *e = CONTAINER_OF(t, struct errand, doubt);
+	struct http_conn *conn = http_stream_conn(e->bridge);
+
+	(void)now;
+	if (conn)
+		http_conn_probe(conn);
 }
 
 static void on_late(struct wheel_timer *t, uint64_t now)
@@ -324,6 +340,7 @@ static void errand_start(
 	f->counts.open++;
 	f->counts.total++;
 	loop_after(f->loop, &e->timer, LIMIT_FORWARD_MS, on_late);
+	loop_after(f->loop, &e->doubt, LIMIT_ASK_AGAIN_MS, on_doubt);
 	leg_handle(pod_leg, on_pod, e);
 	leg_handle(bridge_leg, on_bridge, e);
 	errand_want(e);

@@ -310,6 +310,34 @@ static void a_tunnel_that_goes_before_the_answer_is_503(void **state)
 	}
 }
 
+/* It may only be slow: so the request stays, and is not sent twice. But what
+ * comes before the tunnel has been heard goes by another one. */
+static void a_tunnel_that_does_not_answer_is_doubted(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .sends = NULL };
+		struct bench b;
+
+		init(&b, shape);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_send(&b, &v, "GET", "/v1/a", NULL);
+		TURN_UNTIL(&b, b.held);
+		bench_spare_up(&b);
+		pass(&b, LIMIT_ASK_AGAIN_MS - 1);
+		assert_ptr_equal(b.way.pick(&b), b.tunnel);
+		memleg_chop(http_conn_leg(b.tunnel), 1, 7); /* slow */
+		loop_set_now(b.loop, loop_now(b.loop) + 1);
+		TURN_UNTIL(&b, b.way.pick(&b) == b.spare);
+		TURN_UNTIL(&b, b.way.pick(&b) == b.tunnel);
+		assert_int_equal(b.bridge_requests, 1);
+		visit_end(&v);
+		bench_nothing_left(&b);
+		bench_deinit(&b);
+	}
+}
+
 /* A part must not pass for the whole. */
 static void an_answer_that_breaks_off_resets_the_pod(void **state)
 {
@@ -435,6 +463,7 @@ int main(void)
 		cmocka_unit_test(an_answer_before_the_request_is_whole_arrives),
 		cmocka_unit_test(no_answer_in_time_is_504),
 		cmocka_unit_test(an_answer_without_end_is_cut),
+		cmocka_unit_test(a_tunnel_that_does_not_answer_is_doubted),
 		cmocka_unit_test(a_tunnel_that_goes_before_the_answer_is_503),
 		cmocka_unit_test(an_answer_that_breaks_off_resets_the_pod),
 		cmocka_unit_test(a_pod_that_goes_takes_its_request_along),
