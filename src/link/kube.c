@@ -148,7 +148,8 @@ static int login_of(
 static int send_it(struct kube_request *q, const struct secret *body,
     const struct secret *login)
 {
-	struct web_header headers[2] = { { "Accept", "application/json" } };
+	struct web_header headers[2] = { { "Accept",
+	    "application/json, */*" } };
 	const struct web_request request = { .method = q->call.method,
 		.target = q->call.target,
 		.headers = headers,

@@ -33,7 +33,7 @@ struct fake {
 	int requests;
 	char asked[600]; /* "METHOD target body" */
 	char token[64], name_space[64], marker[16], type[64];
-	char host[64], login[64]; /* authorization */
+	char host[64], login[64], accept[64]; /* login: authorization */
 	char odd[64]; /* a header that must not cross: x-forwarded-for */
 };
 
@@ -87,6 +87,7 @@ static inline void fake_on_request(
 	fake_note(f->marker, sizeof(f->marker), head, "x-vault-request");
 	fake_note(f->type, sizeof(f->type), head, "content-type");
 	snprintf(f->host, sizeof(f->host), "%s", head->authority);
+	fake_note(f->accept, sizeof(f->accept), head, "accept");
 	fake_note(f->login, sizeof(f->login), head, "authorization");
 	fake_note(f->odd, sizeof(f->odd), head, "x-forwarded-for");
 	assert_non_null(c);

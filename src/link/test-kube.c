@@ -73,6 +73,8 @@ static void test_as_nobody(void **state)
 	assert_string_equal(got.body, "{}");
 	assert_string_equal(fake.asked, "GET /openid/v1/jwks");
 	assert_string_equal(fake.login, "");
+	/* keys are application/jwk-set+json, and refused to who wants other */
+	assert_non_null(strstr(fake.accept, "*/*"));
 }
 
 static void test_with_a_token_and_a_body(void **state)

@@ -49,6 +49,9 @@ CLUSTER = [
 ]
 
 KEYS = [
+    ("root", "GET", "openid/v1/jwks", None, 406, refused(
+        "NotAcceptable", "406: Not Acceptable\n\nAvailable representations: "
+        "application/jwk-set+json", code=406), {"Accept": "application/json"}),
     ("root", "GET", "openid/v1/jwks", None, 200, {"keys": lambda keys: None
      if {"use": "sig", "kty": "EC", "crv": "P-256", "alg": "ES256"}.items()
      <= keys[0].items() and {"kid", "x", "y"} <= set(keys[0]) else keys}),
@@ -111,10 +114,9 @@ TOKENS = [
      refused("Forbidden", "tokenreviews.authentication.k8s.io is forbidden: "
              'User "system:anonymous" cannot create resource "tokenreviews" in'
              ' API group "authentication.k8s.io" at the cluster scope')),
-    Row("root", "POST", REVIEW, review("", "pharos:one"), 400,
-        refused("BadRequest",
-                "token is required for TokenReview in authentication"),
-        standin=False),
+    ("root", "POST", REVIEW, review("", "pharos:one"), 400,
+     refused("BadRequest",
+             "token is required for TokenReview in authentication")),
     # of a pod that is gone; the real one remembers for some seconds
     Row("root", "POST", REVIEW, review("${gone}", "pharos:one"), 201,
         {"status": {"user": {}, "error": lambda error: None

@@ -1,8 +1,9 @@
 """The cluster that the cases are played on: it has a ServiceAccount
 pharos/operator, a pod p1 of it, and a token of a pod that is gone."""
+from lab.cluster import KubeApi
 from lab.kubeserver import ADMIN, KubeServer
 
-from .cluster import CASES, TOKEN, request  # noqa: F401
+from .cluster import CASES, REVIEW, TOKEN, request, review  # noqa: F401
 from .rows import Player
 
 BEARER = ("Authorization", "Bearer ")
@@ -23,6 +24,17 @@ def pod(name):
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
             "spec": {"serviceAccountName": "operator", "containers": [
                 {"name": "c", "image": "none"}]}}
+
+
+def standin(folder):
+    """(what ends it, its player)."""
+    api = KubeApi(folder)
+    made = player(api.url, folder / "api.ca")
+    for keep, name in (("pod_uid", "p1"), ("gone_uid", "p2")):
+        made.kept[keep] = api.state.add_pod("pharos", name, "operator")
+    take_token(made)
+    api.state.delete_pod("pharos", "p2")
+    return api, made
 
 
 def real(folder):

@@ -226,6 +226,9 @@ class State:
                          "uid": who["serviceaccount"]["uid"]}}
 
     def review(self, body):
+        if not body["spec"]["token"]:
+            raise Refused(400, "BadRequest",
+                          "token is required for TokenReview in authentication")
         return {"kind": "TokenReview",
                 "apiVersion": "authentication.k8s.io/v1",
                 "spec": body["spec"], "status": self.judge(body["spec"])}
@@ -311,18 +314,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def user_of(self, token):
+        """A token that the lab gave out, or one of a ServiceAccount for this
+        API server."""
+        if token in self.server.users:
+            return self.server.users[token]
+        said = self.server.state.judge({"token": token})
+        if not said.get("authenticated"):
+            raise Refused(401, "Unauthorized", "Unauthorized")
+        name = said["user"]["username"]
+        return name, self.server.rights.get(name, frozenset())
+
     def who(self):
         """(name, rights) of who asks."""
         login = self.headers.get("Authorization", "")
         if login:
-            user = self.server.users.get(login.removeprefix("Bearer "))
-            if not user:
-                raise Refused(401, "Unauthorized", "Unauthorized")
-            return user
-        get = getattr(self.connection, "getpeercert", lambda: None)
-        for part in (get() or {}).get("subject", ()):
+            return self.user_of(login.removeprefix("Bearer "))
+        for part in (self.connection.getpeercert() or {}).get("subject", ()):
             name = dict(part).get("commonName")
-            return name, self.server.cert_users.get(name, frozenset())
+            return name, self.server.rights.get(name, frozenset())
         return "system:anonymous", frozenset()
 
     def allow(self, path):
@@ -337,6 +347,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         raise Refused(404, "NotFound",
                       "the server could not find the requested resource")
 
+    def key_set_kind(self):
+        """The API server has keys in this representation alone."""
+        kind = "application/jwk-set+json"
+        if not {"*/*", kind} & set(
+                self.headers.get("Accept", "*/*").replace(" ", "").split(",")):
+            raise Refused(406, "NotAcceptable", "406: Not Acceptable\n\n"
+                          f"Available representations: {kind}")
+        return kind
+
     def perform(self, path, body):
         state, parts = self.server.state, path.split("/")
         if path.endswith("/token"):
@@ -344,7 +363,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path.endswith("/tokenreviews"):
             return 201, state.review(body)
         if path == "/openid/v1/jwks":
-            return 200, state.jwks()
+            return 200, state.jwks(), self.key_set_kind()
         if path == "/.well-known/openid-configuration":
             return 200, state.discovery()
         return 200, state.namespace(parts[4])
@@ -379,7 +398,8 @@ class KubeApi(http.server.ThreadingHTTPServer):
         self.state = state or State()
         self.prefix = prefix
         self.users = {"admin-token": ("admin", RIGHTS)}  # by token
-        self.cert_users = {"admin": RIGHTS}  # by common name
+        # by a certificate's common name, or a ServiceAccount's user name
+        self.rights = {"admin": RIGHTS}
         self.instead = {}  # by path: (status, body[, content type])
         self.seen = []  # (method, path, user)
         self.authority = Authority()
