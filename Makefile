@@ -37,13 +37,12 @@ fuzz:
 	tools/fuzz $(SECONDS_EACH)
 
 # The real programs that our stand-ins are held to, built once into a cache
-peers:
-	tools/peers
-
-# Our stand-ins beside them; what is not built is built, within this time
 PEERS_SECONDS = 7200
-interop: all
+peers:
 	tools/peers --within $(PEERS_SECONDS)
+
+# our stand-ins beside them
+interop: all
 	tools/interop
 
 # What it is measured beside is skipped where it is missing: tools/setup bench

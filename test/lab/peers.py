@@ -118,7 +118,7 @@ class Build:
     def __init__(self, peer, deadline, tell):
         self.peer, self.deadline = peer, deadline
         self.tell = lambda text: tell(f"{peer.name}: {text}")
-        self.compiled = 0
+        self.fetched = self.compiled = 0
         self.last_lines = []
 
     def run(self):
@@ -146,10 +146,10 @@ class Build:
     def _build(self, go, folder):
         began = time.monotonic()
         self.tell(f"{self.peer.version}: fetching sources")
-        total = len(self._go(go, "list", "-deps", ".").splitlines())
-        self.tell(f"compiling at most {total} packages")
         with tempfile.TemporaryDirectory(dir=folder) as new:
             with self._progress(began):
+                total = len(self._go(go, "list", "-deps", ".").splitlines())
+                self.tell(f"compiling at most {total} packages")
                 self._go(go, "build", "-v", "-trimpath", "-ldflags",
                          self.peer.flags, "-o",
                          f"{new}/{self.peer.binary}", ".")
@@ -166,7 +166,8 @@ class Build:
 
         def follow():
             while not over.wait(20):
-                self.tell(f"{self.compiled} packages compiled, "
+                self.tell(f"{self.fetched} modules fetched, "
+                          f"{self.compiled} packages compiled, "
                           f"{time.monotonic() - began:.0f} s")
 
         thread = threading.Thread(target=follow)
@@ -209,6 +210,7 @@ class Build:
     def _read(self, lines):
         for line in lines:
             line = line.strip()
+            self.fetched += line.startswith("go: downloading ")
             self.compiled += re.fullmatch(r"[^\s:]+", line) is not None
             self.last_lines = [*self.last_lines[-2:], line]
 
