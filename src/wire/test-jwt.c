@@ -1,5 +1,6 @@
 #include "base/test-valgrind.h"
 #include "wire/jwt.h"
+#include "wire/test-issuer.h"
 #include <jose/jose.h>
 #include <jose/openssl.h>
 #include <openssl/evp.h>
@@ -88,53 +89,16 @@ static void test_rfc(void **state)
 	assert_int_equal(check(both, RFC_NONE "AA", &in_time), JWT_E_UNSIGNED);
 }
 
-/* Our own issuer, for tokens of every kind. */
-static json_t *key_make(const char *alg, const char *kid)
-{
-	json_t *jwk = json_pack("{ss}", "alg", alg);
-
-	assert_true(jose_jwk_gen(NULL, jwk));
-	if (kid)
-		json_object_set_new(jwk, "kid", json_string(kid));
-	return jwk;
-}
-
 static void key_publish(struct jwt_keys *keys, const json_t *jwk)
 {
-	json_t *public = json_deep_copy(jwk);
-	json_t *set;
-	char *text;
+	json_t *set = json_pack("{s[o]}", "keys", key_public(jwk));
+	char *text = json_dumps(set, 0);
 	struct fault f = FAULT_NONE;
 
-	assert_true(jose_jwk_pub(NULL, public));
-	json_object_del(public, "key_ops");
-	set = json_pack("{s[o]}", "keys", public);
-	text = json_dumps(set, 0);
 	if (jwt_keys_add_jwks(keys, text, strlen(text), &f))
 		fail_msg("%s", f.text);
 	free(text);
 	json_decref(set);
-}
-
-/* @header: the protected header as JSON text */
-static char *token_make(
-    const json_t *jwk, const char *header, const char *payload)
-{
-	json_t *jws = json_pack(
-	    "{so}", "payload", jose_b64_enc(payload, strlen(payload)));
-	json_t *sig =
-	    json_pack("{so}", "protected", json_loads(header, 0, NULL));
-	char *token;
-
-	assert_true(jose_jws_sig(NULL, jws, sig, jwk));
-	assert_int_not_equal(
-	    -1, asprintf(&token, "%s.%s.%s",
-		    json_string_value(json_object_get(jws, "protected")),
-		    json_string_value(json_object_get(jws, "payload")),
-		    json_string_value(json_object_get(jws, "signature"))));
-	json_decref(jws);
-	json_decref(sig);
-	return token;
 }
 
 #define CLAIMS(more)                                                           \
