@@ -1,9 +1,8 @@
 /* base/file.h: read a small file whole, within a bound, or write it: keys,
  * certificates, tokens, configuration.
  *
- * A regular file or a pipe is read, so `--token-file
- * <(command)` works; nothing else is. A pipe that says nothing for
- * FILE_PATIENCE_MS is given up.
+ * Read is a regular file or a pipe, so `--token-file <(command)` works; nothing
+ * else is. A pipe that says nothing for FILE_PATIENCE_MS is given up.
  */
 #pragma once
 #include "base/err.h"
