@@ -1,10 +1,12 @@
 #include "cli/cluster.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "link/kube.h"
 #include "link/kubeconfig.h"
 #include "link/kubeplugin.h"
 #include "net/loop.h"
 #include "wire/vault.h"
+#include <signal.h>
 #include <stdio.h>
 
 void cluster_facts_clear(struct cluster_facts *f)
@@ -107,6 +109,7 @@ static int ask(struct cluster_facts *f, const struct kube_access *access,
 	struct kube *kube = NULL;
 	int r = build(q);
 
+	(void)signal(SIGPIPE, SIG_IGN); /* libcurl writes to what may be gone */
 	if (!r)
 		r = kube_open(&kube, loop, access, fault);
 	if (r)
@@ -142,6 +145,8 @@ int cluster_ask(struct cluster_facts *out, const char *kubeconfig,
 		r = ask(&f, &access, loop, fault);
 	if (r)
 		return r;
+	text_tame(access.from);
+	text_tame(access.server);
 	f.from = STEAL(access.from);
 	f.address = STEAL(access.server);
 	*out = f;

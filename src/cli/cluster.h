@@ -6,8 +6,9 @@
 
 /* What a cluster says of itself; all owned. */
 struct cluster_facts {
-	char *from;    /* "context prod of /home/u/.kube/config"; NULL: files */
-	char *address; /* of its API; NULL: files */
+	/* tamed, for people; NULL: from files */
+	char *from;    /* "context prod of /home/u/.kube/config" */
+	char *address; /* of its API */
 	char *uid;
 	char issuer[FINGERPRINT_ISSUER_MOST + 1];
 	char *jwks;

@@ -351,6 +351,18 @@ def test_a_context_has_to_be_chosen(tmp_path, api):
     good("--kubeconfig", path, "--context", "lab")
 
 
+def test_a_context_cannot_drive_the_terminal(tmp_path, api):
+    whole = api.kubeconfig({"token": "admin-token"})
+    whole["current-context"] = whole["contexts"][0]["name"] = "\x1b[31mlab"
+    path = write(tmp_path / "config", whole)
+    assert "context ?[31mlab of" in run("--kubeconfig", path).stderr
+    whole["current-context"] = "\x1b[31mother"
+    assert "there is no '?[31mother'" in bad(
+        "--kubeconfig", write(path, whole))
+    del whole["current-context"]
+    assert "there are: ?[31mlab" in bad("--kubeconfig", write(path, whole))
+
+
 # ---- the server
 
 def test_a_server_by_another_name_and_below_a_path(tmp_path):
