@@ -17,6 +17,7 @@
  *     the cluster's;
  *   - who is let in is exactly who should be, by the rule in should_sign(),
  *     which is written apart from the judge;
+ *   - what a person revoked is never written over by whoever read it before;
  *   - the cluster's own broker, trying again, is let in; where it is not, it is
  *     told what a person has to do, and is let in when that was done.
  */
@@ -472,8 +473,27 @@ static void reach(struct walk *w, const struct state *s)
 	check_second_try(w->scene, s->record, s->time, s->cluster);
 }
 
-static void write_record(struct state *s, unsigned next)
+/* What a person took away stays away, whoever wrote in between: that is what
+ * the check-and-set is for. */
+static void check_write(
+    const struct scene *scene, const struct state *s, unsigned next)
 {
+	struct registration was, is;
+
+	record_at(&was, s->record);
+	record_at(&is, next);
+	if (was.state == REGISTRATION_REVOKED &&
+	    is.state != REGISTRATION_REVOKED)
+		fail("written over a revocation", scene, next, s->time, "");
+	if (is.n_out < was.n_out)
+		fail("let in again", scene, next, s->time, "");
+	registration_deinit(&was);
+	registration_deinit(&is);
+}
+
+static void write_record(struct walk *w, struct state *s, unsigned next)
+{
+	check_write(w->scene, s, next);
 	s->record = next;
 	for (size_t i = 0; i < SESSIONS; i++)
 		s->session[i].late = s->session[i].busy;
@@ -508,11 +528,11 @@ static void go_on_write(struct walk *w, struct state s, size_t at)
 	reach(w, &gone); /* not written; the broker is told `store` */
 	if (mine->late)
 		return; /* check-and-set refuses it; it comes again */
-	write_record(&gone, mine->next);
+	write_record(w, &gone, mine->next);
 	reach(w, &gone); /* written, and the answer was lost */
 	if (!mine->sign)
 		return;
-	write_record(&s, mine->next);
+	write_record(w, &s, mine->next);
 	*mine = (struct session){ .busy = true, .sign = true };
 	reach(w, &s);
 }
@@ -534,7 +554,7 @@ static void deeds(struct walk *w, const struct state *s)
 
 		if ((d == DISCOVER && !w->scene->public) || record == s->record)
 			continue;
-		write_record(&next, record);
+		write_record(w, &next, record);
 		reach(w, &next);
 	}
 }
