@@ -213,19 +213,27 @@ static int session_ask(struct session *s, size_t i, struct http_conn *conn)
 
 static void watch_answer(struct session *s);
 
-/* Where none can be asked now, one may have come by the next time. */
+/* NULL: none that is likelier to answer than @first. */
+static struct http_conn *pick_another(
+    const struct way *way, const struct http_conn *first)
+{
+	struct http_conn *conn = way->pick(way->ctx);
+
+	return conn && conn != first && !http_conn_silent(conn) ? conn : NULL;
+}
+
+/* Where none can be asked now, one may have come by the next time. A process
+ * that was stopped comes here when the time for an answer is over, too. */
 static void on_unanswered(struct wheel_timer *timer, uint64_t now)
 {
 	struct session *s = CONTAINER_OF(timer, struct session, again);
-	const struct way *way = s->carry->way;
 	struct http_conn *first = ask_conn(s->attempts[0].ask), *conn;
 
-	(void)now;
-	if (!first)
-		return; /* its answer has begun */
+	if (!first || now >= s->asks_until)
+		return; /* its answer has begun, or its deadline comes next */
 	http_conn_probe(first);
-	conn = way->pick(way->ctx);
-	if (conn && conn != first && !session_ask(s, 1, conn))
+	conn = pick_another(s->carry->way, first);
+	if (conn && !session_ask(s, 1, conn))
 		s->carry->counts.asked_again++;
 	else
 		watch_answer(s);

@@ -328,6 +328,53 @@ static void a_tunnel_that_comes_while_one_is_silent_is_asked(void **state)
 	}
 }
 
+/* A second try on a tunnel that says nothing either would be wasted. */
+static void a_tunnel_that_is_silent_too_is_not_asked(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .sends = "x", .n_sends = 1 };
+		struct bench b;
+
+		bench_init(&b, shape);
+		(void)ask_on_first(&b, &v);
+		b.bridge_way = BRIDGE_ECHO;
+		loop_set_now(b.loop, loop_now(b.loop) + LIMIT_ASK_AGAIN_MS);
+		http_conn_probe(b.spare);
+		turn(&b, 50);
+		assert_int_equal(b.bridge_requests, 1);
+		assert_int_equal(carry_counts(b.carry)->asked_again, 0);
+		pass(&b, LIMIT_ASK_AGAIN_MS); /* it has answered meanwhile */
+		TURN_UNTIL(&b, v.ended);
+		assert_int_equal(v.status, 200);
+		visit_end(&v);
+		bench_nothing_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+/* As after the machine, or the process, was stopped. */
+static void nobody_is_asked_again_when_it_is_too_late(void **state)
+{
+	(void)state;
+	EACH_SHAPE(shape)
+	{
+		struct visit v = { .holds = true };
+		struct bench b;
+
+		bench_init(&b, shape);
+		(void)ask_on_first(&b, &v);
+		loop_set_now(b.loop, loop_now(b.loop) + LIMIT_ANSWER_MS + 1000);
+		TURN_UNTIL(&b, v.ended);
+		assert_int_equal(v.status, 504);
+		assert_int_equal(carry_counts(b.carry)->asked_again, 0);
+		visit_end(&v);
+		bench_nothing_left(&b);
+		bench_deinit(&b);
+	}
+}
+
 static void a_tunnel_that_goes_before_the_answer_is_503(void **state)
 {
 	(void)state;
@@ -544,6 +591,8 @@ int main(void)
 		cmocka_unit_test(where_one_of_two_goes_the_other_is_waited_for),
 		cmocka_unit_test(
 		    a_tunnel_that_comes_while_one_is_silent_is_asked),
+		cmocka_unit_test(a_tunnel_that_is_silent_too_is_not_asked),
+		cmocka_unit_test(nobody_is_asked_again_when_it_is_too_late),
 		cmocka_unit_test(a_tunnel_that_goes_before_the_answer_is_503),
 		cmocka_unit_test(a_bridge_that_resets_before_the_answer_is_503),
 		cmocka_unit_test(a_tunnel_that_goes_resets_its_sessions),
