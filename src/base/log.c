@@ -25,8 +25,14 @@
  *
  * A reader that is only slow is waited for, so that a burst is not lost to it;
  * one that did not come in that time is not waited for again before it reads.
+ * All waiting is counted, lest one that is always slow sets the pace.
  */
 enum { LINE_MAX_BYTES = PIPE_BUF, VALUE_MAX = 1024, TAIL = 64 };
+enum {
+	SECOND_US = 1000000,
+	MS_US = 1000,
+	PATIENCE_US = LOG_PATIENCE_MS * MS_US
+};
 
 static struct {
 	const char *program;
@@ -36,6 +42,8 @@ static struct {
 	int fd;
 	uint64_t lost; /* since the last line that was written */
 	uint64_t lost_before;
+	uint64_t since_us;  /* when a second began, */
+	uint64_t waited_us; /* of which so much was waited */
 } logger = { .most = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
 
 static const char *const level_names[] = {
@@ -282,11 +290,42 @@ static void put_head(struct wr *w, enum log_level level, const char *event)
 	wr_text(w, event);
 }
 
-static bool would_block(void)
+static uint64_t clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND_US + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* @ms: a signal cuts it short. */
+static bool is_full(int ms)
 {
 	struct pollfd p = { .fd = logger.fd, .events = POLLOUT };
+	int n = poll(&p, 1, ms);
 
-	return !poll(&p, 1, logger.lost ? 0 : LOG_PATIENCE_MS);
+	if (n < 0 && errno == EINTR)
+		n = poll(&p, 1, 0);
+	return !n;
+}
+
+static bool would_block(void)
+{
+	uint64_t began;
+	bool full;
+
+	if (!is_full(0))
+		return false;
+	began = clock_us();
+	if (began - logger.since_us >= SECOND_US) {
+		logger.since_us = began;
+		logger.waited_us = 0;
+	}
+	if (logger.lost || logger.waited_us >= PATIENCE_US)
+		return true;
+	full = is_full(LOG_PATIENCE_MS - (int)(logger.waited_us / MS_US));
+	logger.waited_us += clock_us() - began;
+	return full;
 }
 
 static void emit(const struct wr *w)

@@ -10,9 +10,10 @@
  * With log_hide_addresses() no line holds an address of the internet but those
  * that the operator has given (LOG_PLACE).
  *
- * Whoever reads the log may stall, but the program does not: a line that cannot
- * be written within LOG_PATIENCE_MS is lost and counted, those after it at
- * once, until one can be written; that one has `lost=N`.
+ * Whoever reads the log may stall or be slow, but the program waits no longer
+ * than LOG_PATIENCE_MS of a second: a line that cannot be written then is lost
+ * and counted, those after it at once, until one can be written; that one has
+ * `lost=N`.
  *
  * Fields are typed values, so a secret (base/secret.h), which is an opaque
  * struct, cannot be passed. Text from peers is escaped: no field can start a

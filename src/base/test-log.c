@@ -2,9 +2,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -226,6 +228,79 @@ static void a_reader_that_stalls_costs_lines_and_no_time(void **state)
 	assert_int_equal(log_lost() - before, lost);
 }
 
+static void take_a_page(int signal)
+{
+	char page[PIPE_BUF];
+
+	(void)signal;
+	(void)!read(ends[0], page, sizeof(page));
+}
+
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+/* @fn is called again and again, also while the log waits. */
+static timer_t begin_to_call(void (*fn)(int), long ms)
+{
+	struct sigaction on_signal = { .sa_handler = fn };
+	struct sigevent by_signal = { .sigev_notify = SIGEV_SIGNAL,
+		.sigev_signo = SIGUSR1 };
+	struct itimerspec each = { { 0, ms * 1000000 }, { 0, ms * 1000000 } };
+	timer_t timer;
+
+	assert_int_equal(sigaction(SIGUSR1, &on_signal, NULL), 0);
+	assert_int_equal(timer_create(CLOCK_MONOTONIC, &by_signal, &timer), 0);
+	assert_int_equal(timer_settime(timer, 0, &each, NULL), 0);
+	return timer;
+}
+
+static void lose_no_more(void)
+{
+	while (read(ends[0], line, sizeof(line)) > 0)
+		;
+	log_info("kept");
+	caught();
+}
+
+/* The reader takes a page before patience for one line ends. If each line were
+ * waited for, none would be lost. */
+static void a_reader_that_is_always_slow_does_not_set_the_pace(void **state)
+{
+	enum { LINES = 4000 };
+	uint64_t before = log_lost();
+	timer_t timer;
+	char text[1000];
+
+	(void)state;
+	memset(text, 'z', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	make_blocking(ends[1]);
+	timer = begin_to_call(take_a_page, LOG_PATIENCE_MS / 2);
+	for (int i = 0; i < LINES && log_lost() == before; i++)
+		log_info("line", LOG_STR("text", text));
+	timer_delete(timer);
+	assert_true(log_lost() > before);
+	lose_no_more();
+}
+
+static void a_signal_while_it_waits_does_not_make_it_block(void **state)
+{
+	uint64_t before = log_lost();
+	timer_t timer;
+
+	(void)state;
+	make_blocking(ends[1]);
+	timer = begin_to_call(ignore, 1);
+	alarm(60);
+	while (log_lost() == before)
+		log_info("line");
+	alarm(0);
+	timer_delete(timer);
+	lose_no_more();
+}
+
 static void lost_lines_are_counted_in_the_next(void **state)
 {
 	(void)state;
@@ -322,6 +397,8 @@ int main(void)
 		LOG_TEST(a_long_value_is_shown_in_part),
 		LOG_TEST(a_full_line_drops_fields_and_says_so),
 		LOG_TEST(a_reader_that_stalls_costs_lines_and_no_time),
+		LOG_TEST(a_reader_that_is_always_slow_does_not_set_the_pace),
+		LOG_TEST(a_signal_while_it_waits_does_not_make_it_block),
 		LOG_TEST(lost_lines_are_counted_in_the_next),
 		LOG_TEST(errno_survives_a_line),
 		LOG_TEST(addresses_can_be_hidden),
