@@ -7,8 +7,10 @@
  *
  * A daemon that goes down gives up the lock and goes on serving. The next one
  * finds a lock to be had and a socket that answers: it moves that one aside, by
- * renaming it, where it can still be asked. Where there has never been a lock,
- * the socket is another program's and is left alone.
+ * renaming it, where it can still be asked. If that next one ends first, as
+ * when it fails before it serves, it moves the socket back; once it has
+ * confined itself it cannot, and the socket stays where it is. Where there has
+ * never been a lock, the socket is another program's and is left alone.
  */
 #include "net/control.h"
 #include "base/log.h"
@@ -35,6 +37,7 @@ struct control {
 	int lock;     /* of the path; -1: given up */
 	dev_t device; /* of the socket's entry in its folder */
 	ino_t inode;
+	char moved[ASIDE_ROOM]; /* where the one is that made room, or "" */
 };
 
 /* ---- who may come in ---- */
@@ -160,30 +163,31 @@ static bool aside_of(char to[ASIDE_ROOM], const char *path, pid_t who)
 	return who > 0 && n < CONTROL_PATH_MOST;
 }
 
-static int step_over(const char *path, pid_t who, struct fault *fault)
+static int step_over(struct control *c, pid_t who, struct fault *fault)
 {
+	const char *path = c->at.sun_path;
 	char aside[ASIDE_ROOM];
 
 	if (!aside_of(aside, path, who) || rename(path, aside))
 		return in_use(path, fault);
+	memcpy(c->moved, aside, sizeof(c->moved));
 	log_info("control socket taken over", LOG_PLACE("address", path),
 	    LOG_INT("draining", who), LOG_PLACE("which_is_at", aside));
 	return 0;
 }
 
 /* Something stands at the path: a socket that nobody serves goes. */
-static int make_room(
-    const struct sockaddr_un *at, bool ours, struct fault *fault)
+static int make_room(struct control *c, bool ours, struct fault *fault)
 {
-	const char *path = at->sun_path;
+	const char *path = c->at.sun_path;
 	struct stat st;
 	pid_t who;
 
 	if (!lstat(path, &st) && !S_ISSOCK(st.st_mode))
 		return fault_set(fault, -EEXIST, "choose another path",
 		    "%s: there is something that is no socket", path);
-	if (is_live(at, &who))
-		return ours ? step_over(path, who, fault) : in_use(path, fault);
+	if (is_live(&c->at, &who))
+		return ours ? step_over(c, who, fault) : in_use(path, fault);
 	if (unlink(path) && errno != ENOENT)
 		return fault_set(fault, -errno, NULL,
 		    "%s: an old socket that cannot be removed: %s", path,
@@ -202,14 +206,15 @@ static int bind_to(int fd, const struct sockaddr_un *at)
 
 /* @ours: what stands there is a socket of one of us. */
 static int open_socket(
-    int *out, const struct sockaddr_un *at, bool ours, struct fault *fault)
+    int *out, struct control *c, bool ours, struct fault *fault)
 {
+	const struct sockaddr_un *at = &c->at;
 	CLEANUP(close_p)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int r = fd < 0 ? -errno : bind_to(fd, at);
 
 	if (r == -EADDRINUSE) {
-		r = make_room(at, ours, fault);
+		r = make_room(c, ours, fault);
 		if (r)
 			return r;
 		r = bind_to(fd, at);
@@ -250,7 +255,7 @@ static int serve(
 	if (!r)
 		r = take_lock(&c->lock, &found, c->at.sun_path, fault);
 	if (!r)
-		r = open_socket(&fd, &c->at, found, fault);
+		r = open_socket(&fd, c, found, fault);
 	if (r)
 		return r;
 	remember(c);
@@ -296,6 +301,14 @@ static void remove_if_ours(const struct control *c, const char *path)
 		(void)unlink(path);
 }
 
+/* Only who still has the lock may touch what is not its own; and if somebody
+ * has bound the path in spite of it, link() leaves that alone. */
+static void move_back(const struct control *c)
+{
+	if (c->moved[0] && c->lock >= 0 && !link(c->moved, c->at.sun_path))
+		(void)unlink(c->moved);
+}
+
 void control_close(struct control *c)
 {
 	char aside[ASIDE_ROOM];
@@ -307,6 +320,7 @@ void control_close(struct control *c)
 	remove_if_ours(c, c->at.sun_path);
 	if (aside_of(aside, c->at.sun_path, getpid()))
 		remove_if_ours(c, aside);
+	move_back(c);
 	close_p(&c->lock);
 	free(c);
 }

@@ -326,6 +326,27 @@ static void what_was_given_up_is_moved_aside(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* The next one may fail before it serves: its port is taken, say. */
+static void what_was_moved_aside_comes_back(void **state)
+{
+	struct control *c = open_it(), *next;
+	char answer[512];
+	int fd;
+
+	(void)state;
+	control_give_up(c);
+	next = open_it();
+	control_close(next);
+	fd = reach();
+	ask(fd);
+	assert_true(hear(fd, answer, sizeof(answer)) > 0);
+	close(fd);
+	next = open_it(); /* and makes room again */
+	control_close(c);
+	control_close(next);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 /* That is, where there is no lock beside it. */
 static void another_programs_socket_is_left_alone(void **state)
 {
@@ -441,6 +462,7 @@ int main(void)
 		TEST(what_is_no_socket_is_left_alone),
 		TEST(a_successors_socket_is_left_alone),
 		TEST(what_was_given_up_is_moved_aside),
+		TEST(what_was_moved_aside_comes_back),
 		TEST(another_programs_socket_is_left_alone),
 		TEST(of_many_that_start_at_once_one_has_the_path),
 		TEST(a_path_too_long_is_refused),

@@ -321,6 +321,24 @@ def test_a_beacon_started_beside_one_that_drains(lab, control):
     assert ask(control, "status")["process"] == second.child.pid
 
 
+def test_a_beacon_that_does_not_come_to_serve_gives_the_path_back(
+        lab, control):
+    """Its port is still held by the one that drains."""
+    first = start_draining(lab, control)
+    with Fleet(first.port, lab.server_ca) as fleet:
+        fleet.pair(HASH)
+        said(control, "drain")
+        second = lab.start(
+            "pharos-beacon", "--addr", f":{first.port}", "--health-addr",
+            "127.0.0.1:0", "--control", str(control),
+            *lab.server_words("beacon"))
+        assert second.wait(15) == 1
+        assert "control socket taken over" in second.text()
+        assert ask(control, "status")["process"] == first.child.pid
+    assert first.wait(15) == 0
+    assert not control.exists()
+
+
 # ---- the socket
 
 def test_modes(beacon, control):
