@@ -184,11 +184,7 @@ static void role_list(struct approle *m, struct ask *a)
 	for (size_t i = 0; i < m->n_roles; i++)
 		json_array_append_new(keys, json_string(m->role[i].name));
 	texts_sort(keys);
-	if (json_array_size(keys))
-		reply_give(a->reply, json_pack("{sO}", "keys", keys));
-	else
-		reply_missing(a->reply);
-	json_decref(keys);
+	reply_keys(a->reply, keys);
 }
 
 static int handle_role(struct approle *m, struct ask *a, const char *name)
@@ -331,20 +327,12 @@ static int make(
 
 static int handle_secret_id(struct approle *m, struct ask *a, struct role *role)
 {
-	json_t *keys;
-
 	if (a->kind == ASK_WRITE)
 		return make(m, a, role, false);
-	if (a->kind != ASK_LIST) {
-		reply_unsupported(a->reply);
-		return 0;
-	}
-	keys = secretid_accessors(&m->ids, role->name);
-	if (json_array_size(keys))
-		reply_give(a->reply, json_pack("{sO}", "keys", keys));
+	if (a->kind == ASK_LIST)
+		reply_keys(a->reply, secretid_accessors(&m->ids, role->name));
 	else
-		reply_missing(a->reply);
-	json_decref(keys);
+		reply_unsupported(a->reply);
 	return 0;
 }
 

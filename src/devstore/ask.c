@@ -123,6 +123,29 @@ bool ask_only(const struct ask *a, const char *const *known, size_t n)
 	return !odd;
 }
 
+bool text_matches(const char *glob, const char *text)
+{
+	const char *star = NULL, *again = NULL;
+
+	while (*text) {
+		if (*glob == '*') {
+			star = glob++;
+			again = text;
+		} else if (*glob == *text) {
+			glob++;
+			text++;
+		} else if (star) {
+			glob = star + 1;
+			text = ++again;
+		} else {
+			return false;
+		}
+	}
+	while (*glob == '*')
+		glob++;
+	return !*glob;
+}
+
 void texts_sort(json_t *list)
 {
 	for (size_t i = 1; i < json_array_size(list); i++) {

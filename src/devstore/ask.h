@@ -41,6 +41,8 @@ json_t *ask_texts(const struct ask *a, const char *name);
  * in @known: a development store must not take what it then ignores */
 bool ask_only(const struct ask *a, const char *const *known, size_t n);
 
+/** text_matches() - `*` in @glob stands for any text, anywhere */
+bool text_matches(const char *glob, const char *text);
 /** texts_sort() - @list, an array of texts, into order */
 void texts_sort(json_t *list);
 

@@ -373,6 +373,8 @@ static bool is_public(const struct ask *a)
 	if (room)
 		return room->flags & ROOM_PUBLIC;
 	mount = mounts_find(a->space->mounts, a->path, &from);
+	if (mount && mount->kind == MOUNT_PKI)
+		return pkimount_is_public(a, from);
 	return mount &&
 	       (mount->kind == MOUNT_JWT || mount->kind == MOUNT_APPROLE) &&
 	       is_login(a->path, from);
@@ -402,6 +404,8 @@ static int dispatch(struct engine *e, struct ask *a)
 		return kv_handle(mount->kv, a, from);
 	case MOUNT_JWT:
 		return jwtmount_handle(mount->jwt, a, from);
+	case MOUNT_PKI:
+		return pkimount_handle(mount->pki, a, from);
 	case MOUNT_APPROLE:
 		return approle_handle(mount->approle, a, from);
 	case MOUNT_TOKEN:
@@ -524,7 +528,10 @@ int engine_handle(
 	if (!r)
 		r = reply_print(&reply, id, &body);
 	if (!r) {
-		*out = (struct engine_answer){ reply.status, body };
+		*out = (struct engine_answer){ .status = reply.status,
+			.content_type =
+			    reply.raw ? reply.raw : "application/json",
+			.body = body };
 		e->answered[reply.status / 100]++;
 	}
 	reply_clear(&reply);

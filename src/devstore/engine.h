@@ -37,7 +37,8 @@ struct engine_request {
 
 struct engine_answer {
 	int status;
-	struct secret *body; /* JSON; NULL: none */
+	const char *content_type; /* constant */
+	struct secret *body;	  /* NULL: none */
 };
 void engine_answer_clear(struct engine_answer *a);
 /** engine_handle() - Return: 0; -ENOMEM: there is no answer. What was asked may

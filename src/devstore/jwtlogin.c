@@ -10,34 +10,10 @@
 #include "wire/json.h"
 #include <stdio.h>
 
-/* `*` stands for any text, anywhere. */
-static bool glob_matches(const char *glob, const char *text)
-{
-	const char *star = NULL, *again = NULL;
-
-	while (*text) {
-		if (*glob == '*') {
-			star = glob++;
-			again = text;
-		} else if (*glob == *text) {
-			glob++;
-			text++;
-		} else if (star) {
-			glob = star + 1;
-			text = ++again;
-		} else {
-			return false;
-		}
-	}
-	while (*glob == '*')
-		glob++;
-	return !*glob;
-}
-
 static bool value_matches(const json_t *want, const json_t *is, bool glob)
 {
 	if (glob && json_is_string(want) && json_is_string(is))
-		return glob_matches(
+		return text_matches(
 		    json_string_value(want), json_string_value(is));
 	return json_equal(want, is);
 }

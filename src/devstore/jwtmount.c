@@ -292,15 +292,10 @@ static void role_list(struct jwtmount *m, struct ask *a)
 {
 	json_t *keys = json_array();
 
-	if (!m->n_roles) {
-		json_decref(keys);
-		reply_missing(a->reply);
-		return;
-	}
 	for (size_t i = 0; i < m->n_roles; i++)
 		json_array_append_new(keys, json_string(m->role[i].name));
 	texts_sort(keys);
-	reply_give(a->reply, json_pack("{so}", "keys", keys));
+	reply_keys(a->reply, keys);
 }
 
 static void role_delete(struct jwtmount *m, const char *name)

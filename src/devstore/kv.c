@@ -532,11 +532,7 @@ static void metadata_list(struct kv *k, struct ask *a, const char *folder)
 		last[m] = '\0';
 		json_array_append_new(keys, json_string(last));
 	}
-	if (json_array_size(keys))
-		reply_give(a->reply, json_pack("{sO}", "keys", keys));
-	else
-		reply_missing(a->reply);
-	json_decref(keys);
+	reply_keys(a->reply, keys);
 }
 
 static int handle_metadata(struct kv *k, struct ask *a, const char *path)

@@ -21,6 +21,7 @@ static const char *const type_name[] = {
 	[MOUNT_TOKEN] = "token",
 	[MOUNT_JWT] = "jwt",
 	[MOUNT_APPROLE] = "approle",
+	[MOUNT_PKI] = "pki",
 };
 
 void uuid_text(char to[37], void (*random)(void *, size_t))
@@ -43,6 +44,7 @@ static void mount_free(struct mount *m)
 	kv_free(m->kv);
 	jwtmount_free(m->jwt);
 	approle_free(m->approle);
+	pkimount_free(m->pki);
 	free(m);
 }
 
@@ -61,7 +63,7 @@ void mounts_free(struct mounts *m)
 }
 
 static int mount_add(struct mounts *m, const struct vault_path *path,
-    enum mount_kind kind, const char *description)
+    enum mount_kind kind, const char *description, int64_t most_s)
 {
 	CLEANUP(mount_freep) struct mount *mount = calloc(1, sizeof(*mount));
 	uint8_t random[4];
@@ -95,6 +97,10 @@ static int mount_add(struct mounts *m, const struct vault_path *path,
 					 .space = m->space,
 					 .tokens = m->tokens,
 					 .random = m->random });
+	mount->most_s = most_s;
+	if (kind == MOUNT_PKI)
+		r = pkimount_new(&mount->pki,
+		    most_s ? most_s : TOKEN_TTL_MS / 1000, m->random);
 	if (!r)
 		m->mount[m->n++] = STEAL(mount);
 	return r;
@@ -124,7 +130,7 @@ int mounts_new(struct mounts **out, const struct space *space,
 		m->random = random;
 		r = vault_path_plain(&path, row[i].path);
 		INVARIANT(!r);
-		r = mount_add(m, &path, row[i].kind, row[i].description);
+		r = mount_add(m, &path, row[i].kind, row[i].description, 0);
 	}
 	if (r)
 		mounts_free(m);
@@ -187,8 +193,8 @@ static bool is_builtin(const struct mount *m)
 
 static json_t *config_json(const struct mount *m)
 {
-	json_t *j = json_pack("{si sb si}", "default_lease_ttl", 0,
-	    "force_no_cache", 0, "max_lease_ttl", 0);
+	json_t *j = json_pack("{si sb sI}", "default_lease_ttl", 0,
+	    "force_no_cache", 0, "max_lease_ttl", (json_int_t)m->most_s);
 
 	if (j && m->auth)
 		json_object_set_new(
@@ -292,6 +298,7 @@ static int kind_of(const char *type, bool auth, enum mount_kind *kind)
 	} row[] = {
 		{ "kv", false, MOUNT_KV },
 		{ "kv-v2", false, MOUNT_KV },
+		{ "pki", false, MOUNT_PKI },
 		{ "jwt", true, MOUNT_JWT },
 		{ "approle", true, MOUNT_APPROLE },
 	};
@@ -326,7 +333,7 @@ static bool rest_is_empty(struct ask *a)
 	static const char *const known[] = { "type", "description", "options",
 		"config", "local", "seal_wrap", "external_entropy_access",
 		"plugin_name" };
-	static const char *const empty[] = { "config", "local", "seal_wrap",
+	static const char *const empty[] = { "local", "seal_wrap",
 		"external_entropy_access" };
 
 	if (!ask_only(a, known, N_ELEMS(known)))
@@ -345,16 +352,39 @@ static bool rest_is_empty(struct ask *a)
 	return true;
 }
 
+/* config: of a PKI mount, how long its certificates may live. */
+static int config_read(struct ask *a, enum mount_kind kind, int64_t *most_s)
+{
+	static const char *const known[] = { "max_lease_ttl" };
+	json_t *config = json_object_get(a->body, "config");
+	struct ask inner = { .body = config, .reply = a->reply };
+
+	*most_s = 0;
+	if (!config || object_is_empty(config))
+		return 0;
+	if (kind != MOUNT_PKI || !json_is_object(config)) {
+		reply_fail(a->reply, 400,
+		    "\"config\": this development store takes no such "
+		    "setting");
+		return -EINVAL;
+	}
+	if (!ask_only(&inner, known, N_ELEMS(known)) ||
+	    ask_seconds(&inner, "max_lease_ttl", most_s) < 0)
+		return -EINVAL;
+	return 0;
+}
+
 static int mount_make(struct mounts *m, struct ask *a, size_t from, bool auth)
 {
 	const char *description = ask_text(a, "description");
 	const struct mount *there;
 	struct vault_path path;
 	enum mount_kind kind = MOUNT_SYSTEM;
+	int64_t most_s;
 	int r = 0;
 
 	if (path_read(a, from, &path) || kind_read(a, auth, &kind) ||
-	    !rest_is_empty(a))
+	    !rest_is_empty(a) || config_read(a, kind, &most_s))
 		return 0;
 	there = collision(m, &path, auth);
 	if (is_reserved(&path, auth))
@@ -366,7 +396,8 @@ static int mount_make(struct mounts *m, struct ask *a, size_t from, bool auth)
 	else if (m->n == MOUNTS_MOST)
 		reply_full(a->reply, "mounts");
 	else
-		r = mount_add(m, &path, kind, description ? description : "");
+		r = mount_add(
+		    m, &path, kind, description ? description : "", most_s);
 	if (!a->reply->errors)
 		reply_done(a->reply);
 	return r;

@@ -5,6 +5,7 @@
 #include "devstore/approle.h"
 #include "devstore/jwtmount.h"
 #include "devstore/kv.h"
+#include "devstore/pkimount.h"
 #include "devstore/policies.h"
 
 enum { MOUNTS_MOST = 64 };
@@ -15,6 +16,7 @@ enum mount_kind {
 	MOUNT_TOKEN,
 	MOUNT_JWT,
 	MOUNT_APPROLE,
+	MOUNT_PKI,
 };
 
 struct mount {
@@ -27,6 +29,8 @@ struct mount {
 	struct kv *kv;		 /* MOUNT_KV */
 	struct jwtmount *jwt;	 /* MOUNT_JWT */
 	struct approle *approle; /* MOUNT_APPROLE */
+	struct pkimount *pki;	 /* MOUNT_PKI */
+	int64_t most_s;		 /* max_lease_ttl; 0: the store's */
 };
 
 struct mounts;

@@ -61,6 +61,22 @@ void reply_give(struct reply *r, json_t *data)
 	r->data = data;
 }
 
+void reply_raw(struct reply *r, const char *content_type, json_t *text)
+{
+	reply_give(r, text);
+	if (!r->errors)
+		r->raw = content_type;
+}
+
+void reply_keys(struct reply *r, json_t *keys)
+{
+	if (json_array_size(keys))
+		reply_give(r, json_pack("{sO}", "keys", keys));
+	else
+		reply_missing(r);
+	json_decref(keys);
+}
+
 void reply_auth(struct reply *r, json_t *auth)
 {
 	if (!auth) {
@@ -125,6 +141,9 @@ int reply_print(
 	*body = NULL;
 	if (r->nothing)
 		return 0;
+	if (r->raw)
+		return secret_from(body, json_string_value(r->data),
+		    json_string_length(r->data));
 	if (r->errors)
 		j = json_pack("{sO}", "errors", r->errors);
 	else

@@ -4,12 +4,13 @@
 #include <jansson.h>
 
 struct reply {
-	int status;   /* 200 until said otherwise */
-	bool nothing; /* 204: no body */
-	bool bare;    /* data alone, without the envelope (sys/health) */
-	bool flat;    /* data's members stand beside it too (most of sys/) */
-	json_t *data; /* or NULL */
-	json_t *auth; /* or NULL */
+	int status;	 /* 200 until said otherwise */
+	bool nothing;	 /* 204: no body */
+	bool bare;	 /* data alone, without the envelope (sys/health) */
+	const char *raw; /* data is a text, and this its content type */
+	bool flat;	 /* data's members stand beside it too (most of sys/) */
+	json_t *data;	 /* or NULL */
+	json_t *auth;	 /* or NULL */
 	json_t *warnings; /* array or NULL */
 	json_t *errors;	  /* array; set: this is all that there is */
 };
@@ -19,6 +20,10 @@ void reply_clear(struct reply *r);
 void reply_give(struct reply *r, json_t *data);
 void reply_auth(struct reply *r, json_t *auth);
 void reply_warn(struct reply *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/** reply_raw() - 200 with @text (taken) as it is */
+void reply_raw(struct reply *r, const char *content_type, json_t *text);
+/** reply_keys() - a listing; 404 for an empty one. @keys is taken */
+void reply_keys(struct reply *r, json_t *keys);
 /** reply_done() - 204, unless there is a warning to carry */
 void reply_done(struct reply *r);
 /** reply_fail() - `{"errors":["…"]}` */

@@ -78,7 +78,7 @@ static void call_answer(struct call *c, const void *body, size_t n)
 	http_stream_answer(c->stream,
 	    &(struct http_answer){
 		.status = a.status,
-		.content_type = a.body ? "application/json" : NULL,
+		.content_type = a.body ? a.content_type : NULL,
 		.fields = fields,
 		.n_fields = N_ELEMS(fields),
 		.body = a.body && !head ? secret_bytes(a.body) : NULL,

@@ -1,4 +1,5 @@
 #include "pki/ca.h"
+#include "pki/altname.h"
 #include "pki/cleanup.h"
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -182,43 +183,6 @@ static bool dns_ok(const char *host)
 	       !strstr(host, "..");
 }
 
-/* Append one alternative name; @value is taken, also on failure. */
-static int push_name(GENERAL_NAMES *names, int type, ASN1_STRING *value)
-{
-	GENERAL_NAME *name = GENERAL_NAME_new();
-
-	if (!name || !value) {
-		ASN1_STRING_free(value);
-		GENERAL_NAME_free(name);
-		return 0;
-	}
-	GENERAL_NAME_set0_value(name, type, value);
-	if (sk_GENERAL_NAME_push(names, name) > 0)
-		return 1;
-	GENERAL_NAME_free(name);
-	return 0;
-}
-
-static int push_text(GENERAL_NAMES *names, int type, const char *text)
-{
-	ASN1_IA5STRING *value = ASN1_IA5STRING_new();
-
-	if (value && !ASN1_STRING_set(value, text, -1)) {
-		ASN1_IA5STRING_free(value);
-		value = NULL;
-	}
-	return push_name(names, type, value);
-}
-
-static int push_host(GENERAL_NAMES *names, const char *host)
-{
-	ASN1_OCTET_STRING *address = a2i_IPADDRESS(host);
-
-	ERR_clear_error();
-	return address ? push_name(names, GEN_IPADD, address)
-		       : push_text(names, GEN_DNS, host);
-}
-
 static int add_names(X509 *cert, X509 *ca, const struct pki_order *order)
 {
 	CLEANUP(names_p) GENERAL_NAMES *names = GENERAL_NAMES_new();
@@ -230,11 +194,11 @@ static int add_names(X509 *cert, X509 *ca, const struct pki_order *order)
 	if (!names || realm_of(subject.realm, ca))
 		return 0;
 	subject_print(&subject, uri);
-	ok = order->role == ROLE_NONE || push_text(names, GEN_URI, uri);
+	ok = order->role == ROLE_NONE || altname_push(names, GEN_URI, uri);
 	if (order->role == ROLE_BRIDGE)
-		ok = ok && push_text(names, GEN_DNS, PKI_BRIDGE_HOST);
+		ok = ok && altname_push(names, GEN_DNS, PKI_BRIDGE_HOST);
 	for (size_t i = 0; i < order->n_hosts; i++)
-		ok = ok && push_host(names, order->hosts[i]);
+		ok = ok && altname_push_host(names, order->hosts[i]);
 	return ok && X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0,
 			 X509V3_ADD_DEFAULT) > 0;
 }
@@ -246,11 +210,9 @@ static int check_hosts(const struct pki_order *order, struct fault *fault)
 		    "expected at most %d host names, got %zu", PKI_HOSTS_MOST,
 		    order->n_hosts);
 	for (size_t i = 0; i < order->n_hosts; i++) {
-		ASN1_OCTET_STRING *address = a2i_IPADDRESS(order->hosts[i]);
-		bool good = address || dns_ok(order->hosts[i]);
+		bool good = altname_is_address(order->hosts[i]) ||
+			    dns_ok(order->hosts[i]);
 
-		ASN1_OCTET_STRING_free(address);
-		ERR_clear_error();
 		if (!good)
 			return fault_set(fault, -EINVAL,
 			    "give the name alone, without port or wildcard",
