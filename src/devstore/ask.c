@@ -18,7 +18,7 @@ static int64_t unit_seconds(char unit)
 }
 
 /* "1h30m", "90s", "90": Go's durations as far as whole seconds go. */
-static int duration_parse(const char *text, int64_t *seconds)
+int text_seconds(const char *text, int64_t *seconds)
 {
 	int64_t sum = 0;
 
@@ -51,7 +51,7 @@ int ask_seconds(const struct ask *a, const char *name, int64_t *s)
 		*s = json_integer_value(j);
 		return 0;
 	}
-	if (text && !duration_parse(text, s))
+	if (text && !text_seconds(text, s))
 		return 0;
 	reply_fail(a->reply, 400,
 	    "error converting input for field \"%s\": time: invalid duration "

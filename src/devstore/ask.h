@@ -19,8 +19,9 @@ struct ask {
 	enum ask_kind kind;
 	const struct vault_path *path; /* within the namespace */
 	struct space *space;
-	json_t *body;	     /* an object; NULL: none was sent */
-	struct token *token; /* NULL: none, or not a good one */
+	json_t *body;		/* an object; NULL: none was sent */
+	const char *token_text; /* as it was sent, or NULL */
+	struct token *token;	/* NULL: none, or not a good one */
 	int64_t now_ms;
 	struct reply *reply;
 };
@@ -28,6 +29,9 @@ struct ask {
 /** ask_text() - a member of the body as text
  * Return: borrowed; NULL: not there, not text, or with a NUL in it. */
 const char *ask_text(const struct ask *a, const char *name);
+/** text_seconds() - a duration's text: "600", "10m", "1h30m"
+ * Return: 0; -EINVAL. */
+MUST_USE int text_seconds(const char *text, int64_t *seconds);
 /** ask_seconds() - a member as a duration: 600, "600", "10m", "1h30m"
  * Return: 0; ASK_E_NONE: not there (or null); -EINVAL: the reply says so. */
 enum { ASK_E_NONE = 1 };

@@ -14,12 +14,14 @@
 #include "devstore/capabilities.h"
 #include "devstore/spaces.h"
 #include "devstore/tokens.h"
+#include "devstore/wraps.h"
 #include "wire/vault.h"
 #include <stdio.h>
 
 struct engine {
 	struct token_set *tokens;
 	struct spaces *spaces;
+	struct wraps *wraps;
 	void (*random)(void *to, size_t n);
 	uint64_t answered[6]; /* by the first digit of the status */
 	struct metric_row rows[6];
@@ -99,6 +101,8 @@ int engine_new(struct engine **out, const struct engine_options *o)
 		r = token_set_new(&e->tokens, o->random);
 	}
 	if (!r)
+		r = wraps_new(&e->wraps, o->random);
+	if (!r)
 		r = spaces_new(
 		    &e->spaces, &(struct spaces_options){ .tokens = e->tokens,
 				    .random = o->random,
@@ -116,6 +120,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
+	wraps_free(e->wraps);
 	spaces_free(e->spaces);
 	token_set_free(e->tokens);
 	free(e);
@@ -126,6 +131,8 @@ void engine_answer_clear(struct engine_answer *a)
 	secret_free(a->body);
 	a->body = NULL;
 }
+
+static bool is_allowed(const struct ask *a, bool sudo);
 
 /* ---- rooms of sys/ ------------------------------------------------------ */
 
@@ -241,6 +248,25 @@ static int handle_capabilities(struct engine *e, struct ask *a, size_t from)
 	return 0;
 }
 
+/* A token of the asker's own must be allowed to; a wrapping token is its own
+ * permission. */
+static int handle_unwrap(struct engine *e, struct ask *a, size_t from)
+{
+	(void)from;
+	if (a->token && !is_allowed(a, false)) {
+		reply_denied(a->reply);
+		return 0;
+	}
+	return wraps_handle_unwrap(e->wraps, a, a->token_text);
+}
+
+static int handle_wrap_lookup(struct engine *e, struct ask *a, size_t from)
+{
+	(void)from;
+	wraps_handle_lookup(e->wraps, a, a->token_text);
+	return 0;
+}
+
 /* No engine here makes leases, so there is none to renew. */
 static int handle_leases(struct engine *e, struct ask *a, size_t from)
 {
@@ -271,6 +297,8 @@ static const struct room {
 	{ "sys/policy", ROOM_BELOW, handle_policy },
 	{ "sys/leases/renew", 0, handle_leases },
 	{ "sys/capabilities-self", 0, handle_capabilities },
+	{ "sys/wrapping/unwrap", ROOM_PUBLIC, handle_unwrap },
+	{ "sys/wrapping/lookup", ROOM_PUBLIC, handle_wrap_lookup },
 };
 
 static const struct room *room_of(const struct vault_path *p, size_t *from)
@@ -433,6 +461,8 @@ static bool admitted(
 	const struct room *room = room_of(a->path, &from);
 
 	token_set_sweep(e->tokens, q->now_ms);
+	wraps_sweep(e->wraps, q->now_ms);
+	a->token_text = q->token;
 	if (q->token)
 		a->token = token_find(
 		    e->tokens, q->token, strlen(q->token), q->now_ms);
@@ -440,6 +470,10 @@ static bool admitted(
 		return true;
 	if (a->token && is_about_itself(a->path))
 		a->space = a->token->space;
+	if (!a->token && wraps_spend(e->wraps, q->token)) {
+		reply_denied(a->reply);
+		return false;
+	}
 	if (!a->token) {
 		reply_fail(a->reply, 403, "permission denied");
 		return false;
@@ -466,15 +500,6 @@ static bool body_read(const struct engine_request *q, struct ask *a)
 	return false;
 }
 
-/* What this store does not have and must not seem to have. */
-static bool headers_good(const struct engine_request *q, struct reply *reply)
-{
-	if (q->wrap_ttl)
-		reply_fail(
-		    reply, 400, "this development store does not wrap answers");
-	return !reply->errors;
-}
-
 /* Which namespace is meant, by the header and the beginning of the path; the
  * rest of the path is what is asked of it. */
 static bool located(struct engine *e, const struct engine_request *q,
@@ -496,12 +521,13 @@ static bool located(struct engine *e, const struct engine_request *q,
 	return !a->reply->errors;
 }
 
-static int answer(
-    struct engine *e, const struct engine_request *q, struct reply *reply)
+static int answer(struct engine *e, const struct engine_request *q,
+    struct reply *reply, const char *id)
 {
 	struct vault_path path;
 	struct ask a = { .path = &path, .now_ms = q->now_ms, .reply = reply };
 	int r = vault_path_parse(&path, q->target);
+	int64_t wrap_s;
 
 	if (r) {
 		reply_fail(reply, r == VAULT_PATH_E_PREFIX ? 404 : 400, "%s",
@@ -509,9 +535,14 @@ static int answer(
 		return 0;
 	}
 	r = 0;
-	if (!kind_of(q, &a) && headers_good(q, reply) &&
-	    located(e, q, &path, &a) && admitted(e, q, &a) && body_read(q, &a))
+	if (!kind_of(q, &a) &&
+	    !wraps_wanted(e->wraps, reply, q->wrap_ttl, &wrap_s) &&
+	    located(e, q, &path, &a) && admitted(e, q, &a) &&
+	    body_read(q, &a)) {
 		r = dispatch(e, &a);
+		if (!r && wrap_s)
+			r = wraps_put(e->wraps, &a, wrap_s, id);
+	}
 	json_decref(a.body);
 	return r;
 }
@@ -522,11 +553,12 @@ int engine_handle(
 	struct reply reply = { .status = 200 };
 	struct secret *body = NULL;
 	char id[37];
-	int r = answer(e, q, &reply);
+	int r;
 
 	uuid_text(id, e->random);
+	r = answer(e, q, &reply, id);
 	if (!r)
-		r = reply_print(&reply, id, &body);
+		r = reply_print(&reply, reply.wrap_info ? "" : id, &body);
 	if (!r) {
 		*out = (struct engine_answer){ .status = reply.status,
 			.content_type =

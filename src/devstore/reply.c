@@ -8,6 +8,7 @@ void reply_clear(struct reply *r)
 {
 	json_decref(r->data);
 	json_decref(r->auth);
+	json_decref(r->wrap_info);
 	json_decref(r->warnings);
 	json_decref(r->errors);
 	*r = (struct reply){ .status = 200 };
@@ -114,10 +115,10 @@ static json_t *or_null(json_t *j)
 
 static json_t *envelope(const struct reply *r, const char *request_id)
 {
-	json_t *j = json_pack("{ss ss sb si so sn so so}", "request_id",
+	json_t *j = json_pack("{ss ss sb si so so so so}", "request_id",
 	    request_id, "lease_id", "", "renewable", 0, "lease_duration", 0,
-	    "data", or_null(r->data), "wrap_info", "warnings",
-	    or_null(r->warnings), "auth", or_null(r->auth));
+	    "data", or_null(r->data), "wrap_info", or_null(r->wrap_info),
+	    "warnings", or_null(r->warnings), "auth", or_null(r->auth));
 
 	if (j && r->flat && json_object_update_missing(j, r->data)) {
 		json_decref(j);

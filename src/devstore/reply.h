@@ -11,8 +11,9 @@ struct reply {
 	bool flat;	 /* data's members stand beside it too (most of sys/) */
 	json_t *data;	 /* or NULL */
 	json_t *auth;	 /* or NULL */
-	json_t *warnings; /* array or NULL */
-	json_t *errors;	  /* array; set: this is all that there is */
+	json_t *wrap_info; /* or NULL */
+	json_t *warnings;  /* array or NULL */
+	json_t *errors;	   /* array; set: this is all that there is */
 };
 
 void reply_clear(struct reply *r);

@@ -53,22 +53,6 @@ static void test_gates(void **state)
 	PLAY(gates_steps);
 }
 
-static void test_headers(void **state)
-{
-	struct stage s;
-	struct engine_request q = {
-		.method = "GET", .target = "/v1/sys/health", .wrap_ttl = "60s"
-	};
-	struct engine_answer a;
-
-	(void)state;
-	stage_open(&s);
-	assert_int_equal(engine_handle(s.engine, &q, &a), 0);
-	assert_int_equal(a.status, 400);
-	engine_answer_clear(&a);
-	stage_close(&s);
-}
-
 static const struct step policies_steps[] = {
 	{ "root", "LIST", "/v1/sys/policies/acl", NULL, 200,
 	    "\"data\":{\"keys\":[\"default\",\"root\"]}" },
@@ -315,7 +299,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_open_paths),
 		cmocka_unit_test(test_gates),
-		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_authorization),
 		cmocka_unit_test(test_limit_tokens),

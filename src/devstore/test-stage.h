@@ -77,6 +77,7 @@ struct step {
 	int slot;	   /* keep the token that is given */
 	int later_s;	   /* let so much time pass first */
 	const char *space; /* X-Vault-Namespace */
+	const char *wrap;  /* X-Vault-Wrap-TTL */
 };
 
 /* The token that is given, or what else may be asked with later. */
@@ -91,6 +92,9 @@ static void keep_token(
 	const char *token = json_string_value(
 	    json_object_get(json_object_get(j, "auth"), "client_token"));
 
+	if (!token)
+		token = json_string_value(
+		    json_object_get(json_object_get(j, "wrap_info"), "token"));
 	for (size_t i = 0; i < N_ELEMS(names) && !token; i++)
 		token = json_string_value(json_object_get(data, names[i]));
 	if (!token)
@@ -126,6 +130,7 @@ static void step_run(struct stage *s, const struct step *step)
 		.target = target,
 		.token = step->token ? token : NULL,
 		.name_space = step->space,
+		.wrap_ttl = step->wrap,
 		.body = body,
 		.n = strlen(body) };
 	struct engine_answer a;
