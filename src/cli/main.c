@@ -2,6 +2,7 @@
 #include "cli/beacon.h"
 #include "cli/pipe.h"
 #include "cli/pki.h"
+#include "cli/source.h"
 #include "cli/target.h"
 #include "cli/verb.h"
 
@@ -9,6 +10,7 @@ static const struct verb *const groups[] = {
 	&pki_verbs,
 #ifdef PHAROS_LINK /* else a release without libcurl */
 	&target_verbs,
+	&source_verbs,
 #endif
 	&beacon_verbs,
 	&pipe_verbs,

@@ -76,7 +76,7 @@ struct web_header {
 };
 /* All copied; copies are wiped when they are freed. */
 struct web_request {
-	const char *method; /* GET, HEAD, POST or LIST */
+	const char *method; /* GET, HEAD, POST, LIST or DELETE */
 	const char *target; /* "/v1/x?y"; behind the address's path */
 	const struct web_header *headers;
 	size_t n_headers;

@@ -109,6 +109,19 @@ static int call_post(struct vault_call *out, const char *path, json_t *body)
 	return r;
 }
 
+int vault_call_plain(struct vault_call *out, const char *method,
+    const char *path, const json_t *body)
+{
+	struct vault_call c;
+	int r = call_make(&c, method, path);
+
+	if (!r && body)
+		r = secret_from_json(&c.body, body, 0);
+	if (!r)
+		*out = c;
+	return r;
+}
+
 /* Three parts of base64url with dots between: RFC 7515, compact. */
 static bool jwt_shaped(const char *text, size_t n)
 {

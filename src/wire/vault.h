@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/secret.h"
 #include "wire/vaultpath.h"
+#include <jansson.h>
 
 enum {
 	VAULT_TOKEN_MOST = 8192,	     /* of a token or a JWT */
@@ -56,6 +57,11 @@ MUST_USE int vault_call_renew_self(struct vault_call *out, long increment_s);
 MUST_USE int vault_call_revoke_self(struct vault_call *out);
 MUST_USE int vault_call_lease_renew(
     struct vault_call *out, const char *lease_id, long increment_s);
+
+/** vault_call_plain() - any other
+ * @method: constant. @path: without /v1/. @body: borrowed; NULL: none. */
+MUST_USE int vault_call_plain(struct vault_call *out, const char *method,
+    const char *path, const json_t *body);
 
 /** vault_copy_login(), vault_copy_renew(), vault_copy_lease() - read a client's
  * body for that operation and build the request anew from the fields that the

@@ -1,0 +1,108 @@
+#include "cli/source.h"
+#include "wire/json.h"
+#include <stdio.h>
+
+const char *const source_outputs[] = { "text", "json", NULL };
+
+int source_open(struct storecall **out, const struct source_common *common,
+    struct fault *fault)
+{
+	const struct storecall_config config = { .address = common->address,
+		.token = common->token,
+		.token_file = common->token_file,
+		.ca_file = common->ca,
+		.name_space = common->name_space,
+		.egress = common->egress };
+
+	return storecall_open(out, &config, fault);
+}
+
+int source_print_json(json_t *j, struct fault *fault)
+{
+	if (!j)
+		return fault_set(fault, -ENOMEM, NULL, "out of memory");
+	json_dumpf(j, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(j);
+	return 0;
+}
+
+/* ---- a dry run ----------------------------------------------------------- */
+
+/* Where calls are shown. */
+struct show {
+	const char *address, *name_space;
+	json_t *list; /* NULL: as text */
+};
+
+static void show_call(struct show *to, const struct source_call *call)
+{
+	json_t *j;
+
+	if (to->list) {
+		j = json_pack("{s:s, s:o}", "method", call->method, "url",
+		    json_sprintf("%s/v1/%s", to->address, call->path));
+		if (to->name_space)
+			json_object_set_new(
+			    j, "namespace", json_string(to->name_space));
+		if (call->body)
+			json_object_set_new(
+			    j, "body", json_loads(call->body, 0, NULL));
+		json_array_append_new(to->list, j);
+		return;
+	}
+	printf("%s %s/v1/%s\n", call->method, to->address, call->path);
+	if (to->name_space)
+		printf("  X-Vault-Namespace: %s\n", to->name_space);
+	if (call->body)
+		printf("  %s\n", call->body);
+}
+
+/* What is written is looked at first. */
+static void show_step(struct show *to, const struct plan_step *step)
+{
+	const struct source_call call = { step->method, step->path,
+		step->body ? secret_bytes(step->body) : NULL };
+	const struct source_call look = { "GET", step->path, NULL };
+
+	if (step->body)
+		show_call(to, &look);
+	show_call(to, &call);
+}
+
+int source_show_plan(const struct source_common *common,
+    const struct source_call *first, size_t n_first, const struct plan *p,
+    struct fault *fault)
+{
+	CLEANUP(free_p) char *address = storecall_address(common->address);
+	struct show to = { address, common->name_space, NULL };
+
+	if (common->output == SOURCE_JSON)
+		to.list = json_array();
+	if (!address || (common->output == SOURCE_JSON && !to.list))
+		return fault_set(fault, -ENOMEM, NULL, "out of memory");
+	for (size_t i = 0; i < n_first; i++)
+		show_call(&to, &first[i]);
+	for (size_t i = 0; i < plan_size(p); i++) {
+		struct plan_step step;
+
+		plan_step(&step, p, i);
+		show_step(&to, &step);
+	}
+	return to.list ? source_print_json(to.list, fault) : 0;
+}
+
+/* ---- the group ----------------------------------------------------------- */
+
+static const struct verb *const members[] = {
+	&source_grant_verb,
+	&source_ungrant_verb,
+	&source_grants_verb,
+};
+
+const struct verb source_verbs = {
+	.name = "source",
+	.about = "say in the store who may read what",
+	.verbs = members,
+	.n_verbs = N_ELEMS(members),
+};

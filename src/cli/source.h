@@ -1,0 +1,98 @@
+/* cli/source.h: `pharos source`: what an operator does with the store, on the
+ * side of the secrets.
+ */
+#pragma once
+#include "base/egressoption.h"
+#include "cli/storecall.h"
+#include "cli/verb.h"
+
+extern const struct verb source_verbs; /* the group */
+
+/* its verbs, for their tables in source_*.c */
+extern const struct verb source_grant_verb, source_ungrant_verb,
+    source_grants_verb;
+
+/* Which store, and what all verbs have. */
+struct source_common {
+	char *address, *token, *token_file, *ca, *name_space, *egress, *mount;
+	int output;
+	bool dry_run;
+};
+enum source_output { SOURCE_TEXT, SOURCE_JSON };
+extern const char *const source_outputs[];
+
+/** source_open() - Return: as storecall_open(). */
+MUST_USE int source_open(struct storecall **out,
+    const struct source_common *common, struct fault *fault);
+
+/* One call, where none is made. */
+struct source_call {
+	const char *method, *path, *body; /* body NULL: none */
+};
+/** source_show_plan() - what --dry-run prints: @first, then every call of @p
+ * @first: n_first calls that come before it
+ * Return: 0; -ENOMEM with @fault. */
+MUST_USE int source_show_plan(const struct source_common *common,
+    const struct source_call *first, size_t n_first, const struct plan *p,
+    struct fault *fault);
+/** source_print_json() - @j is counted down; NULL: no memory
+ * Return: 0; -ENOMEM with @fault. */
+MUST_USE int source_print_json(json_t *j, struct fault *fault);
+
+#define SOURCE_AT(config, common, member)                                      \
+	.offset = offsetof(config, common.member)
+
+/* The rows of struct source_common @common in @config. */
+#define SOURCE_ROWS(config, common)                                            \
+	{ .name = "secretstore-address",                                       \
+		.metavar = "URL",                                              \
+		.help = "the store, https://HOST:PORT",                        \
+		.detail = "Without a scheme it is https. A path before /v1 "   \
+			  "is kept.",                                          \
+		.type = OPTION_TEXT,                                           \
+		.flags = OPTION_REQUIRED,                                      \
+		SOURCE_AT(config, common, address) },                          \
+	    { .name = "secretstore-token",                                     \
+		    .metavar = "TOKEN",                                        \
+		    .help = "better: a file, or the variable",                 \
+		    .detail = "On a command line others can see it: "          \
+			      "PHAROS_SECRETSTORE_TOKEN, or "                  \
+			      "--secretstore-token-file, is better.",          \
+		    .type = OPTION_TEXT,                                       \
+		    .flags = OPTION_SECRET,                                    \
+		    SOURCE_AT(config, common, token) },                        \
+	    { .name = "secretstore-token-file",                                \
+		    .metavar = "FILE",                                         \
+		    .help = "its token; - for standard input",                 \
+		    .type = OPTION_TEXT,                                       \
+		    SOURCE_AT(config, common, token_file) },                   \
+	    { .name = "secretstore-ca",                                        \
+		    .metavar = "FILE",                                         \
+		    .help = "CA of the store; else the system's",              \
+		    .type = OPTION_TEXT,                                       \
+		    SOURCE_AT(config, common, ca) },                           \
+	    { .name = "secretstore-namespace",                                 \
+		    .metavar = "NAME",                                         \
+		    .help = "namespace of the store; else its root",           \
+		    .detail = "The one of the bridge's --vault-namespace.",    \
+		    .type = OPTION_TEXT,                                       \
+		    SOURCE_AT(config, common, name_space) },                   \
+	    { .name = "auth-mount",                                            \
+		    .metavar = "NAME",                                         \
+		    .help = "JWT mount at which pods log in",                  \
+		    .detail = "The one of the bridge's --auth-mount.",         \
+		    .initial = "jwt",                                          \
+		    .type = OPTION_TEXT,                                       \
+		    SOURCE_AT(config, common, mount) },                        \
+	{                                                                      \
+		.name = "output", .letter = 'o', .metavar = "text|json",       \
+		.help = "form of what is printed", .initial = "text",          \
+		.choices = source_outputs, .type = OPTION_CHOICE,              \
+		SOURCE_AT(config, common, output)                              \
+	}
+#define SOURCE_DRY_RUN_ROW(config, common)                                     \
+	{                                                                      \
+		.name = "dry-run", .help = "print every call; make none",      \
+		.detail = "No token is needed then.", .initial = "false",      \
+		.type = OPTION_BOOL, SOURCE_AT(config, common, dry_run)        \
+	}

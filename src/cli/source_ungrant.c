@@ -1,0 +1,93 @@
+/* pharos source ungrant: take back what a ServiceAccount was granted. */
+#include "cli/source.h"
+#include "wire/grant.h"
+#include "wire/json.h"
+#include <stdio.h>
+
+struct config {
+	struct source_common common;
+	char *name_space, *account;
+};
+
+#define AT(member) .offset = offsetof(struct config, member)
+
+static const struct option_row rows[] = {
+	{ .name = "namespace",
+	    .metavar = "NAME",
+	    .help = "of the pods, in Kubernetes",
+	    .type = OPTION_TEXT,
+	    .flags = OPTION_REQUIRED,
+	    AT(name_space) },
+	{ .name = "serviceaccount",
+	    .metavar = "NAME",
+	    .help = "that they run as",
+	    .type = OPTION_TEXT,
+	    .flags = OPTION_REQUIRED,
+	    AT(account) },
+	SOURCE_ROWS(struct config, common),
+	SOURCE_DRY_RUN_ROW(struct config, common),
+	EGRESS_OPTION_ROW(struct config, common.egress),
+};
+
+static const struct option_table table = {
+	.program = "pharos source ungrant",
+	.about = "Take back what a ServiceAccount was granted.",
+	.manual = "pharos-source(1)",
+	.rows = rows,
+	.n_rows = N_ELEMS(rows),
+};
+
+static int make_plan(
+    struct plan **out, const struct config *c, struct fault *fault)
+{
+	CLEANUP(plan_freep) struct plan *p = NULL;
+	char name[GRANT_NAME_MOST + 1];
+	int r = grant_name(name, c->name_space, c->account, fault);
+
+	if (r) {
+		fault->code = OPTION_E_BAD;
+		return OPTION_E_BAD;
+	}
+	r = plan_new(&p);
+	if (!r)
+		r = grant_plan_removal(p, c->common.mount, name);
+	if (r)
+		return fault_set(fault, r, NULL, "--auth-mount %s: %s",
+		    c->common.mount, strerror(-r));
+	*out = STEAL(p);
+	return 0;
+}
+
+static int run(const void *data, char *const *words, struct fault *fault)
+{
+	const struct config *c = data;
+	CLEANUP(storecall_closep) struct storecall *s = NULL;
+	CLEANUP(plan_freep) struct plan *p = NULL;
+	int r = make_plan(&p, c, fault);
+
+	(void)words;
+	if (r)
+		return r;
+	if (c->common.dry_run)
+		return source_show_plan(&c->common, NULL, 0, p, fault);
+	r = source_open(&s, &c->common, fault);
+	if (!r)
+		r = storecall_run(s, p, fault);
+	if (r)
+		return r;
+	if (c->common.output == SOURCE_JSON)
+		return source_print_json(
+		    json_pack("{ss ss s[]}", "namespace", c->name_space,
+			"serviceaccount", c->account, "paths"),
+		    fault);
+	printf("%s/%s may read nothing\n", c->name_space, c->account);
+	return 0;
+}
+
+const struct verb source_ungrant_verb = {
+	.name = "ungrant",
+	.about = "take back what a ServiceAccount was granted",
+	.table = &table,
+	.config_size = sizeof(struct config),
+	.run = run,
+};

@@ -1,0 +1,386 @@
+#include "cli/storecall.h"
+#include "base/egressoption.h"
+#include "link/web.h"
+#include "net/egress.h"
+#include "net/loop.h"
+#include "wire/json.h"
+#include <stdio.h>
+
+enum { CALL_MS = 30000 };
+
+struct storecall {
+	struct loop *loop;
+	struct egress *egress;
+	struct web *web;
+	struct secret *token;
+	char *name_space;
+};
+
+/* What came, of one call. */
+struct answer {
+	struct web_call *sent; /* NULL once it is over */
+	int status;	       /* 0: none came */
+	char *body;	       /* NULL: no memory */
+	size_t n;
+	struct fault fault;
+};
+
+static const struct web_words words = {
+	.who = "store",
+	.address = "--secretstore-address",
+	.address_form = "expected is https://HOST[:PORT][/PATH]",
+	.ca = "--secretstore-ca",
+	.reach = "check --secretstore-address, and that the store listens "
+		 "there",
+	.late = "check that the store runs and is not overloaded",
+	.trust = "check --secretstore-ca and the names in the store's "
+		 "certificate",
+	.broke = "look into the store's log",
+	.strange = "is this a store's HTTP API?",
+};
+
+static int no_memory(struct fault *fault)
+{
+	return fault_set(fault, -ENOMEM, NULL, "out of memory");
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
+char *storecall_address(const char *text)
+{
+	size_t n = strlen(text);
+	char *out;
+
+	while (n && text[n - 1] == '/')
+		n--;
+	if (n > 3 && !strncmp(text + n - 3, "/v1", 3))
+		n -= 3;
+	return asprintf(&out, "%s%.*s", strstr(text, "://") ? "" : "https://",
+		   (int)n, text) < 0
+		   ? NULL
+		   : out;
+}
+
+static int take_token(struct storecall *s,
+    const struct storecall_config *config, struct fault *fault)
+{
+	const char *file = config->token_file;
+	int r;
+
+	if (!config->token == !file)
+		return fault_set(fault, OPTION_E_BAD,
+		    "Name a file with --secretstore-token-file; - is standard "
+		    "input.",
+		    file ? "two tokens for the store: --secretstore-token and "
+			   "--secretstore-token-file"
+			 : "no token for the store");
+	if (!file) {
+		r = secret_from(
+		    &s->token, config->token, strlen(config->token));
+		return r ? no_memory(fault) : 0;
+	}
+	r = secret_read_token(&s->token,
+	    strcmp(file, "-") != 0 ? file : "/dev/stdin", VAULT_TOKEN_MOST);
+	if (r)
+		file_fault(fault, r, file, VAULT_TOKEN_MOST);
+	return r > 0 ? -EINVAL : r;
+}
+
+/* A token goes into a header: nothing that could end it. */
+static int check_token(const struct storecall *s, struct fault *fault)
+{
+	const char *token = secret_bytes(s->token);
+
+	for (size_t i = 0; i < secret_size(s->token); i++)
+		if (token[i] <= ' ' || token[i] == 0x7f)
+			return fault_set(fault, -EINVAL, "A token is one word.",
+			    "the token for the store has a character that none "
+			    "has");
+	return 0;
+}
+
+static int open_web(struct storecall *s, const struct storecall_config *config,
+    struct fault *fault)
+{
+	CLEANUP(free_p) char *address = storecall_address(config->address);
+	struct egress_words said;
+	struct web_config web = {
+		.words = &words,
+		.agent = "pharos/" PHAROS_VERSION,
+		.address = address,
+		.takes_path = true,
+		.ca_file = config->ca_file,
+		.calls_most = 1,
+		.connections_most = 1,
+		.answer_most = VAULT_ANSWER_MOST,
+		.call_ms = CALL_MS,
+	};
+	int r;
+
+	if (!address)
+		return -ENOMEM;
+	egress_choose(&said, config->egress, getenv);
+	r = said.url ? egress_new(&s->egress, &said, fault) : 0;
+	web.egress = s->egress;
+	return r ? r : web_open(&s->web, s->loop, &web, fault);
+}
+
+int storecall_open(struct storecall **out,
+    const struct storecall_config *config, struct fault *fault)
+{
+	CLEANUP(storecall_closep)
+	struct storecall *s = calloc(1, sizeof(*s));
+	int r;
+
+	vault_wipe_json();
+	if (!s)
+		return no_memory(fault);
+	r = take_token(s, config, fault);
+	if (!r)
+		r = check_token(s, fault);
+	if (r)
+		return r;
+	r = loop_new(&s->loop);
+	if (!r && config->name_space) {
+		s->name_space = strdup(config->name_space);
+		r = s->name_space ? 0 : -ENOMEM;
+	}
+	if (!r)
+		r = open_web(s, config, fault);
+	if (r)
+		return fault->code ? r : no_memory(fault);
+	*out = STEAL(s);
+	return 0;
+}
+
+void storecall_close(struct storecall *s)
+{
+	if (!s)
+		return;
+	web_close(s->web);
+	egress_free(s->egress);
+	loop_free(s->loop);
+	secret_free(s->token);
+	free(s->name_space);
+	free(s);
+}
+
+void storecall_closep(struct storecall **s)
+{
+	storecall_close(*s);
+}
+
+/* ---- one call ------------------------------------------------------------ */
+
+static void answer_clear(struct answer *a)
+{
+	if (a->body)
+		secret_wipe(a->body, a->n);
+	free(a->body);
+	*a = (struct answer){ .sent = NULL };
+}
+
+static void on_answer(
+    void *ctx, const struct web_answer *got, const struct fault *fault)
+{
+	struct answer *a = ctx;
+
+	a->sent = NULL;
+	if (!got) {
+		a->fault = *fault;
+		return;
+	}
+	a->status = got->status;
+	a->body = malloc(got->n + 1);
+	if (!a->body)
+		return;
+	memcpy(a->body, got->body, got->n + 1);
+	a->n = got->n;
+}
+
+/* @out: answer_clear() it; without an answer it has the fault.
+ * Return: 0; -ENOMEM. */
+static int ask(
+    struct answer *out, struct storecall *s, const struct vault_call *call)
+{
+	const struct web_header headers[] = {
+		{ "X-Vault-Request", "true" },
+		{ "X-Vault-Token", secret_bytes(s->token) },
+		{ "Content-Type", "application/json" },
+		{ "X-Vault-Namespace", s->name_space },
+	};
+	const struct web_request request = { .method = call->method,
+		.target = call->target,
+		.headers = headers,
+		.n_headers = N_ELEMS(headers) - !s->name_space,
+		.body = call->body };
+	int r;
+
+	*out = (struct answer){ .status = 0 };
+	r = web_send(&out->sent, s->web, &request, on_answer, out);
+	if (r)
+		return -ENOMEM; /* one call at a time is never too many */
+	while (out->sent)
+		loop_wait(s->loop);
+	return out->body || out->fault.code ? 0 : -ENOMEM;
+}
+
+/* ---- failures ------------------------------------------------------------ */
+
+/* What the token may do at @path, as the store says: "read, list". */
+static void ask_rights(
+    char *to, size_t room, struct storecall *s, const char *path)
+{
+	JSON *body = json_pack("{s[s]}", "paths", path);
+	struct vault_call call = { .body = NULL };
+	struct answer a = { .sent = NULL };
+	const json_t *list, *one;
+	JSON *j = NULL;
+	size_t i, used = 0;
+
+	*to = '\0';
+	if (!body ||
+	    vault_call_plain(&call, "POST", "sys/capabilities-self", body))
+		return;
+	if (!ask(&a, s, &call) && a.status == 200)
+		j = json_read_object(a.body, a.n, 0);
+	list = json_object_get(json_object_get(j, "data"), path);
+	json_array_foreach(list, i, one)
+	{
+		const char *name = json_string_value(one);
+
+		if (name && used < room)
+			used += (size_t)snprintf(to + used, room - used, "%s%s",
+			    used ? ", " : "", name);
+	}
+	answer_clear(&a);
+	vault_call_clear(&call);
+}
+
+/* 403: which right is missing, where. */
+static void tell_right(struct storecall *s, const char *method,
+    const char *path, struct fault *fault)
+{
+	char has[100];
+
+	ask_rights(has, sizeof(has), s, path);
+	(void)snprintf(fault->hint, sizeof(fault->hint),
+	    "The token needs %s on %.120s%s%.60s; %s%s.", plan_right(method),
+	    path, s->name_space ? " in the namespace " : "",
+	    s->name_space ? s->name_space : "",
+	    *has ? "it has: " : "what it has, the store does not tell it", has);
+}
+
+/* @a, to @method on @path, is not what was asked for. */
+static int tell(struct storecall *s, const struct answer *a,
+    const struct vault_call *call, struct fault *fault)
+{
+	static const char api[] = "/v1/";
+	const char *path = call->target + strlen(api);
+	const struct vault_failure failure = { .store = web_address(s->web),
+		.status = a->status,
+		.body = a->body,
+		.n = a->n };
+
+	if (!a->status) {
+		*fault = a->fault;
+		return fault->code;
+	}
+	vault_fault(fault, &failure);
+	if (a->status == 403)
+		tell_right(s, call->method, path, fault);
+	return fault_wrap(fault, "%s %.150s", call->method, path);
+}
+
+int storecall_read(json_t **out, struct storecall *s,
+    const struct vault_call *call, struct fault *fault)
+{
+	char said[FAULT_TEXT_MAX];
+	struct answer a;
+	int r = ask(&a, s, call);
+
+	if (r)
+		return no_memory(fault);
+	*out = NULL;
+	if (a.status == 200) {
+		*out = json_read_object(a.body, a.n, 0);
+		if (!*out)
+			r = fault_set(fault, -EBADMSG, words.strange,
+			    "store %s: the answer is not JSON",
+			    web_address(s->web));
+	} else if (a.status != 404 ||
+		   vault_errors(said, sizeof(said), a.body, a.n)) {
+		r = tell(s, &a, call, fault);
+	}
+	answer_clear(&a);
+	return r;
+}
+
+/* ---- a plan -------------------------------------------------------------- */
+
+static void tell_step(const struct plan_step *step)
+{
+	switch (step->outcome) {
+	case PLAN_DONE:
+		(void)fprintf(stderr, "done, and stays so: %s %s\n",
+		    step->method, step->path);
+		break;
+	case PLAN_UNDONE:
+		(void)fprintf(
+		    stderr, "undone: %s is as it was before\n", step->what);
+		break;
+	case PLAN_LEFT:
+		(void)fprintf(stderr,
+		    "left behind: %s; %s /v1/%s may have been done; do this "
+		    "again, or DELETE it\n",
+		    step->what, step->method, step->path);
+		break;
+	default:
+		break;
+	}
+}
+
+/* One call of @p. Return: 0; -errno with @fault: the plan has failed there. */
+static int advance(struct storecall *s, struct plan *p, struct fault *fault)
+{
+	struct vault_call call = *plan_call(p);
+	struct answer a;
+	int r = 0, refused;
+
+	if (call.body)
+		call.body =
+		    NULL; /* the plan's; for the fault it is not needed */
+	if (ask(&a, s, plan_call(p)))
+		return no_memory(fault);
+	refused = plan_answer(p, a.status, a.body, a.n);
+	if (refused == PLAN_E_REFUSED)
+		r = tell(s, &a, &call, fault);
+	else if (refused)
+		r = no_memory(fault);
+	answer_clear(&a);
+	return r;
+}
+
+int storecall_run(struct storecall *s, struct plan *p, struct fault *fault)
+{
+	int result = 0;
+
+	while (plan_call(p)) {
+		struct fault seen = FAULT_NONE;
+		int r = advance(s, p, &seen);
+
+		if (r && !result) {
+			result = r;
+			*fault = seen;
+		}
+		if (r == -ENOMEM)
+			break;
+	}
+	for (size_t i = 0; result && i < plan_size(p); i++) {
+		struct plan_step step;
+
+		plan_step(&step, p, i);
+		tell_step(&step);
+	}
+	return result;
+}
