@@ -50,9 +50,27 @@ class Rows:
     def failed(self):
         return [row for row in self.rows if row["holds"] is False]
 
-    def write(self, path):
+    def write(self, path, whole=True):
+        """A run of some families only replaces their rows."""
+        rows = self.rows
+        if not whole and path.exists():
+            rows = replaced(json.loads(path.read_text()), rows)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(self.rows, indent=1) + "\n")
+        path.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def replaced(old, new):
+    """The old rows, with the new ones in the places of those of their
+    figures."""
+    def of(figure):
+        return [row for row in new if row["figure"] == figure]
+    rows, placed = [], set()
+    for row in old:
+        if row["figure"] not in placed:
+            rows += of(row["figure"]) or [row]
+        if of(row["figure"]):
+            placed.add(row["figure"])
+    return rows + [row for row in new if row["figure"] not in placed]
 
 
 def text(value, unit=""):

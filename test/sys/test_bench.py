@@ -2,12 +2,17 @@
 beacon for a moment. What they measure is bench/run's; what must hold however
 slow the machine is stands here."""
 import json
+import pathlib
 import socket
 import subprocess
+import sys
 
 import pytest
 
 from lab import parts
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bench"))
+from measure.rows import replaced  # noqa: E402
 
 
 def free_port():
@@ -113,3 +118,18 @@ def test_a_stream_through_the_bare_pump(lab):
         finally:
             pump.kill()
     assert report["bytes"] == 1 << 20
+
+
+def rows_of(text):
+    """"a1 b2": the rows of figures a and b."""
+    return [{"figure": word[0], "ours": word[1:]} for word in text.split()]
+
+
+@pytest.mark.parametrize("old,new,all_of_them", [
+    ("a1 a2 b1", "a8 a9", "a8 a9 b1"),
+    ("a1 b1 c1", "b9", "a1 b9 c1"),
+    ("a1", "b9", "a1 b9"),
+    ("a1 b1", "", "a1 b1"),
+])
+def test_a_run_of_some_families_replaces_their_rows(old, new, all_of_them):
+    assert replaced(rows_of(old), rows_of(new)) == rows_of(all_of_them)
