@@ -2,7 +2,9 @@
  * that it may not.
  *
  * Sources without a connection stand in a list, by when their last one went;
- * when the table is full the first of them is forgotten. Sources with
+ * when the table is full the first of them is forgotten. One whose buckets are
+ * full again is as good as unknown: each arrival forgets up to two such ones,
+ * so what is remembered is the crowd of a minute, not of all time. Sources with
  * unfinished connections are in a heap, the heaviest first; when there are too
  * many, its oldest must go. So no number of sources that connect and say
  * nothing keeps out one that comes and says HELLO at once.
@@ -16,6 +18,9 @@
 #include "base/slab.h"
 #include "base/table.h"
 #include "beacon/limits.h"
+
+/* More than arrive, so that the list gets shorter. */
+enum { FORGET_AT_ONCE = 2 };
 
 TAILQ_HEAD(guests, limiter_guest);
 TAILQ_HEAD(sources, limiter_source);
@@ -134,6 +139,22 @@ static struct limiter_source *source_get(
 		 : source_new(l, address);
 }
 
+static bool is_as_new(const struct limiter_source *s, uint64_t now_ms)
+{
+	return s->full_at[0] <= now_ms && s->full_at[1] <= now_ms;
+}
+
+static void forget_some(struct limiter *l, uint64_t now_ms)
+{
+	for (int i = 0; i < FORGET_AT_ONCE; i++) {
+		struct limiter_source *s = TAILQ_FIRST(&l->idle);
+
+		if (!s || !is_as_new(s, now_ms))
+			return;
+		forget(l, s);
+	}
+}
+
 static struct limiter_answer judge(
     const struct limiter *l, struct limiter_source *s, uint64_t now_ms)
 {
@@ -180,9 +201,11 @@ struct limiter_answer limiter_arrive(struct limiter *l,
     uint64_t now_ms)
 {
 	struct limiter_answer answer = { .verdict = LIMITER_SHUT };
-	struct limiter_source *s = source_get(l, source);
+	struct limiter_source *s;
 
 	INVARIANT(!guest->source);
+	forget_some(l, now_ms);
+	s = source_get(l, source);
 	if (s)
 		answer = judge(l, s, now_ms);
 	l->counts.verdicts[answer.verdict]++;

@@ -169,6 +169,35 @@ static void test_table_forgets_the_longest_idle(void **state)
 	close_limiter(f);
 }
 
+static size_t remembered(const struct fixture *f)
+{
+	return limiter_counts(f->limiter)->sources;
+}
+
+/* Once its buckets are full again it would be treated as new anyway. */
+static void test_table_forgets_who_is_as_new(void **state)
+{
+	struct fixture *f = open_limiter(&tiny);
+
+	(void)state;
+	expect_visits(f, 1, "w");
+	expect_visits(f, 2, "www");
+	expect_visits(f, 3, "w");
+	f->now += 1000; /* 1 and 3 are full, but 2 stands between them */
+	expect_visits(f, 3, "w");
+	assert_int_equal(remembered(f), 2);
+	f->now += 2000; /* all are */
+	expect_visits(f, 4, "w");
+	assert_int_equal(remembered(f), 1);
+	f->now += 1000;
+	arrive(f, 5);
+	f->now += 100000; /* has a connection */
+	expect_visits(f, 6, "w");
+	expect_visits(f, 7, "w");
+	assert_int_equal(remembered(f), 3);
+	close_limiter(f);
+}
+
 static void test_table_keeps_sources_with_connections(void **state)
 {
 	struct fixture *f = open_limiter(&tiny);
@@ -274,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_retry_is_true),
 		cmocka_unit_test(test_production_rate),
 		cmocka_unit_test(test_table_forgets_the_longest_idle),
+		cmocka_unit_test(test_table_forgets_who_is_as_new),
 		cmocka_unit_test(test_table_keeps_sources_with_connections),
 		cmocka_unit_test(test_unfinished_of_a_source),
 		cmocka_unit_test(test_unfinished_of_all),
