@@ -59,7 +59,7 @@ static void show_call(struct show *to, const struct source_call *call)
 }
 
 /* What is written is looked at first. */
-static void show_step(struct show *to, const struct plan_step *step)
+static void show_step(struct show *to, const struct changes_step *step)
 {
 	const struct source_call call = { step->method, step->path,
 		step->body ? secret_bytes(step->body) : NULL };
@@ -71,7 +71,7 @@ static void show_step(struct show *to, const struct plan_step *step)
 }
 
 int source_show_plan(const struct source_common *common,
-    const struct source_call *first, size_t n_first, const struct plan *p,
+    const struct source_call *first, size_t n_first, const struct changes *p,
     struct fault *fault)
 {
 	CLEANUP(free_p) char *address = storecall_address(common->address);
@@ -83,10 +83,10 @@ int source_show_plan(const struct source_common *common,
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
 	for (size_t i = 0; i < n_first; i++)
 		show_call(&to, &first[i]);
-	for (size_t i = 0; i < plan_size(p); i++) {
-		struct plan_step step;
+	for (size_t i = 0; i < changes_size(p); i++) {
+		struct changes_step step;
 
-		plan_step(&step, p, i);
+		changes_step(&step, p, i);
 		show_step(&to, &step);
 	}
 	return to.list ? source_print_json(to.list, fault) : 0;

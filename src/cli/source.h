@@ -33,7 +33,7 @@ struct source_call {
  * @first: n_first calls that come before it
  * Return: 0; -ENOMEM with @fault. */
 MUST_USE int source_show_plan(const struct source_common *common,
-    const struct source_call *first, size_t n_first, const struct plan *p,
+    const struct source_call *first, size_t n_first, const struct changes *p,
     struct fault *fault);
 /** source_print_json() - @j is counted down; NULL: no memory
  * Return: 0; -ENOMEM with @fault. */

@@ -136,10 +136,10 @@ static int resolve(struct grant_path *out, struct storecall *s,
 
 /* ---- doing it ------------------------------------------------------------ */
 
-static int make_plan(struct plan **out, const struct config *c,
+static int make_plan(struct changes **out, const struct config *c,
     const struct grant_path *paths, struct fault *fault)
 {
-	CLEANUP(plan_freep) struct plan *p = NULL;
+	CLEANUP(changes_freep) struct changes *p = NULL;
 	char audience[GRANT_AUDIENCE + 1];
 	const struct grant_order order = { .name_space = c->name_space,
 		.account = c->account,
@@ -147,7 +147,7 @@ static int make_plan(struct plan **out, const struct config *c,
 		.audience = audience,
 		.paths = paths,
 		.n_paths = c->paths.n_items };
-	int r = plan_new(&p);
+	int r = changes_new(&p);
 
 	(void)snprintf(audience, sizeof(audience), "pharos:%s", c->info_hash);
 	if (!r)
@@ -160,7 +160,7 @@ static int make_plan(struct plan **out, const struct config *c,
 }
 
 static int show(
-    const struct config *c, const struct plan *p, struct fault *fault)
+    const struct config *c, const struct changes *p, struct fault *fault)
 {
 	struct source_call first[GRANT_PATHS_MOST];
 	char asked[GRANT_PATHS_MOST][VAULT_PATH_MOST];
@@ -180,12 +180,12 @@ static int show(
 }
 
 static int report(const struct config *c, const struct grant_path *paths,
-    const struct plan *p, struct fault *fault)
+    const struct changes *p, struct fault *fault)
 {
-	struct plan_step role;
+	struct changes_step role;
 	json_t *list;
 
-	plan_step(&role, p, plan_size(p) - 1);
+	changes_step(&role, p, changes_size(p) - 1);
 	if (c->common.output == SOURCE_TEXT) {
 		printf("%s/%s may read:\n", c->name_space, c->account);
 		for (size_t i = 0; i < c->paths.n_items; i++)
@@ -206,7 +206,7 @@ static int run(const void *data, char *const *words, struct fault *fault)
 {
 	const struct config *c = data;
 	CLEANUP(storecall_closep) struct storecall *s = NULL;
-	CLEANUP(plan_freep) struct plan *p = NULL;
+	CLEANUP(changes_freep) struct changes *p = NULL;
 	CLEANUP(free_p) struct grant_path *paths = NULL;
 	int r = check(c, fault);
 

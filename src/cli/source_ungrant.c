@@ -38,9 +38,9 @@ static const struct option_table table = {
 };
 
 static int make_plan(
-    struct plan **out, const struct config *c, struct fault *fault)
+    struct changes **out, const struct config *c, struct fault *fault)
 {
-	CLEANUP(plan_freep) struct plan *p = NULL;
+	CLEANUP(changes_freep) struct changes *p = NULL;
 	char name[GRANT_NAME_MOST + 1];
 	int r = grant_name(name, c->name_space, c->account, fault);
 
@@ -48,7 +48,7 @@ static int make_plan(
 		fault->code = OPTION_E_BAD;
 		return OPTION_E_BAD;
 	}
-	r = plan_new(&p);
+	r = changes_new(&p);
 	if (!r)
 		r = grant_plan_removal(p, c->common.mount, name);
 	if (r)
@@ -62,7 +62,7 @@ static int run(const void *data, char *const *words, struct fault *fault)
 {
 	const struct config *c = data;
 	CLEANUP(storecall_closep) struct storecall *s = NULL;
-	CLEANUP(plan_freep) struct plan *p = NULL;
+	CLEANUP(changes_freep) struct changes *p = NULL;
 	int r = make_plan(&p, c, fault);
 
 	(void)words;

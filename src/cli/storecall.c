@@ -265,7 +265,7 @@ static void tell_right(struct storecall *s, const char *method,
 
 	ask_rights(has, sizeof(has), s, path);
 	(void)snprintf(fault->hint, sizeof(fault->hint),
-	    "The token needs %s on %.120s%s%.60s; %s%s.", plan_right(method),
+	    "The token needs %s on %.120s%s%.60s; %s%s.", changes_right(method),
 	    path, s->name_space ? " in the namespace " : "",
 	    s->name_space ? s->name_space : "",
 	    *has ? "it has: " : "what it has, the store does not tell it", has);
@@ -316,20 +316,20 @@ int storecall_read(json_t **out, struct storecall *s,
 	return r;
 }
 
-/* ---- a plan -------------------------------------------------------------- */
+/* ---- changes ------------------------------------------------------------- */
 
-static void tell_step(const struct plan_step *step)
+static void tell_step(const struct changes_step *step)
 {
 	switch (step->outcome) {
-	case PLAN_DONE:
+	case CHANGES_DONE:
 		(void)fprintf(stderr, "done, and stays so: %s %s\n",
 		    step->method, step->path);
 		break;
-	case PLAN_UNDONE:
+	case CHANGES_UNDONE:
 		(void)fprintf(
 		    stderr, "undone: %s is as it was before\n", step->what);
 		break;
-	case PLAN_LEFT:
+	case CHANGES_LEFT:
 		(void)fprintf(stderr,
 		    "left behind: %s; %s /v1/%s may have been done; do this "
 		    "again, or DELETE it\n",
@@ -340,20 +340,19 @@ static void tell_step(const struct plan_step *step)
 	}
 }
 
-/* One call of @p. Return: 0; -errno with @fault: the plan has failed there. */
-static int advance(struct storecall *s, struct plan *p, struct fault *fault)
+/* One call of @p. Return: 0; -errno with @fault: it has failed there. */
+static int advance(struct storecall *s, struct changes *p, struct fault *fault)
 {
-	struct vault_call call = *plan_call(p);
+	struct vault_call call = *changes_call(p);
 	struct answer a;
 	int r = 0, refused;
 
 	if (call.body)
-		call.body =
-		    NULL; /* the plan's; for the fault it is not needed */
-	if (ask(&a, s, plan_call(p)))
+		call.body = NULL; /* of @p; the fault does not need it */
+	if (ask(&a, s, changes_call(p)))
 		return no_memory(fault);
-	refused = plan_answer(p, a.status, a.body, a.n);
-	if (refused == PLAN_E_REFUSED)
+	refused = changes_answer(p, a.status, a.body, a.n);
+	if (refused == CHANGES_E_REFUSED)
 		r = tell(s, &a, &call, fault);
 	else if (refused)
 		r = no_memory(fault);
@@ -361,11 +360,11 @@ static int advance(struct storecall *s, struct plan *p, struct fault *fault)
 	return r;
 }
 
-int storecall_run(struct storecall *s, struct plan *p, struct fault *fault)
+int storecall_run(struct storecall *s, struct changes *p, struct fault *fault)
 {
 	int result = 0;
 
-	while (plan_call(p)) {
+	while (changes_call(p)) {
 		struct fault seen = FAULT_NONE;
 		int r = advance(s, p, &seen);
 
@@ -376,10 +375,10 @@ int storecall_run(struct storecall *s, struct plan *p, struct fault *fault)
 		if (r == -ENOMEM)
 			break;
 	}
-	for (size_t i = 0; result && i < plan_size(p); i++) {
-		struct plan_step step;
+	for (size_t i = 0; result && i < changes_size(p); i++) {
+		struct changes_step step;
 
-		plan_step(&step, p, i);
+		changes_step(&step, p, i);
 		tell_step(&step);
 	}
 	return result;

@@ -4,7 +4,7 @@
 #pragma once
 #include "base/fault.h"
 #include "base/option.h"
-#include "wire/plan.h"
+#include "wire/changes.h"
 
 struct storecall;
 
@@ -34,8 +34,8 @@ void storecall_closep(struct storecall **s);
  * token lacks. */
 MUST_USE int storecall_read(json_t **out, struct storecall *s,
     const struct vault_call *call, struct fault *fault);
-/** storecall_run() - a plan, to its end
+/** storecall_run() - changes, to their end
  * What a failed one has undone, and what it has left, is told on standard
  * error. Return: as storecall_read(). */
 MUST_USE int storecall_run(
-    struct storecall *s, struct plan *p, struct fault *fault);
+    struct storecall *s, struct changes *p, struct fault *fault);

@@ -202,32 +202,32 @@ static json_t *policy_text(const struct grant_order *order)
 }
 
 /* One step about the policy or the role @name. */
-static int add(struct plan *p, enum plan_kind kind, const char *what,
+static int add(struct changes *p, enum changes_kind kind, const char *what,
     const char *path, json_t *body)
 {
-	const struct plan_order order = { .kind = kind,
+	const struct changes_order order = { .kind = kind,
 		.what = what,
 		.path = path,
 		.body = body,
 		.member = *what == 'p' ? "policy" : NULL };
 
-	return plan_add(p, &order);
+	return changes_add(p, &order);
 }
 
 static int add_policy(
-    struct plan *p, enum plan_kind kind, const char *name, json_t *body)
+    struct changes *p, enum changes_kind kind, const char *name, json_t *body)
 {
-	char what[PLAN_WHAT_MOST], path[VAULT_PATH_MOST];
+	char what[CHANGES_WHAT_MOST], path[VAULT_PATH_MOST];
 
 	(void)snprintf(what, sizeof(what), "policy %.250s", name);
 	(void)snprintf(path, sizeof(path), "sys/policies/acl/%s", name);
 	return add(p, kind, what, path, body);
 }
 
-static int add_role(struct plan *p, enum plan_kind kind,
+static int add_role(struct changes *p, enum changes_kind kind,
     const struct grant_order *order, const char *name)
 {
-	char what[PLAN_WHAT_MOST], path[VAULT_PATH_MOST];
+	char what[CHANGES_WHAT_MOST], path[VAULT_PATH_MOST];
 	char subject[sizeof(SUBJECT) + GRANT_NAME_MOST + 1];
 	json_t *body = NULL;
 
@@ -235,7 +235,7 @@ static int add_role(struct plan *p, enum plan_kind kind,
 	if ((size_t)snprintf(path, sizeof(path), "auth/%s/role/%s",
 		order->mount, name) >= sizeof(path))
 		return -EINVAL;
-	if (kind == PLAN_WRITE) {
+	if (kind == CHANGES_WRITE) {
 		(void)snprintf(subject, sizeof(subject), SUBJECT "%s:%s",
 		    order->name_space, order->account);
 		body = json_pack("{ss s[s] ss ss s[s] sb si}", "role_type",
@@ -246,7 +246,7 @@ static int add_role(struct plan *p, enum plan_kind kind,
 	return add(p, kind, what, path, body);
 }
 
-int grant_plan(struct plan *p, const struct grant_order *order)
+int grant_plan(struct changes *p, const struct grant_order *order)
 {
 	char name[GRANT_NAME_MOST + 1];
 	int r = grant_name(name, order->name_space, order->account, NULL);
@@ -257,16 +257,17 @@ int grant_plan(struct plan *p, const struct grant_order *order)
 	text = policy_text(order);
 	if (!text)
 		return -ENOMEM;
-	r = add_policy(p, PLAN_WRITE, name, json_pack("{so}", "policy", text));
-	return r ? r : add_role(p, PLAN_WRITE, order, name);
+	r = add_policy(
+	    p, CHANGES_WRITE, name, json_pack("{so}", "policy", text));
+	return r ? r : add_role(p, CHANGES_WRITE, order, name);
 }
 
-int grant_plan_removal(struct plan *p, const char *mount, const char *name)
+int grant_plan_removal(struct changes *p, const char *mount, const char *name)
 {
 	const struct grant_order order = { .mount = mount };
-	int r = add_role(p, PLAN_REMOVE, &order, name);
+	int r = add_role(p, CHANGES_REMOVE, &order, name);
 
-	return r ? r : add_policy(p, PLAN_REMOVE, name, NULL);
+	return r ? r : add_policy(p, CHANGES_REMOVE, name, NULL);
 }
 
 /* ---- reading back -------------------------------------------------------- */

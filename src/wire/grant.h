@@ -7,7 +7,7 @@
  * and is the only one that the token has. Pure.
  */
 #pragma once
-#include "wire/plan.h"
+#include "wire/changes.h"
 
 enum {
 	GRANT_NAME_MOST = 63 + 1 + 253,
@@ -50,11 +50,11 @@ struct grant_order {
 };
 /** grant_plan() - policy, then role; what was granted before is replaced
  * Return: 0; -EINVAL: the mount cannot be one; -ENOMEM. */
-MUST_USE int grant_plan(struct plan *p, const struct grant_order *order);
+MUST_USE int grant_plan(struct changes *p, const struct grant_order *order);
 /** grant_plan_removal() - role, then policy
  * @name: of grant_name(). Return: as grant_plan(). */
 MUST_USE int grant_plan_removal(
-    struct plan *p, const char *mount, const char *name);
+    struct changes *p, const char *mount, const char *name);
 
 /* What is granted to whom, as read back. */
 struct grant {

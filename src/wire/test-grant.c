@@ -144,9 +144,9 @@ static void test_what_cannot_be_granted(void **state)
 }
 
 /* The body of the call that is next. */
-static json_t *body_of(const struct plan *p)
+static json_t *body_of(const struct changes *p)
 {
-	const struct vault_call *c = plan_call(p);
+	const struct vault_call *c = changes_call(p);
 
 	return json_read_object(secret_bytes(c->body), secret_size(c->body), 0);
 }
@@ -178,20 +178,20 @@ static void write_grant(json_t **policy, json_t **role)
 		.audience = "pharos:00",
 		.paths = granted,
 		.n_paths = 2 };
-	struct plan *p;
+	struct changes *p;
 
-	assert_int_equal(plan_new(&p), 0);
+	assert_int_equal(changes_new(&p), 0);
 	assert_int_equal(grant_plan(p, &order), 0);
 	assert_string_equal(
-	    plan_call(p)->target, "/v1/sys/policies/acl/team-a.web");
-	assert_int_equal(plan_answer(p, 404, NOTHING, strlen(NOTHING)), 0);
+	    changes_call(p)->target, "/v1/sys/policies/acl/team-a.web");
+	assert_int_equal(changes_answer(p, 404, NOTHING, strlen(NOTHING)), 0);
 	*policy = body_of(p);
-	assert_int_equal(plan_answer(p, 204, "", 0), 0);
-	assert_int_equal(plan_answer(p, 404, NOTHING, strlen(NOTHING)), 0);
+	assert_int_equal(changes_answer(p, 204, "", 0), 0);
+	assert_int_equal(changes_answer(p, 404, NOTHING, strlen(NOTHING)), 0);
 	assert_string_equal(
-	    plan_call(p)->target, "/v1/auth/jwt/role/team-a.web");
+	    changes_call(p)->target, "/v1/auth/jwt/role/team-a.web");
 	*role = body_of(p);
-	plan_free(p);
+	changes_free(p);
 }
 
 static void test_role_and_policy(void **state)
@@ -250,18 +250,18 @@ static void test_a_policy_of_another_hand(void **state)
 
 static void test_removal(void **state)
 {
-	struct plan *p;
+	struct changes *p;
 
 	(void)state;
-	assert_int_equal(plan_new(&p), 0);
+	assert_int_equal(changes_new(&p), 0);
 	assert_int_equal(grant_plan_removal(p, "jwt", "team-a.web"), 0);
-	assert_string_equal(plan_call(p)->method, "DELETE");
+	assert_string_equal(changes_call(p)->method, "DELETE");
 	assert_string_equal(
-	    plan_call(p)->target, "/v1/auth/jwt/role/team-a.web");
-	assert_int_equal(plan_answer(p, 204, "", 0), 0);
+	    changes_call(p)->target, "/v1/auth/jwt/role/team-a.web");
+	assert_int_equal(changes_answer(p, 204, "", 0), 0);
 	assert_string_equal(
-	    plan_call(p)->target, "/v1/sys/policies/acl/team-a.web");
-	plan_free(p);
+	    changes_call(p)->target, "/v1/sys/policies/acl/team-a.web");
+	changes_free(p);
 }
 
 int main(void)

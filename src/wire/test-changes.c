@@ -1,4 +1,4 @@
-#include "wire/plan.h"
+#include "wire/changes.h"
 #include "wire/json.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,43 +16,44 @@ struct exchange {
 	const char *call, *answer;
 };
 
-static struct plan *two_writes(void)
+static struct changes *two_writes(void)
 {
-	struct plan *p;
+	struct changes *p;
 
-	assert_int_equal(plan_new(&p), 0);
-	assert_null(plan_call(p));
+	assert_int_equal(changes_new(&p), 0);
+	assert_null(changes_call(p));
 	assert_int_equal(
-	    plan_add(p, &(struct plan_order){ .what = "first",
-			    .path = "a",
-			    .body = json_pack("{ss}", "policy", "new"),
-			    .member = "policy" }),
+	    changes_add(p, &(struct changes_order){ .what = "first",
+			       .path = "a",
+			       .body = json_pack("{ss}", "policy", "new"),
+			       .member = "policy" }),
 	    0);
 	assert_int_equal(
-	    plan_add(p, &(struct plan_order){ .what = "second",
-			    .path = "b",
-			    .body = json_pack("{ss}", "policy", "newer") }),
+	    changes_add(p, &(struct changes_order){ .what = "second",
+			       .path = "b",
+			       .body = json_pack("{ss}", "policy", "newer") }),
 	    0);
 	return p;
 }
 
-static struct plan *two_removals(void)
+static struct changes *two_removals(void)
 {
-	struct plan *p;
+	struct changes *p;
 
-	assert_int_equal(plan_new(&p), 0);
+	assert_int_equal(changes_new(&p), 0);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(
-		    plan_add(p, &(struct plan_order){ .kind = PLAN_REMOVE,
-				    .what = "it",
-				    .path = i ? "b" : "a" }),
+		    changes_add(
+			p, &(struct changes_order){ .kind = CHANGES_REMOVE,
+			       .what = "it",
+			       .path = i ? "b" : "a" }),
 		    0);
 	return p;
 }
 
 static const struct {
 	const char *label;
-	struct plan *(*made)(void);
+	struct changes *(*made)(void);
 	struct exchange exchange[9];
 	const char *outcomes; /* a letter a step */
 } rows[] = {
@@ -126,13 +127,13 @@ static void write_call(char *to, size_t room, const struct vault_call *c)
 
 static void test_each_failure_leaves_what_is_said(void **state)
 {
-	static const char letters[PLAN_OUTCOME_COUNT] = { 'W', 'D', 'U', 'L',
+	static const char letters[CHANGES_OUTCOME_COUNT] = { 'W', 'D', 'U', 'L',
 		'R' };
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {
 		const struct exchange *x = rows[i].exchange;
-		struct plan *p = rows[i].made();
+		struct changes *p = rows[i].made();
 		size_t refused = 0;
 
 		print_message("%s\n", rows[i].label);
@@ -140,52 +141,52 @@ static void test_each_failure_leaves_what_is_said(void **state)
 			const char *body = strchr(x->answer, ' ') + 1;
 			char call[200];
 
-			assert_non_null(plan_call(p));
-			write_call(call, sizeof(call), plan_call(p));
+			assert_non_null(changes_call(p));
+			write_call(call, sizeof(call), changes_call(p));
 			assert_string_equal(call, x->call);
 			refused +=
-			    plan_answer(p, (int)strtol(x->answer, NULL, 10),
-				body, strlen(body)) == PLAN_E_REFUSED;
+			    changes_answer(p, (int)strtol(x->answer, NULL, 10),
+				body, strlen(body)) == CHANGES_E_REFUSED;
 		}
-		assert_null(plan_call(p));
+		assert_null(changes_call(p));
 		assert_int_equal(
 		    refused, strcmp(rows[i].outcomes, "DD") ? 1 : 0);
-		for (size_t k = 0; k < plan_size(p); k++) {
-			struct plan_step step;
+		for (size_t k = 0; k < changes_size(p); k++) {
+			struct changes_step step;
 
-			plan_step(&step, p, k);
+			changes_step(&step, p, k);
 			assert_int_equal(
 			    letters[step.outcome], rows[i].outcomes[k]);
 		}
-		plan_free(p);
+		changes_free(p);
 	}
 }
 
 static void test_a_plan_has_an_end(void **state)
 {
-	struct plan_order order = { .kind = PLAN_REMOVE, .what = "it" };
-	struct plan *p;
+	struct changes_order order = { .kind = CHANGES_REMOVE, .what = "it" };
+	struct changes *p;
 
 	(void)state;
-	assert_int_equal(plan_new(&p), 0);
+	assert_int_equal(changes_new(&p), 0);
 	order.path = "a/../b";
-	assert_int_equal(plan_add(p, &order), -EINVAL);
+	assert_int_equal(changes_add(p, &order), -EINVAL);
 	order.path = "a";
-	for (int i = 0; i < PLAN_STEPS_MOST; i++)
-		assert_int_equal(plan_add(p, &order), 0);
-	assert_int_equal(plan_add(p, &order), -E2BIG);
-	assert_int_equal(plan_size(p), PLAN_STEPS_MOST);
-	plan_free(p);
-	plan_free(NULL);
+	for (int i = 0; i < CHANGES_STEPS_MOST; i++)
+		assert_int_equal(changes_add(p, &order), 0);
+	assert_int_equal(changes_add(p, &order), -E2BIG);
+	assert_int_equal(changes_size(p), CHANGES_STEPS_MOST);
+	changes_free(p);
+	changes_free(NULL);
 }
 
 static void test_rights(void **state)
 {
 	(void)state;
-	assert_string_equal(plan_right("GET"), "read");
-	assert_string_equal(plan_right("LIST"), "list");
-	assert_string_equal(plan_right("DELETE"), "delete");
-	assert_string_equal(plan_right("POST"), "create, update");
+	assert_string_equal(changes_right("GET"), "read");
+	assert_string_equal(changes_right("LIST"), "list");
+	assert_string_equal(changes_right("DELETE"), "delete");
+	assert_string_equal(changes_right("POST"), "create, update");
 }
 
 int main(void)

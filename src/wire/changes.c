@@ -1,4 +1,4 @@
-/* wire/plan.c: a few changes in a store, all of them or none.
+/* wire/changes.c: a few changes in a store, all of them or none.
  *
  * A store has no transactions, so this is what comes nearest: each thing that
  * is to be written is looked at first, and when a step fails, the ones before
@@ -18,7 +18,7 @@
  * Somebody else may change the same thing between the look and the write; who
  * administers grants by two hands at once gets the later one's.
  */
-#include "wire/plan.h"
+#include "wire/changes.h"
 #include "wire/json.h"
 #include <stdio.h>
 
@@ -35,34 +35,34 @@ static const bool allowed[STATE_COUNT][STATE_COUNT] = {
 };
 
 struct step {
-	char what[PLAN_WHAT_MOST], path[VAULT_PATH_MOST];
+	char what[CHANGES_WHAT_MOST], path[VAULT_PATH_MOST];
 	struct vault_call call;
-	enum plan_kind kind;
-	enum plan_outcome outcome;
+	enum changes_kind kind;
+	enum changes_outcome outcome;
 	const char *member;
 	bool was_there;
 	json_t *old; /* { member: … }; NULL: there is none */
 };
 
-struct plan {
-	struct step steps[PLAN_STEPS_MOST];
+struct changes {
+	struct step steps[CHANGES_STEPS_MOST];
 	size_t n, at;
 	enum state state;
 	struct vault_call now; /* of LOOKING and UNDOING */
 };
 
-int plan_new(struct plan **out)
+int changes_new(struct changes **out)
 {
-	struct plan *p = calloc(1, sizeof(*p));
+	struct changes *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return -ENOMEM;
-	p->state = DOING; /* with nothing in it, plan_call() is NULL */
+	p->state = DOING; /* with nothing in it, changes_call() is NULL */
 	*out = p;
 	return 0;
 }
 
-void plan_free(struct plan *p)
+void changes_free(struct changes *p)
 {
 	if (!p)
 		return;
@@ -74,12 +74,12 @@ void plan_free(struct plan *p)
 	free(p);
 }
 
-void plan_freep(struct plan **p)
+void changes_freep(struct changes **p)
 {
-	plan_free(*p);
+	changes_free(*p);
 }
 
-static void plan_move(struct plan *p, enum state to)
+static void changes_move(struct changes *p, enum state to)
 {
 	INVARIANT(allowed[p->state][to]);
 	p->state = to;
@@ -89,43 +89,44 @@ static void plan_move(struct plan *p, enum state to)
 
 /* Of a call that is not a step's own: to look, or to undo. */
 static int aim(
-    struct plan *p, const char *method, const char *path, const json_t *body)
+    struct changes *p, const char *method, const char *path, const json_t *body)
 {
 	vault_call_clear(&p->now);
 	return vault_call_plain(&p->now, method, path, body);
 }
 
 /* Begin with the step that p->at names. */
-static int begin(struct plan *p)
+static int begin(struct changes *p)
 {
 	const struct step *s = &p->steps[p->at];
 
 	if (p->at == p->n) {
-		plan_move(p, OVER);
+		changes_move(p, OVER);
 		return 0;
 	}
-	if (s->kind == PLAN_REMOVE) {
-		plan_move(p, DOING);
+	if (s->kind == CHANGES_REMOVE) {
+		changes_move(p, DOING);
 		return 0;
 	}
-	plan_move(p, LOOKING);
+	changes_move(p, LOOKING);
 	return aim(p, "GET", s->path, NULL);
 }
 
-int plan_add(struct plan *p, const struct plan_order *order)
+int changes_add(struct changes *p, const struct changes_order *order)
 {
 	JSON *body = order->body;
 	struct step *s = &p->steps[p->n];
 	int r;
 
-	if (p->n == PLAN_STEPS_MOST)
+	if (p->n == CHANGES_STEPS_MOST)
 		return -E2BIG;
 	if (strlen(order->path) >= sizeof(s->path))
 		return -EINVAL;
-	if (order->kind == PLAN_WRITE && !body)
+	if (order->kind == CHANGES_WRITE && !body)
 		return -ENOMEM; /* the caller had none to make it */
 	r = vault_call_plain(&s->call,
-	    order->kind == PLAN_WRITE ? "POST" : "DELETE", order->path, body);
+	    order->kind == CHANGES_WRITE ? "POST" : "DELETE", order->path,
+	    body);
 	if (r)
 		return r;
 	s->kind = order->kind;
@@ -135,7 +136,7 @@ int plan_add(struct plan *p, const struct plan_order *order)
 	return p->n++ ? 0 : begin(p);
 }
 
-const struct vault_call *plan_call(const struct plan *p)
+const struct vault_call *changes_call(const struct changes *p)
 {
 	switch (p->state) {
 	case LOOKING:
@@ -151,7 +152,7 @@ const struct vault_call *plan_call(const struct plan *p)
 /* ---- going back ---------------------------------------------------------- */
 
 /* Is there a way to make it as it was? */
-static int aim_undo(struct plan *p, const struct step *s)
+static int aim_undo(struct changes *p, const struct step *s)
 {
 	if (!s->was_there)
 		return aim(p, "DELETE", s->path, NULL);
@@ -160,37 +161,37 @@ static int aim_undo(struct plan *p, const struct step *s)
 
 /* To the next step before p->at that is to be undone; what cannot be is left.
  */
-static int go_back(struct plan *p)
+static int go_back(struct changes *p)
 {
 	while (p->at > 0) {
 		struct step *s = &p->steps[--p->at];
 		int r;
 
-		if (s->outcome != PLAN_LEFT || s->kind == PLAN_REMOVE)
+		if (s->outcome != CHANGES_LEFT || s->kind == CHANGES_REMOVE)
 			continue;
 		r = aim_undo(p, s);
 		if (r == -ENOENT)
 			continue;
-		plan_move(p, UNDOING);
+		changes_move(p, UNDOING);
 		return r;
 	}
-	plan_move(p, FAILED);
+	changes_move(p, FAILED);
 	return 0;
 }
 
 /* @p->at was refused, or nobody knows: what may have been done is left, until
  * it is undone. */
-static int fail(struct plan *p, bool unknown)
+static int fail(struct changes *p, bool unknown)
 {
 	int r;
 
 	for (size_t i = 0; i < p->at; i++)
-		if (p->steps[i].kind == PLAN_WRITE)
-			p->steps[i].outcome = PLAN_LEFT;
-	p->steps[p->at].outcome = unknown ? PLAN_LEFT : PLAN_REFUSED;
+		if (p->steps[i].kind == CHANGES_WRITE)
+			p->steps[i].outcome = CHANGES_LEFT;
+	p->steps[p->at].outcome = unknown ? CHANGES_LEFT : CHANGES_REFUSED;
 	p->at++;
 	r = go_back(p);
-	return r ? r : PLAN_E_REFUSED;
+	return r ? r : CHANGES_E_REFUSED;
 }
 
 /* ---- answers ------------------------------------------------------------- */
@@ -213,7 +214,7 @@ static void keep_old(struct step *s, const void *body, size_t n)
 		s->old = json_pack("{sO}", s->member, value);
 }
 
-static int looked(struct plan *p, int status, const void *body, size_t n)
+static int looked(struct changes *p, int status, const void *body, size_t n)
 {
 	struct step *s = &p->steps[p->at];
 
@@ -222,43 +223,43 @@ static int looked(struct plan *p, int status, const void *body, size_t n)
 	s->was_there = status == 200;
 	if (s->was_there && s->member)
 		keep_old(s, body, n);
-	plan_move(p, DOING);
+	changes_move(p, DOING);
 	return 0;
 }
 
-static int done(struct plan *p, int status)
+static int done(struct changes *p, int status)
 {
 	if (status / 100 != 2)
 		return fail(p, !status || status >= 500);
-	p->steps[p->at++].outcome = PLAN_DONE;
+	p->steps[p->at++].outcome = CHANGES_DONE;
 	return begin(p);
 }
 
-int plan_answer(struct plan *p, int status, const void *body, size_t n)
+int changes_answer(struct changes *p, int status, const void *body, size_t n)
 {
-	INVARIANT(plan_call(p));
+	INVARIANT(changes_call(p));
 	if (p->state == LOOKING)
 		return looked(p, status, body, n);
 	if (p->state == DOING)
 		return done(p, status);
 	if (status / 100 == 2)
-		p->steps[p->at].outcome = PLAN_UNDONE;
+		p->steps[p->at].outcome = CHANGES_UNDONE;
 	return go_back(p);
 }
 
 /* ---- showing ------------------------------------------------------------- */
 
-size_t plan_size(const struct plan *p)
+size_t changes_size(const struct changes *p)
 {
 	return p->n;
 }
 
-void plan_step(struct plan_step *out, const struct plan *p, size_t i)
+void changes_step(struct changes_step *out, const struct changes *p, size_t i)
 {
 	const struct step *s = &p->steps[i];
 
 	INVARIANT(i < p->n);
-	*out = (struct plan_step){ .what = s->what,
+	*out = (struct changes_step){ .what = s->what,
 		.method = s->call.method,
 		.path = s->path,
 		.body = s->call.body,
@@ -266,7 +267,7 @@ void plan_step(struct plan_step *out, const struct plan *p, size_t i)
 		.replaced = s->was_there };
 }
 
-const char *plan_right(const char *method)
+const char *changes_right(const char *method)
 {
 	static const char *const rights[][2] = {
 		{ "GET", "read" },
