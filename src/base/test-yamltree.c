@@ -146,7 +146,7 @@ static void test_bad(void **state)
 
 static void test_limits(void **state)
 {
-	size_t n = (YAMLTREE_NAMES_MOST + 1) * 8, used = 0;
+	size_t n = (YAMLTREE_NAMES_MOST + 1) * (size_t)8, used = 0;
 	char *names = malloc(n), *large = malloc(YAMLTREE_FILE_MOST + 1);
 	struct fault fault = FAULT_NONE;
 	struct yamltree *t = NULL;

@@ -294,7 +294,7 @@ static void test_a_folder_made_anew_is_watched(void **state)
 			setup(state);
 		rows[i].go();
 		if (!rows[i].at_once)
-			pass(2 * LOOK); /* nothing is there */
+			pass((uint64_t)2 * LOOK); /* nothing is there */
 		loads = 0;
 		make_folder();
 		pass(LOOK);
@@ -305,7 +305,7 @@ static void test_a_folder_made_anew_is_watched(void **state)
 		pass(CALM);
 		if (loads != 2)
 			fail_msg("%s: not watched", rows[i].label);
-		pass(2 * LOOK);
+		pass((uint64_t)2 * LOOK);
 		assert_int_equal(loads, 2);
 		rows[i].tidy();
 		if (i + 1 < N_ELEMS(rows))

@@ -230,12 +230,14 @@ static void test_reviews(void **state)
 static void test_too_large(void **state)
 {
 	char uid[KUBE_UID_MOST + 1];
+	static const char head[] = { "{\"metadata\":{\"uid\":\"a\"}}" };
 	char *body = malloc(KUBE_ANSWER_MOST + 2);
 
 	(void)state;
 	assert_non_null(body);
 	memset(body, ' ', KUBE_ANSWER_MOST + 1);
-	memcpy(body, "{\"metadata\":{\"uid\":\"a\"}}", 24);
+	memcpy(body, head, sizeof(head));
+	body[strlen(head)] = ' ';
 	assert_int_equal(kube_read_uid(uid, body, KUBE_ANSWER_MOST), 0);
 	assert_int_equal(
 	    kube_read_uid(uid, body, KUBE_ANSWER_MOST + 1), -EBADMSG);
