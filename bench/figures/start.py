@@ -9,7 +9,7 @@ from measure.rows import Bound
 from measure.statistics import median, span
 from peers import HAProxyWait, Nginx, Strelay
 
-MB = 1 << 20
+MB = 10 ** 6
 
 
 def released():

@@ -76,7 +76,13 @@ def replaced(old, new):
 def text(value, unit=""):
     if value is None:
         return "none"
-    return f"{value:g} {unit}".rstrip()
+    return f"{value:.4g} {unit}".rstrip()
+
+
+def ratio_text(row):
+    if row["ratio"] is None:
+        return ""
+    return f"{row['ratio']:.3g}" if row["ratio"] >= 0.001 else "under 0.001"
 
 
 def verdict(row):
@@ -94,9 +100,10 @@ def line(row):
     peer = ""
     if row["peer"]:
         peer = f"{row['peer']}: {text(row['peer_value'], row['unit'])}"
-    ratio = "" if row["ratio"] is None else f"{row['ratio']:g} x"
+    ratio = ratio_text(row)
     return (f"{row['figure']:<52} {text(row['ours'], row['unit']):>14}  "
-            f"{ratio:>9}  {peer:<42} {verdict(row)}").rstrip()
+            f"{ratio + ' x' * bool(ratio):>13}  {peer:<42} "
+            f"{verdict(row)}").rstrip()
 
 
 def markdown(rows):
@@ -106,6 +113,5 @@ def markdown(rows):
         peer = ""
         if row["peer"]:
             peer = f"{row['peer']}: {text(row['peer_value'], row['unit'])}"
-        ratio = "" if row["ratio"] is None else f"{row['ratio']:g}"
         yield (f"| {row['figure']} | {text(row['ours'], row['unit'])} | "
-               f"{ratio} | {peer} | {verdict(row)} |")
+               f"{ratio_text(row)} | {peer} | {verdict(row)} |")
