@@ -42,6 +42,20 @@ MUST_USE int source_print_json(json_t *j, struct fault *fault);
 #define SOURCE_AT(config, common, member)                                      \
 	.offset = offsetof(config, common.member)
 
+/* Whose grant: members @name_space and @account of @config. */
+#define SOURCE_ACCOUNT_ROWS(config, name_space, account)                       \
+	{ .name = "namespace",                                                 \
+		.metavar = "NAME",                                             \
+		.help = "of the pods, in Kubernetes",                          \
+		.type = OPTION_TEXT,                                           \
+		.flags = OPTION_REQUIRED,                                      \
+		.offset = offsetof(config, name_space) },                      \
+	{                                                                      \
+		.name = "serviceaccount", .metavar = "NAME",                   \
+		.help = "that they run as", .type = OPTION_TEXT,               \
+		.flags = OPTION_REQUIRED, .offset = offsetof(config, account)  \
+	}
+
 /* The rows of struct source_common @common in @config. */
 #define SOURCE_ROWS(config, common)                                            \
 	{ .name = "secretstore-address",                                       \

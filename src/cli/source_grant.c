@@ -13,18 +13,7 @@ struct config {
 #define AT(member) .offset = offsetof(struct config, member)
 
 static const struct option_row rows[] = {
-	{ .name = "namespace",
-	    .metavar = "NAME",
-	    .help = "of the pods, in Kubernetes",
-	    .type = OPTION_TEXT,
-	    .flags = OPTION_REQUIRED,
-	    AT(name_space) },
-	{ .name = "serviceaccount",
-	    .metavar = "NAME",
-	    .help = "that they run as",
-	    .type = OPTION_TEXT,
-	    .flags = OPTION_REQUIRED,
-	    AT(account) },
+	SOURCE_ACCOUNT_ROWS(struct config, name_space, account),
 	{ .name = "path",
 	    .metavar = "PATH",
 	    .help = "what it may read; repeatable",

@@ -9,21 +9,8 @@ struct config {
 	char *name_space, *account;
 };
 
-#define AT(member) .offset = offsetof(struct config, member)
-
 static const struct option_row rows[] = {
-	{ .name = "namespace",
-	    .metavar = "NAME",
-	    .help = "of the pods, in Kubernetes",
-	    .type = OPTION_TEXT,
-	    .flags = OPTION_REQUIRED,
-	    AT(name_space) },
-	{ .name = "serviceaccount",
-	    .metavar = "NAME",
-	    .help = "that they run as",
-	    .type = OPTION_TEXT,
-	    .flags = OPTION_REQUIRED,
-	    AT(account) },
+	SOURCE_ACCOUNT_ROWS(struct config, name_space, account),
 	SOURCE_ROWS(struct config, common),
 	SOURCE_DRY_RUN_ROW(struct config, common),
 	EGRESS_OPTION_ROW(struct config, common.egress),

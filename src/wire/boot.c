@@ -15,23 +15,12 @@
  */
 #include "wire/boot.h"
 #include "base/text.h"
-#include "base/wr.h"
+#include "wire/fieldhash.h"
 #include "wire/json.h"
 #include <sodium.h>
 #include <stdio.h>
 
 /* ---- what is signed ------------------------------------------------------ */
-
-static void hash_field(
-    crypto_hash_sha256_state *hash, const void *bytes, size_t n)
-{
-	uint8_t length[4];
-	struct wr w = wr_over(length, sizeof(length));
-
-	wr_u32(&w, (uint32_t)n);
-	crypto_hash_sha256_update(hash, length, sizeof(length));
-	crypto_hash_sha256_update(hash, bytes, n);
-}
 
 void boot_audience(char out[BOOT_AUDIENCE + 1],
     const uint8_t exported[BOOT_EXPORTED], const void *spki, size_t n)
@@ -41,8 +30,8 @@ void boot_audience(char out[BOOT_AUDIENCE + 1],
 	crypto_hash_sha256_state hash;
 
 	crypto_hash_sha256_init(&hash);
-	hash_field(&hash, exported, BOOT_EXPORTED);
-	hash_field(&hash, spki, n);
+	fieldhash_add(&hash, exported, BOOT_EXPORTED);
+	fieldhash_add(&hash, spki, n);
 	crypto_hash_sha256_final(&hash, digest);
 	memcpy(out, before, sizeof(before));
 	sodium_bin2base64(out + sizeof(before) - 1,

@@ -24,6 +24,7 @@
 #include "wire/fingerprint.h"
 #include "base/text.h"
 #include "base/wr.h"
+#include "wire/fieldhash.h"
 #include "wire/json.h"
 #include <sodium.h>
 #include <stdio.h>
@@ -210,17 +211,6 @@ static int check_issuer(const char *issuer, struct fault *fault)
 	    FINGERPRINT_ISSUER_MOST);
 }
 
-static void hash_field(
-    crypto_hash_sha256_state *hash, const void *bytes, size_t n)
-{
-	uint8_t length[4];
-	struct wr w = wr_over(length, sizeof(length));
-
-	wr_u32(&w, (uint32_t)n);
-	crypto_hash_sha256_update(hash, length, sizeof(length));
-	crypto_hash_sha256_update(hash, bytes, n);
-}
-
 int fingerprint_of(struct fingerprint *out,
     const struct fingerprint_facts *facts, struct fault *fault)
 {
@@ -235,11 +225,11 @@ int fingerprint_of(struct fingerprint *out,
 	if (r)
 		return r;
 	crypto_hash_sha256_init(&hash);
-	hash_field(&hash, label, strlen(label));
-	hash_field(&hash, facts->uid, strlen(facts->uid));
-	hash_field(&hash, facts->issuer, strlen(facts->issuer));
+	fieldhash_add(&hash, label, strlen(label));
+	fieldhash_add(&hash, facts->uid, strlen(facts->uid));
+	fieldhash_add(&hash, facts->issuer, strlen(facts->issuer));
 	for (size_t i = 0; i < keys.n; i++)
-		hash_field(&hash, keys.of[i], THUMBPRINT_SIZE);
+		fieldhash_add(&hash, keys.of[i], THUMBPRINT_SIZE);
 	crypto_hash_sha256_final(&hash, out->bytes);
 	return 0;
 }
