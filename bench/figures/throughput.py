@@ -7,7 +7,8 @@ from measure.joint import Joint
 from measure.processes import BenchError
 from measure.rows import Bound
 from measure.statistics import median, span
-from peers import (HAProxyTCP, HAProxyTLS, Nginx, Splice, Strelay, Transit)
+from peers import (Chisel, Frp, HAProxyTCP, HAProxyTLS, Nginx, Splice, Strelay,
+                   Transit)
 
 GIB = 1 << 30
 PIPE = 1 << 20  # bytes of a pipe, ours and the bare pump's
@@ -71,7 +72,7 @@ def runners(bench, stack, size):
         found[name] = runner_of_beacon(bench, beacon, size, name == "shed")
     splice = stack.enter_context(Splice(bench, PIPE))
     joints = {Splice.name: Joint.of_peer(bench, splice)}
-    for peer in (HAProxyTLS, HAProxyTCP, Nginx, Transit):
+    for peer in (HAProxyTLS, HAProxyTCP, Nginx, Transit, Chisel, Frp):
         if peer.missing():
             absent[peer.name] = peer.missing()
         else:

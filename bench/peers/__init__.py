@@ -3,9 +3,10 @@ cannot run here (missing()), starts on loopback, reports its process, and ends.
 """
 from .haproxy import HAProxyTCP, HAProxyTLS, HAProxyWait
 from .nginx import Nginx, NginxPlain
+from .reverse import Chisel, Frp
 from .splice import Splice
 from .strelay import Strelay
 from .transit import Transit
 
-__all__ = ["HAProxyTCP", "HAProxyTLS", "HAProxyWait", "Nginx", "NginxPlain",
-           "Splice", "Strelay", "Transit"]
+__all__ = ["Chisel", "Frp", "HAProxyTCP", "HAProxyTLS", "HAProxyWait",
+           "Nginx", "NginxPlain", "Splice", "Strelay", "Transit"]

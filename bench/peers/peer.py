@@ -7,6 +7,14 @@ from measure.bench import free_port
 from measure.processes import Measured, cores_of_relays
 
 
+def accepts(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 class Peer:
     """A context manager: it runs inside the block."""
     name = program = package = None
@@ -45,11 +53,7 @@ class Peer:
         self.process.end()
 
     def _accepts(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-            return True
-        except OSError:
-            return False
+        return accepts(self.port)
 
     @property
     def pid(self):

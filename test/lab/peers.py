@@ -61,6 +61,8 @@ PEERS = {peer.name: peer for peer in (
         "k8s.io/component-base/version.gitMinor": "37",
         "k8s.io/component-base/version.gitTreeState": "clean",
         "k8s.io/component-base/version.gitCommit": "test"}),
+    Peer("chisel", "chisel", "1.10.1", {}),
+    Peer("frp", "frp", "0.61.1", {}),
 )}
 
 
