@@ -50,7 +50,7 @@ static void kv_is(struct stage *st, enum batch_outcome outcome, unsigned v)
 {
 	st->batch->secrets[0].outcome = outcome;
 	st->batch->secrets[0].version = v;
-	st->batch->secrets[0].made = 10 * v;
+	st->batch->secrets[0].made = 10 * (uint64_t)v;
 }
 
 static void lease_is(
