@@ -1,19 +1,29 @@
 #include "net/papers.h"
 #include "net/beaconc.h"
 
+static int get_identity(
+    struct papers *p, const struct papers_order *o, struct fault *fault)
+{
+	const struct identity *id = o->identity;
+
+	if (!id)
+		return identity_load(
+		    &p->identity, o->cert_file, o->key_file, o->ca_file, fault);
+	return identity_new(&p->identity, id->leaf, id->key, id->ca, fault);
+}
+
 static int load_identity(
     struct papers *p, const struct papers_order *o, struct fault *fault)
 {
-	int r = identity_load(
-	    &p->identity, o->cert_file, o->key_file, o->ca_file, fault);
+	int r = get_identity(p, o, fault);
 
 	if (r)
 		return r;
 	r = identity_expect(p->identity, o->role, o->info_hash, fault);
-	if (r)
-		return fault_wrap(fault, "certificate %s with CA %s",
-		    o->cert_file, o->ca_file);
-	return 0;
+	if (!r || o->identity)
+		return r;
+	return fault_wrap(
+	    fault, "certificate %s with CA %s", o->cert_file, o->ca_file);
 }
 
 static int check_realm(const struct papers *p, const struct papers *now,
@@ -24,7 +34,8 @@ static int check_realm(const struct papers *p, const struct papers *now,
 		return 0;
 	return fault_set(fault, -EINVAL,
 	    "a new CA is a new realm: start the program again with it",
-	    "%s is another CA than the one in use", order->ca_file);
+	    "%s is another CA than the one in use",
+	    order->identity ? "the new certificate's" : order->ca_file);
 }
 
 static int make_contexts(

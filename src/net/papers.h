@@ -11,7 +11,9 @@
 
 struct papers_order {
 	const char *cert_file, *key_file, *ca_file;
-	const char *info_hash; /* as typed; must be that of ca_file; or NULL */
+	const struct identity *identity; /* instead of these, one in memory; its
+					    parts are counted up */
+	const char *info_hash; /* as typed; must be that of the CA; or NULL */
 	enum role role;
 	struct tunnel_trust trust; /* identity is filled in */
 	bool beacon;		   /* an outer context too */
@@ -26,7 +28,7 @@ struct papers {
 	struct tls_context *outer; /* NULL: without a beacon */
 };
 
-/** papers_load() - read and check them
+/** papers_load() - read them, unless they come from memory, and check them
  * @now: those in use, or NULL: the realm has to stay the same, since all that
  * was agreed with beacons and peers goes by it
  * Return: 0; -errno with @fault. */

@@ -86,6 +86,28 @@ static void test_whole(void **state)
 	papers_free(p);
 }
 
+static void test_from_memory(void **state)
+{
+	struct identity *id = testpki_identity(&ca, ROLE_BROKER, "two", NULL);
+	struct identity *far = testpki_identity(&other, ROLE_BROKER, "x", NULL);
+	struct papers_order o = order();
+	struct fault fault = FAULT_NONE;
+	struct papers *p = NULL, *q = NULL;
+
+	(void)state;
+	write_files(&ca, "one");
+	o.cert_file = o.key_file = o.ca_file = "/nowhere";
+	o.identity = id;
+	assert_int_equal(papers_load(&p, &o, NULL, NULL), 0);
+	identity_free(id); /* the papers have their own */
+	assert_string_equal(p->identity->subject.name, "two");
+	o.identity = far;
+	assert_int_equal(papers_load(&q, &o, p, &fault), -EINVAL);
+	assert_non_null(strstr(fault.text, "another CA"));
+	identity_free(far);
+	papers_free(p);
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -153,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_from_memory),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_old_ones_go_when_nobody_needs_them),
 	};

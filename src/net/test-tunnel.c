@@ -298,6 +298,62 @@ static void only_the_expected_peer_comes_up(void **state)
 	}
 }
 
+/* The bridge's end of a boot session, as far as TLS goes. */
+static struct leg *boot_server(struct leg *leg, const struct identity *id)
+{
+	static const char *const alpn[] = { "pharos-boot/1", NULL };
+	const struct tls_config config = {
+		.end = TLS_SERVER, .hop = "test", .alpn = alpn, .identity = id
+	};
+
+	assert_int_equal(tls_context_new(&end[0].context, &config, NULL), 0);
+	assert_int_equal(tls_leg_open(&leg, leg, end[0].context, NULL), 0);
+	return leg;
+}
+
+/* Who does not know the broker yet shows no certificate; the broker knows whom
+ * to expect. */
+static void only_a_bridge_may_answer_a_boot_session(void **state)
+{
+	CLEANUP(identity_freep)
+	struct identity *other_bridge =
+	    testpki_identity(&other_ca, ROLE_BRIDGE, "b1", NULL);
+	const struct {
+		const char *label;
+		const struct identity *answers;
+		const char *words; /* NULL: it is good */
+	} rows[] = {
+		{ "a bridge", bridge_id, NULL },
+		{ "a broker of the same CA", broker_id, "wrong role" },
+		{ "a bridge of another CA", other_bridge, "boot session" },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct fault fault = FAULT_NONE;
+		struct leg *leg[2];
+
+		if (i)
+			setup(state);
+		if (tunnel_boot_context(&end[1].context, ca.cert, &fault))
+			fail_msg("%s", fault.text);
+		assert_int_equal(memleg_pair(&leg[0], &leg[1], loop, 65536), 0);
+		wire[0] = boot_server(leg[0], rows[i].answers);
+		assert_int_equal(
+		    tls_leg_open(&wire[1], leg[1], end[1].context, NULL), 0);
+		turns();
+		if ((leg_state(wire[1]) == LEG_OPEN) != !rows[i].words)
+			fail_msg("%s", rows[i].label);
+		if (rows[i].words &&
+		    !strstr(leg_fault(wire[1])->text, rows[i].words))
+			fail_msg(
+			    "%s: %s", rows[i].label, leg_fault(wire[1])->text);
+		if (!rows[i].words)
+			assert_null(tls_leg_peer(wire[0]));
+		if (i + 1 < N_ELEMS(rows))
+			teardown(state);
+	}
+}
+
 /* TLS and nothing above it. */
 static void a_peer_without_http_has_a_deadline(void **state)
 {
@@ -480,6 +536,7 @@ int main(void)
 		TEST(tls_end_and_asking_end_are_two_facts),
 		TEST(one_of_the_names_is_enough),
 		TEST(only_the_expected_peer_comes_up),
+		TEST(only_a_bridge_may_answer_a_boot_session),
 		TEST(a_peer_without_http_has_a_deadline),
 		TEST(a_silent_peer_has_a_deadline),
 		TEST(a_dead_network_is_found_by_pings),

@@ -22,6 +22,7 @@
 #include "net/tunnel.h"
 #include "net/loop.h"
 #include "net/shake.h"
+#include "wire/boot.h"
 
 #define TUNNEL_HOP "tunnel" /* begins every fault of a tunnel */
 
@@ -66,6 +67,16 @@ static int check_name(const struct tunnel_trust *trust,
 			 seen->name);
 }
 
+static int check_admitted(const struct tunnel_trust *trust,
+    const struct subject *seen, struct fault *fault)
+{
+	if (!trust->admit || trust->admit(trust->admit_ctx, seen->name))
+		return 0;
+	return fault_set(fault, -EACCES,
+	    "somebody has revoked it; it needs another name or registration",
+	    "the certificate is good, but %s is shut out", seen->name);
+}
+
 static int check_peer(void *ctx, X509 *leaf, struct fault *fault)
 {
 	const struct tunnel_trust *trust = ctx;
@@ -77,7 +88,9 @@ static int check_peer(void *ctx, X509 *leaf, struct fault *fault)
 	struct subject seen;
 	int r = pki_expect(&expected, leaf, 0, &seen, fault);
 
-	return r ? r : check_name(trust, &seen, fault);
+	if (!r)
+		r = check_name(trust, &seen, fault);
+	return r ? r : check_admitted(trust, &seen, fault);
 }
 
 int tunnel_context(struct tls_context **out, const struct tunnel_trust *trust,
@@ -93,6 +106,34 @@ int tunnel_context(struct tls_context **out, const struct tunnel_trust *trust,
 		.ca = trust->identity->ca,
 		.check = check_peer,
 		.check_ctx = (void *)(uintptr_t)trust,
+	};
+
+	return tls_context_new(out, &config, fault);
+}
+
+static int check_bridge(void *ctx, X509 *leaf, struct fault *fault)
+{
+	struct expectation expected = {
+		.ca = ctx,
+		.role = ROLE_BRIDGE,
+		.as_server = true,
+	};
+	struct subject seen;
+
+	return pki_expect(&expected, leaf, 0, &seen, fault);
+}
+
+int tunnel_boot_context(struct tls_context **out, X509 *ca, struct fault *fault)
+{
+	static const char *const alpn[] = { BOOT_ALPN, NULL };
+	struct tls_config config = {
+		.end = TLS_CLIENT,
+		.hop = "boot session",
+		.alpn = alpn,
+		.trust = TLS_TRUST_CA,
+		.ca = ca,
+		.check = check_bridge,
+		.check_ctx = ca, /* which the context holds */
 	};
 
 	return tls_context_new(out, &config, fault);

@@ -36,12 +36,23 @@ struct tunnel_trust {
 	enum role peer_role;
 	const char *const *peer_names; /* borrowed; 0 of them: any name */
 	size_t n_peer_names;
+	/* the last word, at each handshake: is who is named so let in? NULL:
+	 * whoever is good is */
+	bool (*admit)(void *admit_ctx, const char *name);
+	void *admit_ctx;
 };
 /** tunnel_context() - the TLS context of tunnels, for either end
  * @trust: borrowed, must outlive the context and its legs.
  * Return: 0; -errno with @fault. */
 MUST_USE int tunnel_context(struct tls_context **out,
     const struct tunnel_trust *trust, struct fault *fault);
+/** tunnel_boot_context() - (the broker's) for boot sessions (wire/boot.h): we
+ * show no certificate, and the peer must be a bridge of @ca's realm, as in a
+ * tunnel
+ * @ca: counted up
+ * Return: 0; -errno with @fault. */
+MUST_USE int tunnel_boot_context(
+    struct tls_context **out, X509 *ca, struct fault *fault);
 
 struct tunnel_config {
 	struct tls_context *context; /* counted up; its end is the TLS end */

@@ -240,6 +240,40 @@ void tunnel_set_close(struct tunnel_set *s)
 	free(s);
 }
 
+static void member_shut_out(struct member *m)
+{
+	struct tunnel_set *s = m->set;
+	const char *target = target_name(s, m->target);
+	struct fault fault;
+
+	fault_set(&fault, -EACCES, NULL, "tunnel: %s is shut out; over %s",
+	    tunnel_peer(m->tunnel), target);
+	route_ended(s->route, m->target);
+	member_unlink(s, m);
+	s->n_members--;
+	s->n_up--;
+	keep_fault(s, &fault);
+	s->events->gone(s->ctx, m->tunnel, target, &fault);
+	tunnel_cut(m->tunnel);
+	free(m);
+}
+
+size_t tunnel_set_cut(
+    struct tunnel_set *s, bool (*admit)(void *ctx, const char *name), void *ctx)
+{
+	struct member *next;
+	size_t n = 0;
+
+	for (struct member *m = s->members; m; m = next) {
+		next = m->next;
+		if (!m->up || admit(ctx, tunnel_peer(m->tunnel)))
+			continue;
+		member_shut_out(m);
+		n++;
+	}
+	return n;
+}
+
 void tunnel_set_drain(struct tunnel_set *s, unsigned ms)
 {
 	route_stop(s->route);

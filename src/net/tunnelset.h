@@ -35,6 +35,11 @@ MUST_USE int tunnel_set_open(struct tunnel_set **out, struct loop *loop,
     const struct tunnel_set_config *config,
     const struct tunnel_set_events *events, void *ctx, struct fault *fault);
 void tunnel_set_close(struct tunnel_set *s);
+/** tunnel_set_cut() - at once, those whose peer @admit does not let in any
+ * more; `gone` comes for each, and the set is not closed from it
+ * Return: how many. */
+size_t tunnel_set_cut(struct tunnel_set *s,
+    bool (*admit)(void *ctx, const char *name), void *ctx);
 /** tunnel_set_drain() - no new tunnels; those that are there take no more
  * streams, and those that run may end for @ms; `gone` comes for each
  * tunnel_set_busy() - are there tunnels, up or on their way? */

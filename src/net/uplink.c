@@ -177,12 +177,15 @@ static struct papers_order order_of(const struct uplink_config *config)
 		.cert_file = config->cert_file,
 		.key_file = config->key_file,
 		.ca_file = config->ca_file,
+		.identity = config->identity,
 		.info_hash = config->info_hash,
 		.role = config->role,
 		.trust = { .end = config->end,
 		    .peer_role = config->peer_role,
 		    .peer_names = config->peer_names,
-		    .n_peer_names = config->n_peer_names },
+		    .n_peer_names = config->n_peer_names,
+		    .admit = config->admit,
+		    .admit_ctx = config->admit_ctx },
 		.beacon = config->route.kind == ROUTE_BEACON,
 		.beacon_ca = config->beacon_ca,
 		.beacon_pin = config->beacon_pin,
@@ -268,6 +271,12 @@ void uplink_close(struct uplink *u)
 }
 
 /* ---- use */
+
+size_t uplink_cut(
+    struct uplink *u, bool (*admit)(void *ctx, const char *name), void *ctx)
+{
+	return tunnel_set_cut(u->set, admit, ctx);
+}
 
 void uplink_drain(struct uplink *u, unsigned ms)
 {

@@ -36,11 +36,16 @@ void uplink_log(void *ctx, const struct uplink_news *news);
 struct uplink_config {
 	/* who we are, and who the peer must be */
 	const char *cert_file, *key_file, *ca_file;
-	const char *info_hash; /* as typed; must be that of ca_file; or NULL */
+	const struct identity *identity; /* instead of these, one in memory;
+					    borrowed for the call */
+	const char *info_hash; /* as typed; must be that of the CA; or NULL */
 	enum role role, peer_role;
 	const char *const *peer_names; /* borrowed until uplink_close(); 0 of
 					  them: any */
 	size_t n_peer_names;
+	/* as in struct tunnel_trust; called until uplink_close() */
+	bool (*admit)(void *admit_ctx, const char *name);
+	void *admit_ctx;
 	enum tls_end end;
 	struct httpd *handlers; /* this end serves requests; NULL: it sends */
 
@@ -62,14 +67,20 @@ MUST_USE int uplink_open(struct uplink **out, struct loop *loop,
 /** uplink_close() - tunnels are cut; NULL is fine */
 void uplink_close(struct uplink *u);
 
-/** uplink_prepare() - read the files that @config names again, and check them
+/** uplink_prepare() - read the files that @config names again, or take its
+ * identity, and check them
  * uplink_renew() - use what came of it (it is taken) for tunnels from now on
- * @config: but for the contents of the files as at uplink_open().
+ * @config: but for the contents of the files, or the identity, as at
+ * uplink_open().
  * Return: 0; -errno with @fault. */
 MUST_USE int uplink_prepare(struct papers **out, const struct uplink *u,
     const struct uplink_config *config, struct fault *fault);
 void uplink_renew(struct uplink *u, struct papers *fresh);
 
+/** uplink_cut() - as tunnel_set_cut(): tunnels to whom @admit does not let in
+ * any more; for who shuts somebody out while his tunnels live */
+size_t uplink_cut(
+    struct uplink *u, bool (*admit)(void *ctx, const char *name), void *ctx);
 /** uplink_drain() - the orderly way out: as tunnel_set_drain()
  * uplink_busy() - as tunnel_set_busy(): is there something to wait for? */
 void uplink_drain(struct uplink *u, unsigned ms);
