@@ -19,6 +19,7 @@
  * there is no way back to a better target while the leg at a worse one lives.
  */
 #include "net/routeplan.h"
+#include "base/backoff.h"
 
 static unsigned on_way(const struct routeplan_target *t)
 {
@@ -225,7 +226,9 @@ static uint64_t at_least(uint64_t a, uint64_t b)
 static bool rest(struct routeplan_target *t, const struct routeplan_end *end)
 {
 	uint64_t told = at_most(end->retry_ms, ROUTEPLAN_TOLD_MOST_MS);
-	uint64_t ceiling, drawn;
+	const struct backoff_rule rule = { .least_ms = ROUTEPLAN_REST_LEAST_MS,
+		.most_ms = ROUTEPLAN_REST_MOST_MS };
+	uint64_t drawn;
 
 	if (end->now < t->rest_until) {
 		t->rest_until = at_least(t->rest_until, end->now + told);
@@ -234,11 +237,8 @@ static bool rest(struct routeplan_target *t, const struct routeplan_end *end)
 	if (t->works && end->now - t->works_since >= ROUTEPLAN_WORKS_MS)
 		t->failures = 0;
 	t->failures++;
-	ceiling = (uint64_t)ROUTEPLAN_REST_LEAST_MS
-		  << at_most(t->failures - 1, 16);
-	ceiling = at_most(ceiling, ROUTEPLAN_REST_MOST_MS);
-	drawn = ceiling * end->random >> 32;
-	t->rest_until = end->now + at_least(drawn + 1, told);
+	drawn = backoff_ms(&rule, t->failures, end->random);
+	t->rest_until = end->now + at_least(drawn, told);
 	t->works = false;
 	return true;
 }
