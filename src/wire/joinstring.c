@@ -34,7 +34,7 @@ _Static_assert(JOINSTRING_MOST >= PREFIX_SIZE + (BODY_MOST * 4 + 2) / 3,
 
 /* A name or address, a colon, a port; what may be in a name, net/address.h
  * says when it is used. */
-static bool address_ok(const char *text)
+bool joinstring_beacon_ok(const char *text)
 {
 	static const char plain[] =
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -71,7 +71,7 @@ static int content_check(
 		    "join string: %zu beacons; expected 1 to %d", s->n_beacons,
 		    JOINSTRING_BEACONS_MOST);
 	for (size_t i = 0; i < s->n_beacons; i++)
-		if (!address_ok(s->beacon[i]))
+		if (!joinstring_beacon_ok(s->beacon[i]))
 			return fault_set(fault, code, NULL,
 			    "join string: beacon '%s' is not HOST:PORT",
 			    s->beacon[i]);

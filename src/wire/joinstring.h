@@ -21,6 +21,9 @@ struct joinstring {
 	size_t n_ca;
 };
 
+/** joinstring_beacon_ok() - can it be a beacon's address: HOST:PORT? */
+bool joinstring_beacon_ok(const char *text);
+
 /** joinstring_write() - @to: JOINSTRING_MOST + 1 bytes
  * Return: 0; -EINVAL with @fault: no beacon or too many, an address that is not
  * HOST:PORT, a certificate that is none or too large. */

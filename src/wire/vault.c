@@ -58,8 +58,7 @@ static int secret_sink(const char *bytes, size_t n, void *s)
 	return secret_append(s, bytes, n) ? -1 : 0;
 }
 
-/* The JSON text of @j as a secret of its own. */
-static int secret_from_json(struct secret **out, const json_t *j, size_t flags)
+int vault_secret_from_json(struct secret **out, const json_t *j, size_t flags)
 {
 	CLEANUP(secret_freep) struct secret *s = NULL;
 	size_t n = json_dumpb(j, NULL, 0, flags | JSON_COMPACT);
@@ -103,7 +102,7 @@ static int call_post(struct vault_call *out, const char *path, json_t *body)
 		return -ENOMEM;
 	r = call_make(&c, "POST", path);
 	if (!r)
-		r = secret_from_json(&c.body, j, 0);
+		r = vault_secret_from_json(&c.body, j, 0);
 	if (!r)
 		*out = c;
 	return r;
@@ -116,7 +115,7 @@ int vault_call_plain(struct vault_call *out, const char *method,
 	int r = call_make(&c, method, path);
 
 	if (!r && body)
-		r = secret_from_json(&c.body, body, 0);
+		r = vault_secret_from_json(&c.body, body, 0);
 	if (!r)
 		*out = c;
 	return r;
@@ -420,7 +419,7 @@ static int value_take(struct secret **out, const json_t *value)
 		return secret_from_string(out, value);
 	if (json_is_real(value))
 		return secret_from_real(out, value);
-	return secret_from_json(out, value, JSON_ENCODE_ANY);
+	return vault_secret_from_json(out, value, JSON_ENCODE_ANY);
 }
 
 static int fields_take(struct vault_secret *s, json_t *data)

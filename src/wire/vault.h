@@ -27,6 +27,12 @@ enum {
  */
 void vault_wipe_json(void);
 
+/** vault_secret_from_json() - the text of @j, which may hold what is secret
+ * @flags: of json_dumps()
+ * Return: 0; -ENOMEM. */
+MUST_USE int vault_secret_from_json(
+    struct secret **out, const json_t *j, size_t flags);
+
 /* A request to the store. Of its headers the caller adds X-Vault-Token when
  * needs_token, X-Vault-Request: true always, and with a body
  * Content-Type: application/json. */

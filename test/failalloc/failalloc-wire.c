@@ -4,6 +4,7 @@
  * jansson's own allocations are left out: it does not survive every failure of
  * them, so programs end when it has no memory (vault_wipe_json()). */
 #include "failalloc.h"
+#include "wire/credential.h"
 #include "wire/h2.h"
 #include "wire/http1.h"
 #include "wire/kube.h"
@@ -202,6 +203,42 @@ static int run_kube_read_credential(void)
 	return r;
 }
 
+/* ---- credential --------------------------------------------------------- */
+
+#define CREDENTIAL                                                             \
+	"{\"version\":1,\"address\":\"https://s\",\"namespace\":\"\","         \
+	"\"prefix\":\"\",\"role_id\":\"r\",\"secret_id\":\"s\","               \
+	"\"beacons\":[\"a:1\"]}"
+
+static int run_credential_read(void)
+{
+	struct credential c = { .n_beacons = 0 };
+	int r;
+
+	fail_begin();
+	r = credential_read(&c, BODY(CREDENTIAL), NULL);
+	fail_end();
+	INVARIANT(!r == !!c.secret_id);
+	credential_deinit(&c);
+	return r;
+}
+
+static int run_credential_write(void)
+{
+	struct secret *text = NULL;
+	struct credential c;
+	int r;
+
+	INVARIANT(!credential_read(&c, BODY(CREDENTIAL), NULL));
+	fail_begin();
+	r = credential_write(&text, &c);
+	fail_end();
+	INVARIANT(!r == !!text);
+	secret_free(text);
+	credential_deinit(&c);
+	return r;
+}
+
 /* ---- http: a whole exchange --------------------------------------------- */
 
 struct end {
@@ -389,6 +426,8 @@ static const struct fail_scenario scenarios[] = {
 	{ "kube_call_review", run_kube_review, false },
 	{ "kube_read_token", run_kube_read_token, false },
 	{ "kube_read_credential", run_kube_read_credential, false },
+	{ "credential_read", run_credential_read, false },
+	{ "credential_write", run_credential_write, false },
 	{ "an HTTP/1.1 exchange", run_http1, false },
 	{ "an HTTP/2 exchange", run_h2, false },
 };
