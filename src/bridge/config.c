@@ -67,6 +67,10 @@ const struct option_table config_options = {
 
 int config_check(const struct config *config, struct fault *fault)
 {
-	return uplink_options_check(&config->uplink, "broker-address",
-	    config->broker_address.n_items, fault);
+	const struct uplink_options_case with = {
+		.reverse = "broker-address",
+		.given = config->broker_address.n_items,
+	};
+
+	return uplink_options_check(&config->uplink, &with, fault);
 }

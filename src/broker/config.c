@@ -66,6 +66,10 @@ const struct option_table config_options = {
 
 int config_check(const struct config *config, struct fault *fault)
 {
-	return uplink_options_check(
-	    &config->uplink, "reverse-listen", config->reverse_listen, fault);
+	const struct uplink_options_case with = {
+		.reverse = "reverse-listen",
+		.given = config->reverse_listen,
+	};
+
+	return uplink_options_check(&config->uplink, &with, fault);
 }

@@ -4,11 +4,10 @@
 
 const char *const uplink_modes[] = { "beacon", "reverse", NULL };
 
-/* What is checked, and how the program calls its reverse option. */
+/* What is checked, and what it is checked with. */
 struct check {
 	const struct uplink_options *options;
-	const char *reverse;
-	bool given;
+	const struct uplink_options_case *with;
 	struct fault *fault;
 };
 
@@ -25,13 +24,63 @@ static int missing(const struct check *c, const char *option, const char *hint)
 	return fault_set(c->fault, -EINVAL, hint, "--%s is missing", option);
 }
 
+/* ---- the certificate */
+
+struct paper {
+	const char *name, *value;
+};
+
+static int check_files(const struct check *c, const struct paper *papers)
+{
+	const char *instead = c->with->instead;
+
+	for (const struct paper *p = papers; p->name; p++)
+		if (!p->value)
+			return fault_set(c->fault, -EINVAL,
+			    "`pharos pki` makes the files for --tls-cert, "
+			    "--tls-key and --tls-ca.",
+			    "--%s is missing%s%s", p->name,
+			    instead ? ", and so is --" : "",
+			    instead ? instead : "");
+	return 0;
+}
+
+static int check_no_files(const struct check *c, const struct paper *papers)
+{
+	for (const struct paper *p = papers; p->name; p++)
+		if (p->value)
+			return fault_set(c->fault, -EINVAL,
+			    "Give the one or the other.",
+			    "--%s does not go with --%s: the certificate and "
+			    "its CA come by that",
+			    p->name, c->with->instead);
+	return 0;
+}
+
+static int check_papers(const struct check *c)
+{
+	const struct uplink_options *o = c->options;
+	const struct paper papers[] = {
+		{ "tls-cert", o->tls_cert },
+		{ "tls-key", o->tls_key },
+		{ "tls-ca", o->tls_ca },
+		{ c->with->joins ? "beacon-info-hash" : NULL, o->info_hash },
+		{ NULL, NULL },
+	};
+
+	return c->with->joins ? check_no_files(c, papers)
+			      : check_files(c, papers);
+}
+
+/* ---- the way */
+
 static int check_beacon(const struct check *c)
 {
 	const struct uplink_options *o = c->options;
 
-	if (c->given)
-		return misplaced(c, c->reverse);
-	if (!o->beacon_address.n_items)
+	if (c->with->given)
+		return misplaced(c, c->with->reverse);
+	if (!o->beacon_address.n_items && !c->with->joins)
 		return missing(c, "beacon-address",
 		    "Give the beacon at which the two sides meet, HOST:PORT, "
 		    "or --mode reverse.");
@@ -40,7 +89,7 @@ static int check_beacon(const struct check *c)
 		    "Leave out those that are farthest away.",
 		    "--beacon-address: %zu beacons, at most %d are used",
 		    o->beacon_address.n_items, ROUTE_TARGETS_MAX);
-	if (!o->info_hash)
+	if (!o->info_hash && !c->with->joins)
 		return missing(c, "beacon-info-hash",
 		    "`pharos pki info-hash` prints it for the file of "
 		    "--tls-ca.");
@@ -59,17 +108,20 @@ static int check_reverse(const struct check *c)
 		return misplaced(c, "beacon-pin");
 	if (o->no_shed)
 		return misplaced(c, "no-shed");
-	if (!c->given)
-		return missing(c, c->reverse,
+	if (!c->with->given)
+		return missing(c, c->with->reverse,
 		    "Give it as HOST:PORT, or leave --mode reverse out.");
 	return 0;
 }
 
 int uplink_options_check(const struct uplink_options *options,
-    const char *reverse, bool given, struct fault *fault)
+    const struct uplink_options_case *with, struct fault *fault)
 {
-	const struct check c = { options, reverse, given, fault };
+	const struct check c = { options, with, fault };
+	int r = check_papers(&c);
 
+	if (r)
+		return r;
 	return options->mode == UPLINK_REVERSE ? check_reverse(&c)
 					       : check_beacon(&c);
 }

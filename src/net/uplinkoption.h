@@ -24,10 +24,15 @@ struct uplink_options {
 
 extern const char *const uplink_modes[];
 
-/* for a program with one way to meet without a beacon, its reverse mode */
+/* for a program with one way to meet without a beacon, its reverse mode, which
+ * may get its certificate otherwise than from files: uplink_options_check()
+ * says which are missing */
 #define UPLINK_OPTION_ROWS(config, member)                                     \
 	UPLINK_OPTION_ROW_MODE(config, member),                                \
-	    UPLINK_OPTION_ROWS_PLAIN(config, member)
+	    UPLINK_OPTION_ROWS_OF(config, member, 0)
+/* for a program that has its certificate in files */
+#define UPLINK_OPTION_ROWS_PLAIN(config, member)                               \
+	UPLINK_OPTION_ROWS_OF(config, member, OPTION_REQUIRED)
 
 #define UPLINK_OPTION_ROW_MODE(config, member)                                 \
 	{                                                                      \
@@ -40,7 +45,7 @@ extern const char *const uplink_modes[];
 		.type = OPTION_CHOICE, .offset = offsetof(config, member.mode) \
 	}
 
-#define UPLINK_OPTION_ROWS_PLAIN(config, member)                               \
+#define UPLINK_OPTION_ROWS_OF(config, member, need)                            \
 	{ .name = "beacon-address",                                            \
 		.metavar = "HOST:PORT",                                        \
 		.help = "a beacon; several by commas or repeated",             \
@@ -81,28 +86,37 @@ extern const char *const uplink_modes[];
 		    .metavar = "FILE",                                         \
 		    .help = "our certificate for the tunnel, PEM",             \
 		    .type = OPTION_TEXT,                                       \
-		    .flags = OPTION_REQUIRED,                                  \
+		    .flags = (need),                                           \
 		    .offset = offsetof(config, member.tls_cert) },             \
 	    { .name = "tls-key",                                               \
 		    .metavar = "FILE",                                         \
 		    .help = "its private key, PEM",                            \
 		    .type = OPTION_TEXT,                                       \
-		    .flags = OPTION_REQUIRED,                                  \
+		    .flags = (need),                                           \
 		    .offset = offsetof(config, member.tls_key) },              \
 	    { .name = "tls-ca",                                                \
 		    .metavar = "FILE",                                         \
 		    .help = "certificate of the CA of both sides, PEM",        \
 		    .type = OPTION_TEXT,                                       \
-		    .flags = OPTION_REQUIRED,                                  \
+		    .flags = (need),                                           \
 		    .offset = offsetof(config, member.tls_ca) },               \
 	    EGRESS_OPTION_ROW(config, member.egress_proxy)
 
+/* What a program knows beside these options. */
+struct uplink_options_case {
+	const char *reverse; /* its option for the reverse mode:
+				"broker-address" */
+	bool given;	     /* and whether that was given */
+	/* "join": its option from which certificate and CA come, and beacons
+	 * where none are named, and whether that was given; NULL: it has none
+	 */
+	const char *instead;
+	bool joins;
+};
 /** uplink_options_check() - which of them belong together
- * @reverse: the program's option for the reverse mode, "broker-address"
- * @given: whether that was given
  * Return: 0; -EINVAL with @fault. */
 MUST_USE int uplink_options_check(const struct uplink_options *options,
-    const char *reverse, bool given, struct fault *fault);
+    const struct uplink_options_case *with, struct fault *fault);
 /** uplink_options_use() - files, hash and beacons into @config; strings are
  * borrowed */
 void uplink_options_use(
