@@ -14,6 +14,7 @@
  * and a text and a remedy for people.
  */
 #include "wire/boot.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "wire/fieldhash.h"
 #include "wire/json.h"
@@ -79,6 +80,8 @@ static int put(json_t *to, const char *name, json_t *value)
 
 void boot_request_deinit(struct boot_request *q)
 {
+	if (q->token)
+		secret_wipe(q->token, strlen(q->token));
 	free(q->token);
 	free(q->csr);
 	json_decref(q->jwks);
@@ -246,6 +249,8 @@ static const struct code {
 	    "to let it in again, register it anew" },
 	[BOOT_STORE] = { "store", 503, SOON, "the secret store did not answer",
 	    "it is tried again" },
+	[BOOT_BUSY] = { "busy", 503, SOON,
+	    "too many ask this bridge for certificates", "it is tried again" },
 };
 _Static_assert(N_ELEMS(codes) == BOOT_CODE_COUNT, "a row each");
 

@@ -62,6 +62,7 @@ enum boot_code {
 	BOOT_APPROVAL,	  /* a person has to approve it */
 	BOOT_REVOKED,	  /* the cluster, or this broker */
 	BOOT_STORE,	  /* the store did not answer */
+	BOOT_BUSY,	  /* too many ask at once */
 	BOOT_CODE_COUNT,
 };
 const char *boot_code_text(enum boot_code c); /* "fingerprint" */
