@@ -315,7 +315,8 @@ int pki_csr_new(X509_REQ **out, EVP_PKEY *key, const char *name)
 static const char csr_hint[] = "make one with `pharos pki request`, or with "
 			       "openssl req -new";
 
-int pki_csr_key(EVP_PKEY **out, const void *pem, size_t n, struct fault *fault)
+static int csr_read(X509_REQ **out, EVP_PKEY **out_key, const void *pem,
+    size_t n, struct fault *fault)
 {
 	CLEANUP(request_p) X509_REQ *request = NULL;
 	CLEANUP(key_p) EVP_PKEY *key = NULL;
@@ -345,8 +346,30 @@ int pki_csr_key(EVP_PKEY **out, const void *pem, size_t n, struct fault *fault)
 	if (good != 1)
 		return fault_set(fault, -EINVAL, csr_hint,
 		    "certificate request: its signature is not its key's");
-	*out = STEAL(key);
+	*out = STEAL(request);
+	*out_key = STEAL(key);
 	return 0;
+}
+
+int pki_csr_key(EVP_PKEY **out, const void *pem, size_t n, struct fault *fault)
+{
+	CLEANUP(request_p) X509_REQ *request = NULL;
+
+	return csr_read(&request, out, pem, n, fault);
+}
+
+int pki_csr_clean(char **out, EVP_PKEY **out_key, const void *pem, size_t n,
+    struct fault *fault)
+{
+	CLEANUP(request_p) X509_REQ *request = NULL;
+	CLEANUP(key_p) EVP_PKEY *key = NULL;
+	int r = csr_read(&request, &key, pem, n, fault);
+
+	if (!r)
+		r = pki_csr_pem(out, request);
+	if (!r)
+		*out_key = STEAL(key);
+	return r;
 }
 
 /* What was printed into @bio, as a string of the heap. */

@@ -59,11 +59,15 @@ MUST_USE int pki_issue(X509 **out, X509 *ca, EVP_PKEY *ca_key,
 MUST_USE int pki_csr_new(X509_REQ **out, EVP_PKEY *key, const char *name);
 /** pki_csr_key() - the key of a PEM request, once its signature is good and its
  * kind is allowed
- * @n: at most PKI_CSR_MOST
- * Return: 0; -EINVAL with @fault. */
+ * pki_csr_clean() - and the request written anew, for a reader of another kind:
+ * what @pem has around it or behind it could be a second request to that one
+ * @out: the caller frees it. @n: at most PKI_CSR_MOST
+ * Return: 0; -EINVAL with @fault; -ENOMEM. */
 enum { PKI_CSR_MOST = 16 * 1024 };
 MUST_USE int pki_csr_key(
     EVP_PKEY **out, const void *pem, size_t n, struct fault *fault);
+MUST_USE int pki_csr_clean(char **out, EVP_PKEY **out_key, const void *pem,
+    size_t n, struct fault *fault);
 
 /** pki_cert_pem(), pki_csr_pem() - as PEM, NUL-terminated on the heap; the
  * caller frees it

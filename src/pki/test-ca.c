@@ -318,6 +318,27 @@ static char *request_pem(EVP_PKEY *own_key, EVP_PKEY *signer)
 	return pem;
 }
 
+/* What another reader could find beside it is not passed on. */
+static void a_request_is_written_anew_alone(void **state)
+{
+	char *first = request_pem(key, key),
+	     *other = request_pem(ca.key, ca.key);
+	char *text = NULL, *clean = NULL;
+	EVP_PKEY *out = NULL;
+
+	(void)state;
+	assert_true(asprintf(&text, "junk\n%s%s", first, other) > 0);
+	assert_int_equal(
+	    pki_csr_clean(&clean, &out, text, strlen(text), NULL), 0);
+	assert_string_equal(clean, first);
+	assert_int_equal(EVP_PKEY_eq(out, key), 1);
+	EVP_PKEY_free(out);
+	free(clean);
+	free(text);
+	free(first);
+	free(other);
+}
+
 static void bad_requests_are_refused(void **state)
 {
 	EVP_PKEY *weak = EVP_RSA_gen(1024);
@@ -388,6 +409,7 @@ int main(void)
 		cmocka_unit_test(serials_are_long_and_differ),
 		cmocka_unit_test(issuers_are_checked),
 		cmocka_unit_test(a_request_gives_its_key_alone),
+		cmocka_unit_test(a_request_is_written_anew_alone),
 		cmocka_unit_test(bad_requests_are_refused),
 		cmocka_unit_test(keys_are_written_and_read),
 	};
