@@ -21,6 +21,7 @@ static struct end {
 	struct fault fault;
 	char peer[ROLE_NAME_MOST + 1];
 	bool cut_when_up;
+	int guests;
 } end[2];
 
 static struct leg *wire[2];	 /* when a test moves the bytes itself */
@@ -76,7 +77,17 @@ static void on_gone(
 	e->tunnel = NULL;
 }
 
-static const struct tunnel_events events = { on_up, on_gone };
+static void on_guest(void *ctx, struct tunnel *t, struct leg *leg)
+{
+	struct end *e = ctx;
+
+	assert_ptr_equal(t, e->tunnel);
+	e->guests++;
+	e->tunnel = NULL;
+	wire[0] = leg;
+}
+
+static const struct tunnel_events events = { on_up, on_gone, on_guest };
 
 static int group_setup(void **state)
 {
@@ -512,6 +523,92 @@ static void it_may_be_cut_as_soon_as_it_is_up(void **state)
 	assert_int_equal(end[1].gones, 1);
 }
 
+/* ---- guests */
+
+#define GUEST "guest/1"
+
+/* A bare TLS client that offers @alpn, and shows @identity if it is asked; the
+ * server has guests where @lets says so. */
+static void client_comes(
+    bool lets, const char *const *alpn, const struct identity *identity)
+{
+	struct tls_config config = { .end = TLS_CLIENT,
+		.hop = "a client",
+		.alpn = alpn,
+		.identity = identity,
+		.trust = TLS_TRUST_CA,
+		.ca = ca.cert };
+	struct leg *leg[2];
+
+	end[0].trust.guest = lets ? GUEST : NULL;
+	assert_int_equal(tls_context_new(&end[1].context, &config, NULL), 0);
+	assert_int_equal(memleg_pair(&leg[0], &leg[1], loop, 65536), 0);
+	open_end(0, leg[0], true);
+	assert_int_equal(
+	    tls_leg_open(&wire[1], leg[1], end[1].context, NULL), 0);
+	turns();
+}
+
+static void a_guest_shows_no_certificate_and_gets_no_tunnel(void **state)
+{
+	static const char *const alpn[] = { GUEST, NULL };
+	uint8_t exported[2][32];
+
+	(void)state;
+	client_comes(true, alpn, broker_id);
+	assert_int_equal(end[0].guests, 1);
+	assert_int_equal(end[0].ups + end[0].gones, 0);
+	assert_string_equal(tls_leg_alpn(wire[0]), GUEST);
+	assert_null(tls_leg_peer(wire[0])); /* though it had one: not asked */
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+		    tls_leg_export(wire[i], "EXPORTER-t", exported[i]), 0);
+	assert_memory_equal(exported[0], exported[1], sizeof(exported[0]));
+}
+
+/* The guests' protocol is the only way in without a certificate. */
+static void only_the_guests_protocol_is_a_guests(void **state)
+{
+	static const struct {
+		const char *label;
+		bool lets;
+		const char *alpn[3];
+		struct identity **identity;
+		bool comes_up;
+		const char *text;
+	} rows[] = {
+		{ "where none are let in", false, { GUEST }, &broker_id, false,
+		    "protocol" },
+		{ "the tunnel's, nothing to show", true, { TUNNEL_ALPN }, NULL,
+		    false, "certificate" },
+		{ "the tunnel's, a stranger's", true, { TUNNEL_ALPN },
+		    &stranger_id, false, "" },
+		{ "the tunnel's, the wrong role", true, { TUNNEL_ALPN },
+		    &bridge_id, false, "role" },
+		{ "the tunnel's, as it should be", true, { TUNNEL_ALPN },
+		    &broker_id, true, "" },
+		{ "both, nothing to show", true, { GUEST, TUNNEL_ALPN }, NULL,
+		    false, "certificate" },
+		{ "both, a broker's", true, { GUEST, TUNNEL_ALPN }, &broker_id,
+		    true, "" },
+		{ "another", true, { "guest/2" }, &broker_id, false,
+		    "protocol" },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		if (i)
+			setup(state);
+		client_comes(rows[i].lets, rows[i].alpn,
+		    rows[i].identity ? *rows[i].identity : NULL);
+		if (end[0].guests || end[0].ups != rows[i].comes_up ||
+		    end[0].gones == rows[i].comes_up ||
+		    !strstr(end[0].fault.text, rows[i].text))
+			fail_msg("%s: %s", rows[i].label, end[0].fault.text);
+		if (i + 1 < N_ELEMS(rows))
+			teardown(state);
+	}
+}
+
 /* A tunnel carries the streams of many pods: when all of them go at once, the
  * one that stays is still served. */
 static void resets_of_many_do_not_end_it(void **state)
@@ -537,6 +634,8 @@ int main(void)
 		TEST(one_of_the_names_is_enough),
 		TEST(only_the_expected_peer_comes_up),
 		TEST(only_a_bridge_may_answer_a_boot_session),
+		TEST(a_guest_shows_no_certificate_and_gets_no_tunnel),
+		TEST(only_the_guests_protocol_is_a_guests),
 		TEST(a_peer_without_http_has_a_deadline),
 		TEST(a_silent_peer_has_a_deadline),
 		TEST(a_dead_network_is_found_by_pings),

@@ -17,16 +17,20 @@ static struct testpki_ca ca;
 static struct identity *bridge_id, *broker_id, *pipe_id;
 static struct tunnel_trust near_trust, far_trust, pipe_trust;
 static struct tls_context *near_context, *far_context, *pipe_context;
+static struct tunnel_trust host_trust; /* of a set that answers, with guests */
+static struct tls_context *host_context, *guest_context;
 static struct test_network network;
 static struct httpd *handlers;
 
 static struct {
 	bool down[N_ELEMS(targets)];
-	bool pipe; /* answer with a certificate of the wrong role */
+	bool pipe;  /* answer with a certificate of the wrong role */
+	bool guest; /* answer as a guest */
 } place;
 
 static struct far {
 	struct tunnel *tunnel;
+	struct leg *guest;   /* instead of a tunnel */
 	struct leg *wire[2]; /* the test carries bytes between these */
 	bool dead;	     /* or it does not */
 	int place;
@@ -34,10 +38,18 @@ static struct far {
 static int n_far;
 
 static struct {
-	int ups, gones, failures, calls, status;
+	int ups, gones, failures, calls, status, guests;
+	struct leg *guest;
 	struct fault gone, fault;
 	char target[64], oldest[64]; /* of the last event, of the first `up` */
-	enum { NEVER, AT_UP, AT_GONE, AT_FAILURE, AT_WORKS } close; /* set */
+	enum {
+		NEVER,
+		AT_UP,
+		AT_GONE,
+		AT_FAILURE,
+		AT_GUEST,
+		AT_WORKS
+	} close; /* set */
 } got;
 
 static struct tunnel_set *set;
@@ -115,6 +127,11 @@ static void arrive(void *ctx, const char *target, struct leg *leg)
 	f->place = place_of(target);
 	f->wire[0] = leg;
 	assert_int_equal(memleg_pair(&f->wire[1], &leg, loop, 65536), 0);
+	if (place.guest) {
+		assert_int_equal(
+		    tls_leg_open(&f->guest, leg, guest_context, NULL), 0);
+		return;
+	}
 	assert_int_equal(
 	    tunnel_open(&f->tunnel, leg,
 		&(struct tunnel_config){
@@ -163,7 +180,18 @@ static void on_told(void *ctx, const char *target, const struct fault *fault)
 	close_if_asked(fault ? AT_FAILURE : AT_WORKS);
 }
 
-static const struct tunnel_set_events events = { on_up, on_gone, on_told };
+static void on_guest(void *ctx, struct leg *leg, const char *target)
+{
+	(void)ctx;
+	got.guests++;
+	leg_reset(got.guest);
+	got.guest = leg;
+	(void)snprintf(got.target, sizeof(got.target), "%s", target);
+	close_if_asked(AT_GUEST);
+}
+
+static const struct tunnel_set_events events = { on_up, on_gone, on_told,
+	on_guest };
 
 static void on_hello(
     void *ctx, struct http_stream *s, const struct http_head *head)
@@ -175,6 +203,8 @@ static void on_hello(
 
 static int group_setup(void **state)
 {
+	static const char *const guest_alpn[] = { "guest/1", NULL };
+
 	(void)state;
 	ca = testpki_ca_new("the bridge CA");
 	bridge_id = testpki_identity(&ca, ROLE_BRIDGE, "b1", NULL);
@@ -184,6 +214,17 @@ static int group_setup(void **state)
 	    (struct tunnel_trust){ broker_id, TLS_CLIENT, ROLE_BRIDGE };
 	far_trust = (struct tunnel_trust){ bridge_id, TLS_SERVER, ROLE_BROKER };
 	pipe_trust = (struct tunnel_trust){ pipe_id, TLS_SERVER, ROLE_BROKER };
+	host_trust = far_trust;
+	host_trust.guest = "guest/1";
+	assert_int_equal(tunnel_context(&host_context, &host_trust, NULL), 0);
+	assert_int_equal(tls_context_new(&guest_context,
+			     &(struct tls_config){ .end = TLS_CLIENT,
+				 .hop = "a guest",
+				 .alpn = guest_alpn,
+				 .trust = TLS_TRUST_CA,
+				 .ca = ca.cert },
+			     NULL),
+	    0);
 	assert_int_equal(tunnel_context(&near_context, &near_trust, NULL), 0);
 	assert_int_equal(tunnel_context(&far_context, &far_trust, NULL), 0);
 	assert_int_equal(tunnel_context(&pipe_context, &pipe_trust, NULL), 0);
@@ -196,6 +237,8 @@ static int group_teardown(void **state)
 	tls_context_free(near_context);
 	tls_context_free(far_context);
 	tls_context_free(pipe_context);
+	tls_context_free(host_context);
+	tls_context_free(guest_context);
 	identity_free(bridge_id);
 	identity_free(broker_id);
 	identity_free(pipe_id);
@@ -231,9 +274,11 @@ static int teardown(void **state)
 	for (int i = 0; i < n_far; i++) {
 		if (far[i].tunnel)
 			tunnel_cut(far[i].tunnel);
+		leg_reset(STEAL(far[i].guest));
 		leg_reset(STEAL(far[i].wire[0]));
 		leg_reset(STEAL(far[i].wire[1]));
 	}
+	leg_reset(got.guest);
 	httpd_free(handlers);
 	turns();
 	assert_int_equal(pool_lent(loop_pool(loop)), 0);
@@ -249,13 +294,15 @@ static void pass(uint64_t ms)
 
 static void open_set(enum route_keep keep, unsigned count, unsigned most)
 {
+	bool host = place.guest;
 	struct tunnel_set_config config = {
 		.route = { .kind = ROUTE_DIAL,
 		    .keep = keep,
 		    .count = count,
 		    .targets = targets,
 		    .n_targets = N_ELEMS(targets) },
-		.context = near_context,
+		.context = host ? host_context : near_context,
+		.handlers = host ? handlers : NULL,
 		.most = most,
 	};
 
@@ -426,6 +473,27 @@ static void more_than_most_are_refused(void **state)
 	assert_int_equal(route_targets(tunnel_set_route(set)), 3);
 }
 
+/* It is the owner's from its handshake on; the target gets another leg. */
+static void a_guest_is_handed_over_and_counts_no_more(void **state)
+{
+	(void)state;
+	place.guest = true;
+	for (size_t i = 1; i < N_ELEMS(targets); i++)
+		place.down[i] = true;
+	open_set(ROUTE_EVERY, 1, 1);
+	assert_int_equal(got.guests, 1);
+	assert_string_equal(got.target, targets[0]);
+	assert_string_equal(tls_leg_alpn(got.guest), "guest/1");
+	assert_false(tunnel_set_busy(set));
+	assert_int_equal(got.ups + got.gones, 0);
+	pass(30000);
+	assert_int_equal(got.guests, 2);
+	assert_int_equal(tunnel_set_refused(set), 0);
+	tunnel_set_close(STEAL(set)); /* which is not its end */
+	turns();
+	assert_int_equal(leg_state(got.guest), LEG_OPEN);
+}
+
 static void the_set_may_be_closed_from_any_of_its_calls(void **state)
 {
 	(void)state;
@@ -435,6 +503,7 @@ static void the_set_may_be_closed_from_any_of_its_calls(void **state)
 		got.close = at;
 		for (size_t i = 0; i < N_ELEMS(targets); i++)
 			place.down[i] = at == AT_FAILURE;
+		place.guest = at == AT_GUEST;
 		open_set(ROUTE_SOME, 1, 0);
 		if (at == AT_GONE) {
 			assert_int_equal(tunnel_set_up(set), 1);
@@ -475,6 +544,7 @@ int main(void)
 		TEST(without_any_target_there_is_no_tunnel_and_a_reason),
 		TEST(a_peer_of_the_wrong_role_is_told_and_backed_off_from),
 		TEST(more_than_most_are_refused),
+		TEST(a_guest_is_handed_over_and_counts_no_more),
 		TEST(the_set_may_be_closed_from_any_of_its_calls),
 		TEST(a_bad_route_is_refused),
 	};

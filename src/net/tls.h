@@ -38,6 +38,9 @@ struct tls_config {
 				    refuses a client that offers none of it,
 				    a client a server that picks none; NULL:
 				    ALPN is not used */
+	const char *guest;  /* of a server, one of `alpn`: a client that gets
+			       this one is asked for no certificate; NULL: each
+			       is, as `trust` says */
 	bool alpn_optional; /* a server takes a client that offers nothing at
 			       all: HTTPS, where that means HTTP/1.1 */
 	const char *cert_file, *key_file; /* PEM chain and key, or, */

@@ -7,7 +7,9 @@
  *
  * ALPN is decided in two: a client that offers protocols of which we have none
  * is refused while we choose; one that offers none at all never gets there, so
- * on_hello() looks for the extension before anything else is done for it.
+ * on_hello() looks for the extension before anything else is done for it. The
+ * server's CertificateRequest comes after this choice (RFC 8446, 4.3.2), so it
+ * can depend on it: who is given the guests' protocol is not asked.
  */
 #include "net/tlscontext.h"
 #include "net/tlsbio.h"
@@ -106,7 +108,6 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n_out,
 	const struct tls_context *c = ctx;
 	int best = -1;
 
-	(void)ssl;
 	for (unsigned i = 0; i < n_offer; i += offer[i] + 1u) {
 		int found = find_alpn(c, offer + i + 1, offer[i]);
 
@@ -115,6 +116,8 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n_out,
 	}
 	if (best < 0)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	if (best == c->guest)
+		SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
 	*out = c->alpn + best + 1;
 	*n_out = c->alpn[best];
 	return SSL_TLSEXT_ERR_OK;
@@ -167,12 +170,18 @@ static int pack_alpn(struct tls_context *c, const char *const *names)
 	return 0;
 }
 
-static int set_alpn(struct tls_context *c, const char *const *names)
+static int set_alpn(struct tls_context *c, const struct tls_config *config)
 {
+	const char *const *names = config->alpn;
+
+	c->guest = -1;
 	if (!names || !names[0])
 		return 0;
 	if (pack_alpn(c, names))
 		return -ENOMEM;
+	if (config->guest)
+		c->guest = find_alpn(c, (const uint8_t *)config->guest,
+		    (unsigned)strlen(config->guest));
 	if (c->end == TLS_CLIENT)
 		return SSL_CTX_set_alpn_protos(c->ssl, c->alpn, c->n_alpn)
 			   ? -ENOMEM
@@ -383,8 +392,7 @@ int tls_context_new(struct tls_context **out, const struct tls_config *config,
 	    c->end == TLS_SERVER ? TLS_server_method() : TLS_client_method());
 	if (!c->hop || !c->bio || !c->ssl ||
 	    set_protocol(c->ssl, config->allow_12) ||
-	    (config->is_outer && set_light(c->ssl)) ||
-	    set_alpn(c, config->alpn))
+	    (config->is_outer && set_light(c->ssl)) || set_alpn(c, config))
 		return out_of_memory(fault);
 	r = set_own(c, config, fault);
 	if (!r)

@@ -15,6 +15,7 @@ struct tls_context {
 	char *alpn_text; /* the same with a NUL after each and no length: a name
 			    stands at the offset of its length in alpn */
 	unsigned n_alpn;
+	int guest; /* where in alpn the name of tls_config.guest is; or -1 */
 	bool alpn_optional;
 	X509 *ca; /* for faults; the first of several */
 	uint8_t pin[32];

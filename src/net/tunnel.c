@@ -11,7 +11,9 @@
  * The peer is checked in the handshake, from the callback of the TLS context:
  * signed by the one CA, valid now, made for the end it plays, in that CA's
  * realm, with the expected role. So a peer that is refused learns it by an
- * alert, and no request is ever exchanged with it. HEARING is there because in
+ * alert, and no request is ever exchanged with it. Who asks for the protocol
+ * of guests instead, where there are any, has shown nothing and is no peer: the
+ * owner gets the leg, and the tunnel is over. HEARING is there because in
  * TLS 1.3 a client's handshake is done before the server has looked at its
  * certificate: only the server's first bytes say that it let us in. A TLS
  * server knows at once.
@@ -96,11 +98,12 @@ static int check_peer(void *ctx, X509 *leaf, struct fault *fault)
 int tunnel_context(struct tls_context **out, const struct tunnel_trust *trust,
     struct fault *fault)
 {
-	static const char *const alpn[] = { TUNNEL_ALPN, NULL };
+	const char *const alpn[] = { TUNNEL_ALPN, trust->guest, NULL };
 	struct tls_config config = {
 		.end = trust->end,
 		.hop = TUNNEL_HOP,
 		.alpn = alpn,
+		.guest = trust->guest,
 		.identity = trust->identity,
 		.trust = TLS_TRUST_CA,
 		.ca = trust->identity->ca,
@@ -256,6 +259,11 @@ static void on_shaken(
 	t->shake = NULL;
 	if (!leg) {
 		tunnel_end(t, fault);
+		return;
+	}
+	if (strcmp(tls_leg_alpn(leg), TUNNEL_ALPN) != 0) {
+		t->config.events->guest(t->config.ctx, t, leg);
+		tunnel_free(t);
 		return;
 	}
 	if (tunnel_speak(t, leg, &own)) {

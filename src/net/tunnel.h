@@ -26,6 +26,10 @@ struct tunnel_events {
 	/* last call; the struct is freed after it. @fault: why; @was_up */
 	void (*gone)(void *ctx, struct tunnel *t, const struct fault *fault,
 	    bool was_up);
+	/* instead of `up` and `gone`, last call: the handshake was that of a
+	 * guest (tunnel_trust.guest), and no tunnel comes of it. @leg: TLS,
+	 * OPEN, the callee's. NULL: no context has guests. */
+	void (*guest)(void *ctx, struct tunnel *t, struct leg *leg);
 };
 
 /* Whom a tunnel trusts: a holder of a certificate of @identity's CA, in its
@@ -40,6 +44,9 @@ struct tunnel_trust {
 	 * whoever is good is */
 	bool (*admit)(void *admit_ctx, const char *name);
 	void *admit_ctx;
+	const char *guest; /* TLS_SERVER: the protocol of peers that have no
+			      certificate yet; borrowed; NULL: such a peer is
+			      refused */
 };
 /** tunnel_context() - the TLS context of tunnels, for either end
  * @trust: borrowed, must outlive the context and its legs.

@@ -141,9 +141,25 @@ static void member_on_gone(
 	}
 }
 
+/* For the route its leg has ended, so another one waits in its place. */
+static void member_on_guest(void *ctx, struct tunnel *t, struct leg *leg)
+{
+	struct member *m = ctx;
+	struct tunnel_set *s = m->set;
+	const char *target = target_name(s, m->target);
+
+	(void)t;
+	route_ended(s->route, m->target);
+	member_unlink(s, m);
+	s->n_members--;
+	free(m);
+	s->events->guest(s->ctx, leg, target);
+}
+
 static const struct tunnel_events member_events = {
 	.up = member_on_up,
 	.gone = member_on_gone,
+	.guest = member_on_guest,
 };
 
 static int member_open(struct tunnel_set *s, struct leg *leg, unsigned target)

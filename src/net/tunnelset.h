@@ -29,6 +29,9 @@ struct tunnel_set_events {
 	 * works, for the first time or again (NULL): a beacon has registered
 	 * us, or a dial is through */
 	void (*told)(void *ctx, const char *target, const struct fault *fault);
+	/* a guest (net/tunnel.h): @leg is the callee's, and counts neither as
+	 * one of `most` nor as a leg of the route any more; NULL: none come */
+	void (*guest)(void *ctx, struct leg *leg, const char *target);
 };
 
 MUST_USE int tunnel_set_open(struct tunnel_set **out, struct loop *loop,

@@ -27,6 +27,7 @@ struct uplink {
 	enum uplink_what works; /* what a target that works is called */
 	uplink_told_fn told;
 	void *ctx;
+	struct uplink_guests guests;
 };
 
 /* ---- news */
@@ -163,10 +164,18 @@ static void on_told(void *ctx, const char *target, const struct fault *fault)
 	tell(u, &news);
 }
 
+static void on_guest(void *ctx, struct leg *leg, const char *target)
+{
+	const struct uplink_guests *guests = &((struct uplink *)ctx)->guests;
+
+	guests->fn(guests->ctx, leg, target);
+}
+
 static const struct tunnel_set_events events = {
 	.up = on_up,
 	.gone = on_gone,
 	.told = on_told,
+	.guest = on_guest,
 };
 
 /* ---- opening */
@@ -185,7 +194,8 @@ static struct papers_order order_of(const struct uplink_config *config)
 		    .peer_names = config->peer_names,
 		    .n_peer_names = config->n_peer_names,
 		    .admit = config->admit,
-		    .admit_ctx = config->admit_ctx },
+		    .admit_ctx = config->admit_ctx,
+		    .guest = config->guests.alpn },
 		.beacon = config->route.kind == ROUTE_BEACON,
 		.beacon_ca = config->beacon_ca,
 		.beacon_pin = config->beacon_pin,
@@ -248,6 +258,7 @@ int uplink_open(struct uplink **out, struct loop *loop,
 	u->works = UPLINK_WORKS;
 	u->told = config->told ? config->told : uplink_log;
 	u->ctx = config->ctx;
+	u->guests = config->guests;
 	TAILQ_INIT(&u->lines);
 	r = uplink_prepare(&u->papers, u, config, fault);
 	if (!r)

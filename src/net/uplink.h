@@ -33,6 +33,16 @@ typedef void (*uplink_told_fn)(void *ctx, const struct uplink_news *news);
 /** uplink_log() - (programs) write @news to the log; an uplink_told_fn */
 void uplink_log(void *ctx, const struct uplink_news *news);
 
+/* Peers that have no certificate yet, and come for one: sessions of a protocol
+ * of their own. */
+struct uplink_guests {
+	const char *alpn; /* constant; NULL: none are let in */
+	/* @leg: TLS, OPEN, the callee's: how many there are at once, and for
+	 * how long, is his to bound. @target: for the log; of the call. */
+	void (*fn)(void *ctx, struct leg *leg, const char *target);
+	void *ctx;
+};
+
 struct uplink_config {
 	/* who we are, and who the peer must be */
 	const char *cert_file, *key_file, *ca_file;
@@ -48,6 +58,7 @@ struct uplink_config {
 	void *admit_ctx;
 	enum tls_end end;
 	struct httpd *handlers; /* this end serves requests; NULL: it sends */
+	struct uplink_guests guests; /* TLS_SERVER */
 
 	/* how the two meet; beacon.* is filled in for ROUTE_BEACON */
 	struct route_config route;
