@@ -63,11 +63,15 @@ static void show_step(struct show *to, const struct changes_step *step)
 {
 	const struct source_call call = { step->method, step->path,
 		step->body ? secret_bytes(step->body) : NULL };
-	const struct source_call look = { "GET", step->path, NULL };
+	const struct source_call look = { "GET", step->look, NULL };
+	const char *own = to->name_space;
 
-	if (step->body)
+	if (step->name_space)
+		to->name_space = *step->name_space ? step->name_space : NULL;
+	if (step->look)
 		show_call(to, &look);
 	show_call(to, &call);
+	to->name_space = own;
 }
 
 int source_show_plan(const struct source_common *common,

@@ -84,7 +84,7 @@ static int ask_mount(struct vault_mount *out, struct storecall *s,
 	grant_bare(bare, path);
 	r = vault_call_mount_of(&call, bare);
 	if (!r)
-		r = storecall_read(&j, s, &call, fault);
+		r = storecall_read(&j, s, NULL, &call, fault);
 	if (r == -EACCES || (!r && !j))
 		return fault_set(fault, -EACCES,
 		    "The store tells of a mount only whoever may use it: is "

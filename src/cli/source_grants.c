@@ -37,7 +37,7 @@ static int read_path(json_t **out, struct storecall *s, const char *method,
 	if (r)
 		return fault_set(
 		    fault, r, NULL, "%.200s: cannot be a path", path);
-	return storecall_read(out, s, &call, fault);
+	return storecall_read(out, s, NULL, &call, fault);
 }
 
 static json_t *entry(const struct grant *g)

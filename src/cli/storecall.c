@@ -6,7 +6,7 @@
 #include "wire/json.h"
 #include <stdio.h>
 
-enum { CALL_MS = 30000 };
+enum { CALL_MS = 30000, PATIENCE_MS = 1000 };
 
 struct storecall {
 	struct loop *loop;
@@ -14,6 +14,9 @@ struct storecall {
 	struct web *web;
 	struct secret *token;
 	char *name_space;
+	struct wheel_timer timer; /* of a pause, or of patience */
+	const char *doing;	  /* what takes long; NULL: nothing, or told */
+	bool pause;
 };
 
 /* What came, of one call. */
@@ -198,21 +201,54 @@ static void on_answer(
 	a->n = got->n;
 }
 
+static void on_patience_end(struct wheel_timer *t, uint64_t now_ms)
+{
+	struct storecall *s = CONTAINER_OF(t, struct storecall, timer);
+
+	(void)now_ms;
+	if (s->doing)
+		(void)fprintf(stderr, "%s …\n", s->doing);
+	s->doing = NULL;
+}
+
+static void on_pause_end(struct wheel_timer *t, uint64_t now_ms)
+{
+	(void)now_ms;
+	CONTAINER_OF(t, struct storecall, timer)->pause = false;
+}
+
+static void pause_ms(struct storecall *s, uint64_t ms)
+{
+	s->pause = true;
+	loop_after(s->loop, &s->timer, ms, on_pause_end);
+	while (s->pause)
+		loop_wait(s->loop);
+}
+
+/* Of all calls here the namespace is the last header. */
+static const char *where_or_own(const struct storecall *s, const char *where)
+{
+	const char *name = where ? where : s->name_space;
+
+	return name && *name ? name : NULL;
+}
+
 /* @out: answer_clear() it; without an answer it has the fault.
  * Return: 0; -ENOMEM. */
-static int ask(
-    struct answer *out, struct storecall *s, const struct vault_call *call)
+static int ask(struct answer *out, struct storecall *s, const char *where,
+    const struct vault_call *call)
 {
+	const char *name_space = where_or_own(s, where);
 	const struct web_header headers[] = {
 		{ "X-Vault-Request", "true" },
 		{ "X-Vault-Token", secret_bytes(s->token) },
 		{ "Content-Type", "application/json" },
-		{ "X-Vault-Namespace", s->name_space },
+		{ "X-Vault-Namespace", name_space },
 	};
 	const struct web_request request = { .method = call->method,
 		.target = call->target,
 		.headers = headers,
-		.n_headers = N_ELEMS(headers) - !s->name_space,
+		.n_headers = N_ELEMS(headers) - !name_space,
 		.body = call->body };
 	int r;
 
@@ -220,18 +256,26 @@ static int ask(
 	r = web_send(&out->sent, s->web, &request, on_answer, out);
 	if (r)
 		return -ENOMEM; /* one call at a time is never too many */
+	loop_after(s->loop, &s->timer, PATIENCE_MS, on_patience_end);
 	while (out->sent)
 		loop_wait(s->loop);
+	loop_cancel(s->loop, &s->timer);
+	s->doing = NULL;
 	return out->body || out->fault.code ? 0 : -ENOMEM;
 }
 
 /* ---- failures ------------------------------------------------------------ */
 
-/* What the token may do at @path, as the store says: "read, list". */
+/* A call, and where it was made. */
+struct place {
+	const char *name_space, *method, *path;
+};
+
+/* What the token may do there, as the store says: "read, list". */
 static void ask_rights(
-    char *to, size_t room, struct storecall *s, const char *path)
+    char *to, size_t room, struct storecall *s, const struct place *at)
 {
-	JSON *body = json_pack("{s[s]}", "paths", path);
+	JSON *body = json_pack("{s[s]}", "paths", at->path);
 	struct vault_call call = { .body = NULL };
 	struct answer a = { .sent = NULL };
 	const json_t *list, *one;
@@ -242,9 +286,9 @@ static void ask_rights(
 	if (!body ||
 	    vault_call_plain(&call, "POST", "sys/capabilities-self", body))
 		return;
-	if (!ask(&a, s, &call) && a.status == 200)
+	if (!ask(&a, s, at->name_space, &call) && a.status == 200)
 		j = json_read_object(a.body, a.n, 0);
-	list = json_object_get(json_object_get(j, "data"), path);
+	list = json_object_get(json_object_get(j, "data"), at->path);
 	json_array_foreach(list, i, one)
 	{
 		const char *name = json_string_value(one);
@@ -258,25 +302,34 @@ static void ask_rights(
 }
 
 /* 403: which right is missing, where. */
-static void tell_right(struct storecall *s, const char *method,
-    const char *path, struct fault *fault)
+static void tell_right(
+    struct storecall *s, const struct place *at, struct fault *fault)
 {
+	const char *name_space = where_or_own(s, at->name_space);
 	char has[100];
 
-	ask_rights(has, sizeof(has), s, path);
+	ask_rights(has, sizeof(has), s, at);
 	(void)snprintf(fault->hint, sizeof(fault->hint),
-	    "The token needs %s on %.120s%s%.60s; %s%s.", changes_right(method),
-	    path, s->name_space ? " in the namespace " : "",
-	    s->name_space ? s->name_space : "",
+	    "The token needs %s on %.120s%s%.60s; %s%s.",
+	    changes_right(at->method), at->path,
+	    name_space ? " in the namespace " : "",
+	    name_space ? name_space : "",
 	    *has ? "it has: " : "what it has, the store does not tell it", has);
 }
 
-/* @a, to @method on @path, is not what was asked for. */
-static int tell(struct storecall *s, const struct answer *a,
-    const struct vault_call *call, struct fault *fault)
+/* Where @call goes. Borrows from it. */
+static struct place place_of(const char *where, const struct vault_call *call)
 {
 	static const char api[] = "/v1/";
-	const char *path = call->target + strlen(api);
+
+	return (
+	    struct place){ where, call->method, call->target + strlen(api) };
+}
+
+/* @a is not what was asked for. */
+static int tell(struct storecall *s, const struct answer *a,
+    const struct place *at, struct fault *fault)
+{
 	const struct vault_failure failure = { .store = web_address(s->web),
 		.status = a->status,
 		.body = a->body,
@@ -288,16 +341,17 @@ static int tell(struct storecall *s, const struct answer *a,
 	}
 	vault_fault(fault, &failure);
 	if (a->status == 403)
-		tell_right(s, call->method, path, fault);
-	return fault_wrap(fault, "%s %.150s", call->method, path);
+		tell_right(s, at, fault);
+	return fault_wrap(fault, "%s %.150s", at->method, at->path);
 }
 
-int storecall_read(json_t **out, struct storecall *s,
+int storecall_read(json_t **out, struct storecall *s, const char *where,
     const struct vault_call *call, struct fault *fault)
 {
+	const struct place at = place_of(where, call);
 	char said[FAULT_TEXT_MAX];
 	struct answer a;
-	int r = ask(&a, s, call);
+	int r = ask(&a, s, where, call);
 
 	if (r)
 		return no_memory(fault);
@@ -310,8 +364,31 @@ int storecall_read(json_t **out, struct storecall *s,
 			    web_address(s->web));
 	} else if (a.status != 404 ||
 		   vault_errors(said, sizeof(said), a.body, a.n)) {
-		r = tell(s, &a, call, fault);
+		r = tell(s, &a, &at, fault);
 	}
+	answer_clear(&a);
+	return r;
+}
+
+int storecall_compare(
+    struct storecall *s, const struct changes *p, size_t i, struct fault *fault)
+{
+	struct changes_step step;
+	struct vault_call call;
+	struct place at;
+	struct answer a;
+	int r;
+
+	changes_step(&step, p, i);
+	r = vault_call_plain(&call, "GET", step.look, NULL);
+	if (!r)
+		r = ask(&a, s, step.name_space, &call);
+	if (r)
+		return no_memory(fault);
+	at = place_of(step.name_space, &call);
+	r = changes_compare(p, i, a.status, a.body, a.n);
+	if (r == CHANGES_E_REFUSED)
+		(void)tell(s, &a, &at, fault);
 	answer_clear(&a);
 	return r;
 }
@@ -340,24 +417,73 @@ static void tell_step(const struct changes_step *step)
 	}
 }
 
-/* One call of @p. Return: 0; -errno with @fault: it has failed there. */
+/* What step of @p the call that is next belongs to. */
+static const char *doing(const struct changes *p)
+{
+	struct changes_step step;
+
+	for (size_t i = 0; i < changes_size(p); i++) {
+		changes_step(&step, p, i);
+		if (step.outcome == CHANGES_WAITS)
+			return step.what;
+	}
+	return "undoing";
+}
+
+static int tell_unfit(
+    const char *what, const struct place *at, struct fault *fault)
+{
+	return fault_set(fault, -EEXIST,
+	    "Pharos does not change what it has not made: remove it, or take "
+	    "another namespace.",
+	    "%s: at %s something of another kind is there already", what,
+	    at->path);
+}
+
+/* One call of @p, as often as the store wants it.
+ * Return: 0; -errno with @fault: it has failed there. */
 static int advance(struct storecall *s, struct changes *p, struct fault *fault)
 {
 	struct vault_call call = *changes_call(p);
-	struct answer a;
-	int r = 0, refused;
+	const struct place at = place_of(changes_where(p), &call);
+	const char *what = doing(p);
+	uint64_t began = loop_now(s->loop);
+	struct answer a = { .sent = NULL };
+	int r;
 
-	if (call.body)
-		call.body = NULL; /* of @p; the fault does not need it */
-	if (ask(&a, s, changes_call(p)))
-		return no_memory(fault);
-	refused = changes_answer(p, a.status, a.body, a.n);
-	if (refused == CHANGES_E_REFUSED)
-		r = tell(s, &a, &call, fault);
-	else if (refused)
+	for (;;) {
+		s->doing = what;
+		if (ask(&a, s, at.name_space, changes_call(p)))
+			return no_memory(fault);
+		r = changes_answer(p, a.status, a.body, a.n);
+		if (r != CHANGES_E_AGAIN)
+			break;
+		answer_clear(&a);
+		pause_ms(s, CHANGES_WAIT_MS);
+		if (what && loop_now(s->loop) - began > PATIENCE_MS) {
+			(void)fprintf(
+			    stderr, "%s: the store is not ready …\n", what);
+			what = NULL;
+		}
+	}
+	if (r == CHANGES_E_REFUSED)
+		r = tell(s, &a, &at, fault);
+	else if (r == CHANGES_E_UNFIT)
+		r = tell_unfit(what ? what : "store", &at, fault);
+	else if (r)
 		r = no_memory(fault);
 	answer_clear(&a);
 	return r;
+}
+
+static void tell_steps(const struct changes *p)
+{
+	for (size_t i = 0; i < changes_size(p); i++) {
+		struct changes_step step;
+
+		changes_step(&step, p, i);
+		tell_step(&step);
+	}
 }
 
 int storecall_run(struct storecall *s, struct changes *p, struct fault *fault)
@@ -375,11 +501,18 @@ int storecall_run(struct storecall *s, struct changes *p, struct fault *fault)
 		if (r == -ENOMEM)
 			break;
 	}
-	for (size_t i = 0; result && i < changes_size(p); i++) {
-		struct changes_step step;
-
-		changes_step(&step, p, i);
-		tell_step(&step);
-	}
+	if (result)
+		tell_steps(p);
 	return result;
+}
+
+void storecall_undo(struct storecall *s, struct changes *p)
+{
+	struct fault ignored = FAULT_NONE;
+
+	changes_fail(p);
+	while (changes_call(p))
+		if (advance(s, p, &ignored) == -ENOMEM)
+			break;
+	tell_steps(p);
 }

@@ -29,13 +29,23 @@ void storecall_close(struct storecall *s);
 void storecall_closep(struct storecall **s);
 
 /** storecall_read() - GET or LIST
+ * @where: namespace of the store in place of storecall_config's; "": its root;
+ * NULL: that one
  * @out: what was answered, to be counted down; NULL: there is no such thing
  * Return: 0; -errno with @fault, which names the path, and the right that the
  * token lacks. */
 MUST_USE int storecall_read(json_t **out, struct storecall *s,
-    const struct vault_call *call, struct fault *fault);
-/** storecall_run() - changes, to their end
+    const char *where, const struct vault_call *call, struct fault *fault);
+/** storecall_compare() - is what step @i of @p would make there?
+ * Return: as changes_compare(), with @fault where that cannot be told; -ENOMEM
+ * with @fault. */
+MUST_USE int storecall_compare(struct storecall *s, const struct changes *p,
+    size_t i, struct fault *fault);
+/** storecall_run() - changes, to their end; again once there are more of them
  * What a failed one has undone, and what it has left, is told on standard
  * error. Return: as storecall_read(). */
 MUST_USE int storecall_run(
     struct storecall *s, struct changes *p, struct fault *fault);
+/** storecall_undo() - of changes that are done, since something else has failed
+ */
+void storecall_undo(struct storecall *s, struct changes *p);
