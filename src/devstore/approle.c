@@ -39,6 +39,7 @@ int approle_new(struct approle **out, const struct approle_options *o)
 	snprintf(m->path, sizeof(m->path), "%s", o->path);
 	m->o = *o;
 	m->o.path = m->path;
+	m->ids.at = o->at;
 	*out = m;
 	return 0;
 }
@@ -49,7 +50,7 @@ void approle_free(struct approle *m)
 		return;
 	for (size_t i = 0; i < m->n_roles; i++)
 		json_decref(m->role[i].is);
-	secretid_drop_role(&m->ids, NULL);
+	secretid_clear(&m->ids);
 	free(m);
 }
 
@@ -141,6 +142,37 @@ static struct role *role_add(struct approle *m, const char *name)
 	return role;
 }
 
+static void role_keep(const struct approle *m, const struct role *role)
+{
+	if (m->o.at.keep)
+		keep_put(&m->o.at, KEEP_APPROLE_ROLE, role->name,
+		    json_pack("{ss sO}", "id", role->id, "is", role->is));
+}
+
+static int role_restore(struct approle *m, const struct keep_row *row)
+{
+	const char *id;
+	struct role *role;
+	json_t *is;
+
+	if (json_unpack(row->value, "{ss so}", "id", &id, "is", &is) ||
+	    m->n_roles == APPROLE_ROLES_MOST ||
+	    strlen(row->name) > TOKEN_NAME_MOST || strlen(id) > TOKEN_NAME_MOST)
+		return -EINVAL;
+	role = role_add(m, row->name);
+	snprintf(role->id, sizeof(role->id), "%s", id);
+	role->is = json_incref(is);
+	return 0;
+}
+
+int approle_restore(
+    struct approle *m, enum keep_kind kind, const struct keep_row *row)
+{
+	if (kind == KEEP_SECRET_ID)
+		return secretid_restore(&m->ids, row);
+	return role_restore(m, row);
+}
+
 static int role_write(struct approle *m, struct ask *a, const char *name)
 {
 	struct role *role = role_find(m, name);
@@ -162,6 +194,7 @@ static int role_write(struct approle *m, struct ask *a, const char *name)
 		snprintf(role->id, sizeof(role->id), "%s", id);
 	json_decref(role->is);
 	role->is = STEAL(is);
+	role_keep(m, role);
 	reply_done(a->reply);
 	return 0;
 }
@@ -173,6 +206,7 @@ static void role_delete(struct approle *m, const char *name)
 	if (!role)
 		return;
 	secretid_drop_role(&m->ids, name);
+	keep_remove(&m->o.at, KEEP_APPROLE_ROLE, name);
 	json_decref(role->is);
 	*role = m->role[--m->n_roles];
 }
@@ -221,6 +255,7 @@ static int handle_role_id(struct approle *m, struct ask *a, struct role *role)
 		reply_fail(a->reply, 400, "missing role_id");
 	} else if (!id_check(m, a, role)) {
 		snprintf(role->id, sizeof(role->id), "%s", id);
+		role_keep(m, role);
 		reply_done(a->reply);
 	}
 	return 0;

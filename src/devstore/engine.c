@@ -9,33 +9,38 @@
  * in a struct reply; this file prints it.
  */
 #include "devstore/engine.h"
+#include "base/log.h"
 #include "base/number.h"
 #include "devstore/mounts.h"
 #include "devstore/capabilities.h"
-#include "devstore/spaces.h"
+#include "devstore/rooms.h"
 #include "devstore/tokens.h"
-#include "devstore/wraps.h"
 #include "wire/vault.h"
 #include <stdio.h>
 
 struct engine {
-	struct token_set *tokens;
-	struct spaces *spaces;
-	struct wraps *wraps;
+	struct rooms rooms; /* empty: the file could not be read again */
+	struct keep *keep;
+	struct secret *root_token;
 	void (*random)(void *to, size_t n);
 	uint64_t answered[6]; /* by the first digit of the status */
-	struct metric_row rows[6];
+	uint64_t unkept;
+	struct metric_row rows[7];
 	struct metric_table metrics;
 };
 
 static uint64_t count_tokens(void *ctx)
 {
-	return token_count(((struct engine *)ctx)->tokens);
+	const struct engine *e = ctx;
+
+	return e->rooms.tokens ? token_count(e->rooms.tokens) : 0;
 }
 
 static uint64_t count_spaces(void *ctx)
 {
-	return spaces_count(((struct engine *)ctx)->spaces);
+	const struct engine *e = ctx;
+
+	return e->rooms.spaces ? spaces_count(e->rooms.spaces) : 0;
 }
 
 static void metrics_init(struct engine *e)
@@ -65,6 +70,13 @@ static void metrics_init(struct engine *e)
 		.read = count_spaces,
 		.ctx = e,
 	};
+	e->rows[6] = (struct metric_row){
+		.name = "pharos_devstore_unkept_total",
+		.help = "Requests undone because the file could not be "
+			"written.",
+		.kind = METRIC_COUNTER,
+		.value = &e->unkept,
+	};
 	e->metrics.rows = e->rows;
 	e->metrics.n_rows = N_ELEMS(e->rows);
 }
@@ -74,41 +86,31 @@ struct metric_table *engine_metrics(struct engine *e)
 	return &e->metrics;
 }
 
-static int root_token_make(
-    struct engine *e, const struct secret *id, int64_t now_ms)
+static int rooms_fill(struct engine *e, int64_t now_ms, struct fault *fault)
 {
-	struct token_order o = {
-		.id = id,
-		.space = spaces_root(e->spaces),
-		.path = "auth/token/root",
-		.display_name = "root",
-		.policies = { "root" },
-		.n_policies = 1,
-	};
-	struct token *t;
-
-	return ERR_FOLD(token_make(&t, e->tokens, &o, now_ms));
+	return rooms_make(&e->rooms,
+	    &(struct rooms_options){ .root_token = e->root_token,
+		.random = e->random,
+		.keep = e->keep,
+		.now_ms = now_ms },
+	    fault);
 }
 
-int engine_new(struct engine **out, const struct engine_options *o)
+int engine_new(
+    struct engine **out, const struct engine_options *o, struct fault *fault)
 {
 	struct engine *e = calloc(1, sizeof(*e));
 	int r = e ? 0 : -ENOMEM;
 
 	if (!r) {
 		e->random = o->random;
+		e->keep = o->keep;
 		metrics_init(e);
-		r = token_set_new(&e->tokens, o->random);
+		r = secret_from(&e->root_token, secret_bytes(o->root_token),
+		    secret_size(o->root_token));
 	}
 	if (!r)
-		r = wraps_new(&e->wraps, o->random);
-	if (!r)
-		r = spaces_new(
-		    &e->spaces, &(struct spaces_options){ .tokens = e->tokens,
-				    .random = o->random,
-				    .now_ms = o->now_ms });
-	if (!r)
-		r = root_token_make(e, o->root_token, o->now_ms);
+		r = rooms_fill(e, o->now_ms, fault);
 	if (r)
 		engine_free(e);
 	else
@@ -120,9 +122,8 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	wraps_free(e->wraps);
-	spaces_free(e->spaces);
-	token_set_free(e->tokens);
+	rooms_clear(&e->rooms);
+	secret_free(e->root_token);
 	free(e);
 }
 
@@ -204,7 +205,8 @@ static int handle_mounts(struct engine *e, struct ask *a, size_t from)
 {
 	const char *first = vault_path_segment(a->path, from);
 
-	if (a->kind == ASK_WRITE && spaces_has(e->spaces, a->space, first)) {
+	if (a->kind == ASK_WRITE &&
+	    spaces_has(e->rooms.spaces, a->space, first)) {
 		reply_fail(a->reply, 400, "existing mount at %s/", first);
 		return 0;
 	}
@@ -237,7 +239,7 @@ static int handle_policy(struct engine *e, struct ask *a, size_t from)
 
 static int handle_namespaces(struct engine *e, struct ask *a, size_t from)
 {
-	return spaces_handle(e->spaces, a, from);
+	return spaces_handle(e->rooms.spaces, a, from);
 }
 
 static int handle_capabilities(struct engine *e, struct ask *a, size_t from)
@@ -257,13 +259,13 @@ static int handle_unwrap(struct engine *e, struct ask *a, size_t from)
 		reply_denied(a->reply);
 		return 0;
 	}
-	return wraps_handle_unwrap(e->wraps, a, a->token_text);
+	return wraps_handle_unwrap(e->rooms.wraps, a, a->token_text);
 }
 
 static int handle_wrap_lookup(struct engine *e, struct ask *a, size_t from)
 {
 	(void)from;
-	wraps_handle_lookup(e->wraps, a, a->token_text);
+	wraps_handle_lookup(e->rooms.wraps, a, a->token_text);
 	return 0;
 }
 
@@ -437,7 +439,7 @@ static int dispatch(struct engine *e, struct ask *a)
 	case MOUNT_APPROLE:
 		return approle_handle(mount->approle, a, from);
 	case MOUNT_TOKEN:
-		return tokens_handle(e->tokens, a, from);
+		return tokens_handle(e->rooms.tokens, a, from);
 	default:
 		unknown_path(a);
 		return 0;
@@ -460,17 +462,17 @@ static bool admitted(
 	size_t from;
 	const struct room *room = room_of(a->path, &from);
 
-	token_set_sweep(e->tokens, q->now_ms);
-	wraps_sweep(e->wraps, q->now_ms);
+	token_set_sweep(e->rooms.tokens, q->now_ms);
+	wraps_sweep(e->rooms.wraps, q->now_ms);
 	a->token_text = q->token;
 	if (q->token)
 		a->token = token_find(
-		    e->tokens, q->token, strlen(q->token), q->now_ms);
+		    e->rooms.tokens, q->token, strlen(q->token), q->now_ms);
 	if (is_public(a))
 		return true;
 	if (a->token && is_about_itself(a->path))
 		a->space = a->token->space;
-	if (!a->token && wraps_spend(e->wraps, q->token)) {
+	if (!a->token && wraps_spend(e->rooms.wraps, q->token)) {
 		reply_denied(a->reply);
 		return false;
 	}
@@ -508,9 +510,9 @@ static bool located(struct engine *e, const struct engine_request *q,
 	const struct room *room;
 	size_t from;
 
-	a->space = spaces_find(e->spaces, q->name_space);
+	a->space = spaces_find(e->rooms.spaces, q->name_space);
 	if (a->space)
-		a->space = spaces_enter(e->spaces, a->space, path);
+		a->space = spaces_enter(e->rooms.spaces, a->space, path);
 	room = room_of(path, &from);
 	if (room && (room->flags & ROOM_ROOT) &&
 	    (!a->space || a->space->parent))
@@ -536,15 +538,52 @@ static int answer(struct engine *e, const struct engine_request *q,
 	}
 	r = 0;
 	if (!kind_of(q, &a) &&
-	    !wraps_wanted(e->wraps, reply, q->wrap_ttl, &wrap_s) &&
+	    !wraps_wanted(e->rooms.wraps, reply, q->wrap_ttl, &wrap_s) &&
 	    located(e, q, &path, &a) && admitted(e, q, &a) &&
 	    body_read(q, &a)) {
 		r = dispatch(e, &a);
 		if (!r && wrap_s)
-			r = wraps_put(e->wraps, &a, wrap_s, id);
+			r = wraps_put(e->rooms.wraps, &a, wrap_s, id);
 	}
 	json_decref(a.body);
 	return r;
+}
+
+/* What memory has and the file has not is forgotten. */
+static int rooms_renew(struct engine *e, int64_t now_ms)
+{
+	struct fault fault = FAULT_NONE;
+	int r;
+
+	keep_discard(e->keep);
+	rooms_clear(&e->rooms);
+	r = rooms_fill(e, now_ms, &fault);
+	if (r)
+		log_err("the file cannot be read again; trying with each "
+			"request",
+		    LOG_STR("why", fault.text));
+	return r;
+}
+
+/* What was asked has been done here, as far as memory reached; @r: how far. In
+ * the file is all of it, or nothing of it is anywhere. */
+static int settle(struct engine *e, struct reply *reply, int64_t now_ms, int r)
+{
+	struct fault fault = { .text = "no memory" };
+
+	if (!e->keep)
+		return r;
+	if (!r)
+		r = keep_commit(e->keep, &fault);
+	if (!r)
+		return 0;
+	e->unkept++;
+	log_err("a request was undone, since it cannot be kept",
+	    LOG_STR("why", fault.text));
+	(void)rooms_renew(e, now_ms); /* else with the next request */
+	reply_clear(reply);
+	reply_fail(reply, 500, "nothing was done: %s", fault.text);
+	return 0;
 }
 
 int engine_handle(
@@ -556,7 +595,13 @@ int engine_handle(
 	int r;
 
 	uuid_text(id, e->random);
-	r = answer(e, q, &reply, id);
+	if (!e->rooms.spaces && rooms_renew(e, q->now_ms)) {
+		reply_fail(
+		    &reply, 503, "this store's file cannot be read again");
+		r = 0;
+	} else {
+		r = settle(e, &reply, q->now_ms, answer(e, q, &reply, id));
+	}
 	if (!r)
 		r = reply_print(&reply, reply.wrap_info ? "" : id, &body);
 	if (!r) {

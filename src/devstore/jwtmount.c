@@ -18,25 +18,23 @@ struct role {
 
 struct jwtmount {
 	char path[JWTMOUNT_PATH_MOST + 1];
-	struct token_set *tokens;
-	const struct space *space;
+	struct jwtmount_options o;
 	json_t *config;	       /* as shown; NULL: none yet */
 	struct jwt_keys *keys; /* of the config */
 	struct role role[JWTMOUNT_ROLES_MOST];
 	size_t n_roles;
 };
 
-int jwtmount_new(struct jwtmount **out, const char *path,
-    const struct space *space, struct token_set *tokens)
+int jwtmount_new(struct jwtmount **out, const struct jwtmount_options *o)
 {
 	struct jwtmount *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		return -ENOMEM;
-	INVARIANT(strlen(path) <= JWTMOUNT_PATH_MOST);
-	snprintf(m->path, sizeof(m->path), "%s", path);
-	m->tokens = tokens;
-	m->space = space;
+	INVARIANT(strlen(o->path) <= JWTMOUNT_PATH_MOST);
+	snprintf(m->path, sizeof(m->path), "%s", o->path);
+	m->o = *o;
+	m->o.path = m->path;
 	*out = m;
 	return 0;
 }
@@ -57,7 +55,7 @@ void jwtmount_revoke(struct jwtmount *m)
 	char path[JWTMOUNT_PATH_MOST + 16];
 
 	snprintf(path, sizeof(path), "auth/%s/login", m->path);
-	token_revoke_path(m->tokens, m->space, path);
+	token_revoke_path(m->o.tokens, m->o.space, path);
 }
 
 /* ---- config ------------------------------------------------------------- */
@@ -156,8 +154,24 @@ static int config_write(struct jwtmount *m, struct ask *a)
 	jwt_keys_free(m->keys);
 	m->config = STEAL(config);
 	m->keys = STEAL(keys);
+	if (m->o.at.keep)
+		keep_put(&m->o.at, KEEP_JWT_CONFIG, "", json_incref(m->config));
 	reply_done(a->reply);
 	return 0;
+}
+
+static int config_restore(struct jwtmount *m, json_t *config)
+{
+	struct reply reply = { .status = 200 };
+	struct ask a = { .reply = &reply };
+	int r = jwt_keys_new(&m->keys);
+
+	if (!r)
+		r = config_keys(&a, config, m->keys);
+	if (!r)
+		m->config = json_incref(config);
+	reply_clear(&reply);
+	return r;
 }
 
 static int handle_config(struct jwtmount *m, struct ask *a)
@@ -262,6 +276,37 @@ static struct role *role_find(struct jwtmount *m, const char *name)
 	return NULL;
 }
 
+/* The role of that name is @is, which is taken. */
+static void role_set(struct jwtmount *m, const char *name, json_t *is)
+{
+	struct role *role = role_find(m, name);
+
+	if (!role) {
+		role = &m->role[m->n_roles++];
+		*role = (struct role){ .is = NULL };
+		snprintf(role->name, sizeof(role->name), "%s", name);
+	}
+	json_decref(role->is);
+	role->is = is;
+}
+
+static int role_restore(struct jwtmount *m, const struct keep_row *row)
+{
+	if (m->n_roles == JWTMOUNT_ROLES_MOST ||
+	    strlen(row->name) > TOKEN_NAME_MOST)
+		return -EINVAL;
+	role_set(m, row->name, json_incref(row->value));
+	return 0;
+}
+
+int jwtmount_restore(
+    struct jwtmount *m, enum keep_kind kind, const struct keep_row *row)
+{
+	if (kind == KEEP_JWT_CONFIG)
+		return config_restore(m, row->value);
+	return role_restore(m, row);
+}
+
 static int role_write(struct jwtmount *m, struct ask *a, const char *name)
 {
 	struct role *role = role_find(m, name);
@@ -277,13 +322,9 @@ static int role_write(struct jwtmount *m, struct ask *a, const char *name)
 		reply_full(a->reply, "roles, or names as long");
 		return 0;
 	}
-	if (!role) {
-		role = &m->role[m->n_roles++];
-		*role = (struct role){ .is = NULL };
-		snprintf(role->name, sizeof(role->name), "%s", name);
-	}
-	json_decref(role->is);
-	role->is = STEAL(is);
+	if (m->o.at.keep)
+		keep_put(&m->o.at, KEEP_JWT_ROLE, name, json_incref(is));
+	role_set(m, name, STEAL(is));
 	reply_done(a->reply);
 	return 0;
 }
@@ -304,6 +345,7 @@ static void role_delete(struct jwtmount *m, const char *name)
 
 	if (!role)
 		return;
+	keep_remove(&m->o.at, KEEP_JWT_ROLE, name);
 	json_decref(role->is);
 	*role = m->role[--m->n_roles];
 }
@@ -361,7 +403,7 @@ static int handle_login(struct jwtmount *m, struct ask *a)
 	struct jwt_login login = { .path = m->path,
 		.config = m->config,
 		.keys = m->keys,
-		.tokens = m->tokens };
+		.tokens = m->o.tokens };
 	struct role *role;
 
 	if (a->kind != ASK_WRITE) {

@@ -19,13 +19,20 @@ enum {
 };
 
 struct jwtmount;
-/** jwtmount_new() - @path ("ct-x") is copied, @tokens and @space are borrowed
- */
-MUST_USE int jwtmount_new(struct jwtmount **out, const char *path,
-    const struct space *space, struct token_set *tokens);
+struct jwtmount_options {
+	const char *path;	   /* "ct-x"; copied */
+	const struct space *space; /* borrowed, as @tokens */
+	struct token_set *tokens;
+	struct keep_at at; /* where its configuration and roles are kept */
+};
+MUST_USE int jwtmount_new(
+    struct jwtmount **out, const struct jwtmount_options *o);
 void jwtmount_free(struct jwtmount *m);
 /** jwtmount_revoke() - all tokens that came from here */
 void jwtmount_revoke(struct jwtmount *m);
+/** jwtmount_restore() - its configuration, or a role, that were kept */
+MUST_USE int jwtmount_restore(
+    struct jwtmount *m, enum keep_kind kind, const struct keep_row *row);
 /** jwtmount_handle() - @from: the first segment below the mount
  * Return: 0, the reply is filled; -ENOMEM. */
 MUST_USE int jwtmount_handle(struct jwtmount *m, struct ask *a, size_t from);

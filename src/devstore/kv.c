@@ -36,12 +36,18 @@ struct kv {
 	size_t n;
 	size_t keep; /* 0: KV_VERSIONS_USUAL */
 	bool cas_required;
+	struct keep_at at;
 };
 
-int kv_new(struct kv **out)
+int kv_new(struct kv **out, const struct keep_at *at)
 {
-	*out = calloc(1, sizeof(**out));
-	return *out ? 0 : -ENOMEM;
+	struct kv *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return -ENOMEM;
+	k->at = *at;
+	*out = k;
+	return 0;
 }
 
 static void version_clear(struct kv_version *v)
@@ -116,6 +122,123 @@ static struct kv_version *version_of(struct kv_secret *s, unsigned long number)
 	    want + s->n_versions <= s->newest)
 		return NULL;
 	return &s->version[s->n_versions - 1 - (s->newest - want)];
+}
+
+/* ---- the file ----------------------------------------------------------- */
+
+static json_t *version_row(const struct kv_version *v)
+{
+	json_t *value = json_null();
+
+	if (v->data)
+		value = json_loadb(secret_bytes(v->data), secret_size(v->data),
+		    JSON_ALLOW_NUL, NULL);
+	return json_pack("{sI sI sb so}", "created", (json_int_t)v->created_ms,
+	    "deleted", (json_int_t)v->deleted_ms, "destroyed", v->destroyed,
+	    "data", value);
+}
+
+static void secret_keep(const struct kv *k, const struct kv_secret *s)
+{
+	json_t *versions;
+
+	if (!k->at.keep)
+		return;
+	versions = json_array();
+	for (size_t i = 0; i < s->n_versions; i++)
+		json_array_append_new(versions, version_row(&s->version[i]));
+	keep_put(&k->at, KEEP_KV_SECRET, s->path,
+	    json_pack("{sI sI sI sI sb sO? so}", "created",
+		(json_int_t)s->created_ms, "updated", (json_int_t)s->updated_ms,
+		"newest", (json_int_t)s->newest, "keep", (json_int_t)s->keep,
+		"cas_required", s->cas_required, "custom", s->custom,
+		"versions", versions));
+}
+
+static void config_keep(const struct kv *k)
+{
+	if (k->at.keep)
+		keep_put(&k->at, KEEP_KV_CONFIG, "",
+		    json_pack("{sI sb}", "keep", (json_int_t)k->keep,
+			"cas_required", k->cas_required));
+}
+
+static int config_restore(struct kv *k, json_t *j)
+{
+	json_int_t keep;
+	int required;
+
+	if (json_unpack(
+		j, "{sI sb}", "keep", &keep, "cas_required", &required) ||
+	    keep < 0 || keep > KV_VERSIONS_MOST)
+		return -EINVAL;
+	k->keep = (size_t)keep;
+	k->cas_required = required;
+	return 0;
+}
+
+static int version_restore(struct kv_version *v, json_t *j)
+{
+	json_int_t created, deleted;
+	int destroyed, r;
+	json_t *data;
+	char *text;
+
+	if (json_unpack(j, "{sI sI sb so}", "created", &created, "deleted",
+		&deleted, "destroyed", &destroyed, "data", &data) ||
+	    json_is_object(data) == destroyed)
+		return -EINVAL;
+	*v = (struct kv_version){ .created_ms = created,
+		.deleted_ms = deleted,
+		.destroyed = destroyed };
+	if (destroyed)
+		return 0;
+	text = json_dumps(data, JSON_COMPACT);
+	if (!text)
+		return -ENOMEM;
+	r = secret_from(&v->data, text, strlen(text));
+	secret_wipe(text, strlen(text));
+	free(text);
+	return r;
+}
+
+static int secret_restore(struct kv *k, const struct keep_row *row)
+{
+	json_int_t created, updated, newest, keep;
+	json_t *versions, *one, *custom = NULL;
+	struct kv_secret *s;
+	int required, r = 0;
+	size_t i;
+
+	if (json_unpack(row->value, "{sI sI sI sI sb s?o so}", "created",
+		&created, "updated", &updated, "newest", &newest, "keep", &keep,
+		"cas_required", &required, "custom", &custom, "versions",
+		&versions) ||
+	    k->n == KV_SECRETS_MOST || strlen(row->name) >= VAULT_PATH_MOST ||
+	    json_array_size(versions) > KV_VERSIONS_MOST || newest < 0 ||
+	    (size_t)newest < json_array_size(versions) || keep < 0)
+		return -EINVAL;
+	s = insert(k, row->name, created);
+	if (!s)
+		return -ENOMEM;
+	s->updated_ms = updated;
+	s->newest = (unsigned long)newest;
+	s->keep = (size_t)keep;
+	s->cas_required = required;
+	s->custom = json_is_object(custom) ? json_incref(custom) : NULL;
+	json_array_foreach(versions, i, one)
+	{
+		if (!r)
+			r = version_restore(&s->version[s->n_versions++], one);
+	}
+	return r;
+}
+
+int kv_restore(struct kv *k, enum keep_kind kind, const struct keep_row *row)
+{
+	if (kind == KEEP_KV_CONFIG)
+		return config_restore(k, row->value);
+	return secret_restore(k, row);
 }
 
 bool kv_holds(const struct kv *k, const struct vault_path *p, size_t from)
@@ -293,17 +416,20 @@ static int data_write(
 		return -ENOMEM;
 	}
 	version_add(k, s, data, a->now_ms);
+	secret_keep(k, s);
 	reply_give(
 	    a->reply, version_json(s, version_of(s, s->newest), s->newest));
 	return 0;
 }
 
-static void data_delete(struct ask *a, struct kv_secret *s)
+static void data_delete(struct kv *k, struct ask *a, struct kv_secret *s)
 {
 	struct kv_version *v = s ? version_of(s, 0) : NULL;
 
-	if (v && !v->deleted_ms && !v->destroyed)
+	if (v && !v->deleted_ms && !v->destroyed) {
 		v->deleted_ms = a->now_ms;
+		secret_keep(k, s);
+	}
 	reply_done(a->reply);
 }
 
@@ -318,7 +444,7 @@ static int handle_data(struct kv *k, struct ask *a, const char *path)
 	case ASK_WRITE:
 		return data_write(k, a, s, path);
 	case ASK_DELETE:
-		data_delete(a, s);
+		data_delete(k, a, s);
 		return 0;
 	default:
 		reply_unsupported(a->reply);
@@ -369,6 +495,8 @@ static int handle_change(
 		if (v)
 			version_change(v, change, a->now_ms);
 	}
+	if (s)
+		secret_keep(k, s);
 	reply_done(a->reply);
 	return 0;
 }
@@ -492,6 +620,7 @@ static int metadata_write(
 	s->keep = keep;
 	forget_oldest(s, keep_of(k, s));
 	s->updated_ms = a->now_ms;
+	secret_keep(k, s);
 	reply_done(a->reply);
 	return 0;
 }
@@ -505,6 +634,7 @@ static void metadata_delete(struct kv *k, struct ask *a, const char *path)
 		k->n--;
 		for (size_t i = at; i < k->n; i++)
 			k->secrets[i] = k->secrets[i + 1];
+		keep_remove(&k->at, KEEP_KV_SECRET, path);
 	}
 	reply_done(a->reply);
 }
@@ -574,6 +704,7 @@ static int handle_config(struct kv *k, struct ask *a, const char *path)
 	} else if (ask_only(a, known, N_ELEMS(known)) && !read_keep(a, &keep)) {
 		k->keep = keep;
 		k->cas_required = ask_bool(a, "cas_required", k->cas_required);
+		config_keep(k);
 		reply_done(a->reply);
 	}
 	return 0;

@@ -16,11 +16,15 @@ enum {
 };
 
 struct kv;
-MUST_USE int kv_new(struct kv **out);
+/** kv_new() - @at: where its secrets are kept; copied */
+MUST_USE int kv_new(struct kv **out, const struct keep_at *at);
 void kv_free(struct kv *k);
 /** kv_handle() - @from: the first segment below the mount
  * Return: 0, the reply is filled; -ENOMEM. */
 MUST_USE int kv_handle(struct kv *k, struct ask *a, size_t from);
+/** kv_restore() - a secret, or the mount's settings, that were kept */
+MUST_USE int kv_restore(
+    struct kv *k, enum keep_kind kind, const struct keep_row *row);
 /** kv_holds() - is there a secret at that path already? (a write is then an
  * update, else a create) */
 bool kv_holds(const struct kv *k, const struct vault_path *p, size_t from);

@@ -1,19 +1,22 @@
-/* pharos-devstore: a secret store for development and tests, in memory. */
+/* pharos-devstore: a secret store for development and tests, in memory or in
+ * one file. */
 #include "base/log.h"
 #include "base/profile.h"
+#include "devstore/keep.h"
 #include "devstore/roottoken.h"
 #include "devstore/serve.h"
 #include "net/daemon.h"
 #include "net/loop.h"
 #include "net/socketcalls.h"
 #include "wire/vault.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
 
 struct config {
 	struct option_common common;
 	char *listen, *tls_cert, *tls_key;
-	char *root_token_file, *health_addr;
+	char *root_token_file, *health_addr, *store;
 	bool print_root_token;
 };
 
@@ -37,6 +40,12 @@ static const struct option_row rows[] = {
 	    .help = "its private key",
 	    AT(tls_key),
 	    .type = OPTION_TEXT },
+	{ .name = "store",
+	    .metavar = "FILE",
+	    .help = "keep everything in this SQLite file; without it: in "
+		    "memory",
+	    AT(store),
+	    .type = OPTION_TEXT },
 	{ .name = "root-token-file",
 	    .metavar = "FILE",
 	    .initial = "pharos-devstore.token",
@@ -57,23 +66,36 @@ static const struct option_row rows[] = {
 
 static const struct option_table table = {
 	.program = "pharos-devstore",
-	.about = "a secret store for development and tests, in memory",
+	.about = "a secret store for development and tests",
 	.manual = "pharos-devstore(8)",
 	.rows = rows,
 	.n_rows = N_ELEMS(rows),
 };
 
-/* It serves from memory: no file, no connection, once it listens. */
+/* SQLite at --store, which is open by then. */
+static const struct isolate_call file_rows[] = {
+	{ "pwrite64" },
+	{ "fsync" },
+	{ "fdatasync" },
+	{ "ftruncate" },
+	{ "geteuid" },
+	ISOLATE_ONLY("fcntl", ISOLATE_IS(1, F_SETLK)),
+	ISOLATE_ONLY("fcntl64", ISOLATE_IS(1, F_SETLK)),
+};
+static const struct isolate_calls file = { ISOLATE_CALLS(file_rows) };
+
+/* It opens no file and makes no connection, once it listens. */
 static const struct isolate_calls *const calls[] = {
-	SOCKETCALLS_SERVE,
+	SOCKETCALLS_SERVE, &file, /* last: only then */
 };
 
-static int make_engine(
-    struct engine **out, const struct config *c, struct fault *fault)
+static int make_engine(struct engine **out, struct keep *keep,
+    const struct config *c, struct fault *fault)
 {
 	CLEANUP(secret_freep) struct secret *root = NULL;
 	struct engine_options o = { .random = random_bytes,
-		.now_ms = time(NULL) * 1000LL };
+		.now_ms = time(NULL) * 1000LL,
+		.keep = keep };
 	bool made;
 	int r = root_token_load(&root, c->root_token_file, &made, fault);
 
@@ -85,7 +107,7 @@ static int make_engine(
 		printf("root token: %s\n", secret_bytes(root));
 	fflush(stdout);
 	o.root_token = root;
-	return engine_new(out, &o);
+	return engine_new(out, &o, fault);
 }
 
 static int serve(struct loop *loop, struct engine *engine,
@@ -105,7 +127,7 @@ static int serve(struct loop *loop, struct engine *engine,
 	struct daemon *daemon;
 	int r;
 
-	profile_init(&profile, calls, N_ELEMS(calls));
+	profile_init(&profile, calls, N_ELEMS(calls) - !c->store);
 	r = serve_open(&s, loop, &serving, fault);
 	if (r)
 		return r;
@@ -127,11 +149,15 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 {
 	const struct config *c = from;
 	struct engine *engine = NULL;
-	int r = make_engine(&engine, c, fault);
+	struct keep *keep = NULL;
+	int r = c->store ? keep_open(&keep, c->store, fault) : 0;
 
+	if (!r)
+		r = make_engine(&engine, keep, c, fault);
 	if (!r)
 		r = serve(loop, engine, c, fault);
 	engine_free(engine);
+	keep_close(keep);
 	return r;
 }
 

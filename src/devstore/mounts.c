@@ -62,52 +62,130 @@ void mounts_free(struct mounts *m)
 	free(m);
 }
 
-static int mount_add(struct mounts *m, const struct vault_path *path,
-    enum mount_kind kind, const char *description, int64_t most_s)
+/* ---- making one --------------------------------------------------------- */
+
+static int engine_make(struct mounts *m, struct mount *mount)
+{
+	char bare[JWTMOUNT_PATH_MOST + 2];
+	struct keep_at at = { .keep = m->space->at.keep };
+
+	snprintf(bare, sizeof(bare), "%s", mount->path);
+	bare[strlen(bare) - 1] = '\0';
+	memcpy(at.owner, mount->uuid, sizeof(at.owner));
+	switch (mount->kind) {
+	case MOUNT_KV:
+		return kv_new(&mount->kv, &at);
+	case MOUNT_JWT:
+		return jwtmount_new(
+		    &mount->jwt, &(struct jwtmount_options){ .path = bare,
+				     .space = m->space,
+				     .tokens = m->tokens,
+				     .at = at });
+	case MOUNT_APPROLE:
+		return approle_new(
+		    &mount->approle, &(struct approle_options){ .path = bare,
+					 .space = m->space,
+					 .tokens = m->tokens,
+					 .random = m->random,
+					 .at = at });
+	case MOUNT_PKI:
+		return pkimount_new(&mount->pki,
+		    &(struct pkimount_options){
+			.most_s =
+			    mount->most_s ? mount->most_s : TOKEN_TTL_MS / 1000,
+			.random = m->random,
+			.at = at });
+	default:
+		return 0;
+	}
+}
+
+/* What is to be mounted; random parts NULL: new ones. */
+struct mount_order {
+	const struct vault_path *path;
+	enum mount_kind kind;
+	const char *description, *accessor, *uuid;
+	int64_t most_s;
+};
+
+static void names_make(
+    struct mounts *m, struct mount *mount, const struct mount_order *o)
+{
+	uint8_t random[4];
+	char digits[9];
+
+	if (o->uuid) {
+		snprintf(mount->uuid, sizeof(mount->uuid), "%s", o->uuid);
+		snprintf(mount->accessor, sizeof(mount->accessor), "%s",
+		    o->accessor);
+		return;
+	}
+	m->random(random, sizeof(random));
+	hex_encode(digits, random, sizeof(random));
+	snprintf(mount->accessor, sizeof(mount->accessor), "%s%s_%s",
+	    mount->auth ? "auth_" : "", type_name[mount->kind], digits);
+	uuid_text(mount->uuid, m->random);
+}
+
+static int mount_add(
+    struct mounts *m, struct mount **out, const struct mount_order *o)
 {
 	CLEANUP(mount_freep) struct mount *mount = calloc(1, sizeof(*mount));
-	uint8_t random[4];
-	char digits[9], bare[JWTMOUNT_PATH_MOST + 1];
+	char bare[JWTMOUNT_PATH_MOST + 1];
 	int r;
 
 	INVARIANT(m->n < MOUNTS_MOST);
 	if (!mount)
 		return -ENOMEM;
-	r = vault_path_join(path, 0, path->n_segments, bare, sizeof(bare));
+	r = vault_path_join(
+	    o->path, 0, o->path->n_segments, bare, sizeof(bare));
 	INVARIANT(!r);
 	snprintf(mount->path, sizeof(mount->path), "%s/", bare);
-	mount->segments = *path;
-	mount->kind = kind;
-	mount->auth =
-	    kind == MOUNT_JWT || kind == MOUNT_TOKEN || kind == MOUNT_APPROLE;
-	snprintf(
-	    mount->description, sizeof(mount->description), "%s", description);
-	m->random(random, sizeof(random));
-	hex_encode(digits, random, sizeof(random));
-	snprintf(mount->accessor, sizeof(mount->accessor), "%s%s_%s",
-	    mount->auth ? "auth_" : "", type_name[kind], digits);
-	uuid_text(mount->uuid, m->random);
-	if (kind == MOUNT_KV)
-		r = kv_new(&mount->kv);
-	if (kind == MOUNT_JWT)
-		r = jwtmount_new(&mount->jwt, bare, m->space, m->tokens);
-	if (kind == MOUNT_APPROLE)
-		r = approle_new(
-		    &mount->approle, &(struct approle_options){ .path = bare,
-					 .space = m->space,
-					 .tokens = m->tokens,
-					 .random = m->random });
-	mount->most_s = most_s;
-	if (kind == MOUNT_PKI)
-		r = pkimount_new(&mount->pki,
-		    most_s ? most_s : TOKEN_TTL_MS / 1000, m->random);
-	if (!r)
-		m->mount[m->n++] = STEAL(mount);
+	mount->segments = *o->path;
+	mount->kind = o->kind;
+	mount->auth = o->kind == MOUNT_JWT || o->kind == MOUNT_TOKEN ||
+		      o->kind == MOUNT_APPROLE;
+	snprintf(mount->description, sizeof(mount->description), "%s",
+	    o->description);
+	mount->most_s = o->most_s;
+	mount->of_namespace = m->space->parent;
+	names_make(m, mount, o);
+	r = engine_make(m, mount);
+	if (r)
+		return r;
+	*out = m->mount[m->n++] = STEAL(mount);
+	return 0;
+}
+
+static int mount_make(struct mounts *m, const struct mount_order *o)
+{
+	struct mount *mount;
+	int r = mount_add(m, &mount, o);
+
+	if (!r && m->space->at.keep)
+		keep_put(&m->space->at, KEEP_MOUNT, mount->uuid,
+		    json_pack("{ss ss ss ss sI}", "path", mount->path, "type",
+			type_name[mount->kind], "description",
+			mount->description, "accessor", mount->accessor, "most",
+			(json_int_t)mount->most_s));
 	return r;
 }
 
 int mounts_new(struct mounts **out, const struct space *space,
     struct token_set *tokens, void (*random)(void *, size_t))
+{
+	struct mounts *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	m->space = space;
+	m->tokens = tokens;
+	m->random = random;
+	*out = m;
+	return 0;
+}
+
+int mounts_begin(struct mounts *m)
 {
 	static const struct {
 		const char *path;
@@ -119,25 +197,88 @@ int mounts_new(struct mounts **out, const struct space *space,
 		{ "token", MOUNT_TOKEN, "token based credentials" },
 		{ "secret", MOUNT_KV, "key/value secret storage" },
 	};
-	struct mounts *m = calloc(1, sizeof(*m));
-	int r = m ? 0 : -ENOMEM;
+	int r = 0;
 
-	for (size_t i = 0; i < N_ELEMS(row) - !!space->parent && !r; i++) {
+	for (size_t i = 0; i < N_ELEMS(row) - !!m->space->parent && !r; i++) {
 		struct vault_path path;
 
-		m->space = space;
-		m->tokens = tokens;
-		m->random = random;
 		r = vault_path_plain(&path, row[i].path);
 		INVARIANT(!r);
-		r = mount_add(m, &path, row[i].kind, row[i].description, 0);
+		r = mount_make(m, &(struct mount_order){ .path = &path,
+				      .kind = row[i].kind,
+				      .description = row[i].description });
 	}
-	if (r)
-		mounts_free(m);
-	else
-		*out = m;
 	return r;
 }
+
+/* ---- out of the file ---------------------------------------------------- */
+
+static int mount_restore(struct mounts *m, const struct keep_row *row)
+{
+	struct mount_order o = { .uuid = row->name };
+	char path[JWTMOUNT_PATH_MOST + 2];
+	struct vault_path segments;
+	const char *text, *type;
+	struct mount *mount;
+	json_int_t most;
+
+	if (json_unpack(row->value, "{ss ss ss ss sI}", "path", &text, "type",
+		&type, "description", &o.description, "accessor", &o.accessor,
+		"most", &most) ||
+	    !*text || strlen(text) >= sizeof(path) ||
+	    strlen(row->name) > KEEP_OWNER_SIZE || m->n == MOUNTS_MOST)
+		return -EINVAL;
+	snprintf(path, sizeof(path), "%.*s", (int)strlen(text) - 1, text);
+	while (o.kind <= MOUNT_PKI && strcmp(type, type_name[o.kind]) != 0)
+		o.kind++;
+	if (o.kind > MOUNT_PKI || vault_path_plain(&segments, path))
+		return -EINVAL;
+	o.path = &segments;
+	o.most_s = most;
+	return mount_add(m, &mount, &o);
+}
+
+static int part_restore(
+    struct mount *mount, enum keep_kind kind, const struct keep_row *row)
+{
+	if (mount->kv)
+		return kv_restore(mount->kv, kind, row);
+	if (mount->jwt)
+		return jwtmount_restore(mount->jwt, kind, row);
+	if (mount->approle)
+		return approle_restore(mount->approle, kind, row);
+	if (mount->pki)
+		return pkimount_restore(mount->pki, kind, row);
+	return -EINVAL;
+}
+
+int mounts_restore(
+    struct mounts *m, enum keep_kind kind, const struct keep_row *row)
+{
+	if (kind == KEEP_MOUNT)
+		return mount_restore(m, row);
+	for (size_t i = 0; i < m->n; i++)
+		if (!strcmp(m->mount[i]->uuid, row->owner))
+			return part_restore(m->mount[i], kind, row);
+	return MOUNTS_E_OTHER;
+}
+
+static void mount_forget(const struct mounts *m, const struct mount *mount)
+{
+	struct keep_at at = { .keep = m->space->at.keep };
+
+	memcpy(at.owner, mount->uuid, sizeof(at.owner));
+	keep_remove(&m->space->at, KEEP_MOUNT, mount->uuid);
+	keep_drop(&at);
+}
+
+void mounts_forget(const struct mounts *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		mount_forget(m, m->mount[i]);
+}
+
+/* ---- finding ------------------------------------------------------------ */
 
 /* Are the segments of @path from @from on the beginning of the others'? */
 static bool begins(
@@ -210,14 +351,21 @@ static json_t *options_json(const struct mount *m)
 				   : json_object();
 }
 
+/* A namespace's system is one of its own kind. */
+static const char *shown_type(const struct mount *m)
+{
+	return m->kind == MOUNT_SYSTEM && m->of_namespace ? "ns_system"
+							  : type_name[m->kind];
+}
+
 static json_t *mount_json(const struct mount *m, bool with_path)
 {
 	json_t *j = json_pack("{ss so ss sb sb so ss ss ss sb ss ss}",
 	    "accessor", m->accessor, "config", config_json(m), "description",
 	    m->description, "external_entropy_access", 0, "local", 0, "options",
 	    options_json(m), "plugin_version", "", "running_plugin_version", "",
-	    "running_sha256", "", "seal_wrap", 0, "type", type_name[m->kind],
-	    "uuid", m->uuid);
+	    "running_sha256", "", "seal_wrap", 0, "type", shown_type(m), "uuid",
+	    m->uuid);
 
 	if (j && !is_builtin(m))
 		json_object_set_new(
@@ -374,7 +522,7 @@ static int config_read(struct ask *a, enum mount_kind kind, int64_t *most_s)
 	return 0;
 }
 
-static int mount_make(struct mounts *m, struct ask *a, size_t from, bool auth)
+static int handle_make(struct mounts *m, struct ask *a, size_t from, bool auth)
 {
 	const char *description = ask_text(a, "description");
 	const struct mount *there;
@@ -396,8 +544,11 @@ static int mount_make(struct mounts *m, struct ask *a, size_t from, bool auth)
 	else if (m->n == MOUNTS_MOST)
 		reply_full(a->reply, "mounts");
 	else
-		r = mount_add(
-		    m, &path, kind, description ? description : "", most_s);
+		r = mount_make(
+		    m, &(struct mount_order){ .path = &path,
+			   .kind = kind,
+			   .description = description ? description : "",
+			   .most_s = most_s });
 	if (!a->reply->errors)
 		reply_done(a->reply);
 	return r;
@@ -417,6 +568,7 @@ static void mount_drop(struct mounts *m, struct ask *a, size_t from, bool auth)
 			jwtmount_revoke(mount->jwt);
 		if (mount->kind == MOUNT_APPROLE)
 			approle_revoke(mount->approle);
+		mount_forget(m, mount);
 		for (size_t i = 0; i < m->n; i++)
 			if (m->mount[i] == mount)
 				m->mount[i] = m->mount[--m->n];
@@ -453,7 +605,7 @@ int mounts_handle(struct mounts *m, struct ask *a, size_t from, bool auth)
 	} else if (a->kind == ASK_READ) {
 		mount_show(m, a, from, auth);
 	} else if (a->kind == ASK_WRITE) {
-		return mount_make(m, a, from, auth);
+		return handle_make(m, a, from, auth);
 	} else if (a->kind == ASK_DELETE) {
 		mount_drop(m, a, from, auth);
 	} else {

@@ -23,9 +23,10 @@ struct mount {
 	char path[JWTMOUNT_PATH_MOST + 2]; /* "secret/"; auth: "ct-x/" */
 	struct vault_path segments;	   /* the same, for comparing */
 	enum mount_kind kind;
-	bool auth; /* below auth/ */
+	bool auth;	   /* below auth/ */
+	bool of_namespace; /* of one that is not the root */
 	char description[128];
-	char accessor[32], uuid[40];
+	char accessor[32], uuid[KEEP_OWNER_SIZE + 1];
 	struct kv *kv;		 /* MOUNT_KV */
 	struct jwtmount *jwt;	 /* MOUNT_JWT */
 	struct approle *approle; /* MOUNT_APPROLE */
@@ -34,12 +35,22 @@ struct mount {
 };
 
 struct mounts;
-/** mounts_new() - sys/ and auth/token/; in the root namespace also KV version 2
- * at secret/
+/** mounts_new() - with none
  * @random: as token_set_new() */
 MUST_USE int mounts_new(struct mounts **out, const struct space *space,
     struct token_set *tokens, void (*random)(void *to, size_t n));
 void mounts_free(struct mounts *m);
+/** mounts_begin() - sys/ and auth/token/; in the root namespace also KV version
+ * 2 at secret/
+ * mounts_restore() - a mount that was kept, or (any other @kind) something of
+ * one: @row->owner is its UUID
+ * Return: as keep_row_fn; MOUNTS_E_OTHER: no mount here has that UUID. */
+enum { MOUNTS_E_OTHER = 1 };
+MUST_USE int mounts_begin(struct mounts *m);
+MUST_USE int mounts_restore(
+    struct mounts *m, enum keep_kind kind, const struct keep_row *row);
+/** mounts_forget() - its rows, before a namespace goes */
+void mounts_forget(const struct mounts *m);
 /** mounts_find() - who answers at @p
  * @from: set to the first segment that is the mount's own business
  * Return: NULL: nobody. */

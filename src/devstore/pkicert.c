@@ -172,6 +172,56 @@ json_t *pkicert_pem(X509 *cert)
 	return j;
 }
 
+json_t *pkicert_key_pem(EVP_PKEY *key)
+{
+	CLEANUP(secret_freep) struct secret *pem = NULL;
+
+	if (pki_key_pem(&pem, key))
+		return NULL;
+	return json_stringn(secret_bytes(pem), secret_size(pem));
+}
+
+static int bio_of(BIO **out, const char *pem)
+{
+	*out = BIO_new_mem_buf(pem, -1);
+	return *out ? 0 : out_of_memory();
+}
+
+int pkicert_read(X509 **out, const char *pem)
+{
+	BIO *bio;
+	X509 *cert;
+	int r = bio_of(&bio, pem);
+
+	if (r)
+		return r;
+	cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	ERR_clear_error();
+	if (!cert)
+		return -EINVAL;
+	*out = cert;
+	return 0;
+}
+
+int pkicert_key_read(EVP_PKEY **out, const char *pem)
+{
+	char nothing[] = ""; /* in place of a question at the terminal */
+	BIO *bio;
+	EVP_PKEY *key;
+	int r = bio_of(&bio, pem);
+
+	if (r)
+		return r;
+	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, nothing);
+	BIO_free(bio);
+	ERR_clear_error();
+	if (!key)
+		return -EINVAL;
+	*out = key;
+	return 0;
+}
+
 void pkicert_serial(char to[PKICERT_SERIAL_TEXT], X509 *cert)
 {
 	const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);

@@ -30,6 +30,12 @@ MUST_USE int pkicert_key_new(EVP_PKEY **out, const char *type, int64_t bits);
 const char *pkicert_key_type(EVP_PKEY *key);
 /** pkicert_pem() - as JSON text without the last newline; NULL: no memory */
 json_t *pkicert_pem(X509 *cert);
+/** pkicert_key_pem() - a private key, to be kept; NULL: no memory */
+json_t *pkicert_key_pem(EVP_PKEY *key);
+/** pkicert_read(), pkicert_key_read() - what those two wrote
+ * Return: 0; -EINVAL; -ENOMEM. */
+MUST_USE int pkicert_read(X509 **out, const char *pem);
+MUST_USE int pkicert_key_read(EVP_PKEY **out, const char *pem);
 /** pkicert_serial() - "65:02:25:…" */
 void pkicert_serial(char to[PKICERT_SERIAL_TEXT], X509 *cert);
 

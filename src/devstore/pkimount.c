@@ -32,23 +32,20 @@ struct pkimount {
 	EVP_PKEY *key; /* NULL: no CA yet */
 	X509 *ca;
 	char issuer_id[37], key_id[37], issuer_name[ISSUER_NAME_MOST + 1];
-	int64_t most_s;
+	struct pkimount_options o;
 	struct pkirole role[PKIMOUNT_ROLES_MOST];
 	size_t n_roles;
 	struct cert *certs; /* newest first */
 	size_t n_certs;
-	void (*random)(void *to, size_t n);
 };
 
-int pkimount_new(
-    struct pkimount **out, int64_t most_s, void (*random)(void *to, size_t n))
+int pkimount_new(struct pkimount **out, const struct pkimount_options *o)
 {
 	struct pkimount *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		return -ENOMEM;
-	m->most_s = most_s;
-	m->random = random;
+	m->o = *o;
 	*out = m;
 	return 0;
 }
@@ -81,14 +78,24 @@ void pkimount_free(struct pkimount *m)
 static void certs_sweep(struct pkimount *m, int64_t now_s)
 {
 	for (struct cert **link = &m->certs; *link;) {
-		if ((*link)->ends_s <= now_s)
-			cert_drop(m, link);
-		else
+		if ((*link)->ends_s > now_s) {
 			link = &(*link)->next;
+			continue;
+		}
+		keep_remove(&m->o.at, KEEP_PKI_CERT, (*link)->serial);
+		cert_drop(m, link);
 	}
 }
 
-static int cert_keep(struct pkimount *m, X509 *x509)
+static void cert_write(const struct pkimount *m, const struct cert *c)
+{
+	if (m->o.at.keep)
+		keep_put(&m->o.at, KEEP_PKI_CERT, c->serial,
+		    json_pack("{so sI}", "pem", pkicert_pem(c->x509), "revoked",
+			(json_int_t)c->revoked_ms));
+}
+
+static int cert_add(struct pkimount *m, X509 *x509, struct cert **out)
 {
 	struct cert *c = calloc(1, sizeof(*c));
 
@@ -101,7 +108,18 @@ static int cert_keep(struct pkimount *m, X509 *x509)
 	c->next = m->certs;
 	m->certs = c;
 	m->n_certs++;
+	*out = c;
 	return 0;
+}
+
+static int cert_keep(struct pkimount *m, X509 *x509)
+{
+	struct cert *c;
+	int r = cert_add(m, x509, &c);
+
+	if (!r)
+		cert_write(m, c);
+	return r;
 }
 
 /* With colons or dashes. */
@@ -166,8 +184,8 @@ static int root_read(
 	    length ? (int)(json_integer_value(length) & 0xff) : -1;
 	if (!ttl)
 		ttl = TOKEN_TTL_MS / 1000;
-	w->ttl_s = ttl < m->most_s ? ttl : m->most_s;
-	if (ttl > m->most_s)
+	w->ttl_s = ttl < m->o.most_s ? ttl : m->o.most_s;
+	if (ttl > m->o.most_s)
 		reply_warn(a->reply,
 		    "TTL is longer than permitted maxTTL, so maxTTL is being "
 		    "used");
@@ -189,6 +207,20 @@ static json_t *root_json(const struct pkimount *m)
 	return j;
 }
 
+static void ca_write(const struct pkimount *m)
+{
+	json_t *key = NULL;
+
+	if (!m->o.at.keep)
+		return;
+	key = pkicert_key_pem(m->key);
+	keep_put(&m->o.at, KEEP_PKI_CA, "",
+	    key ? json_pack("{so so ss ss ss}", "key", key, "certificate",
+		      pkicert_pem(m->ca), "issuer_id", m->issuer_id, "key_id",
+		      m->key_id, "issuer_name", m->issuer_name)
+		: NULL);
+}
+
 static int root_make(struct pkimount *m, struct ask *a, struct root_wish *w)
 {
 	CLEANUP(key_p) EVP_PKEY *key = NULL;
@@ -201,7 +233,7 @@ static int root_make(struct pkimount *m, struct ask *a, struct root_wish *w)
 		    "unknown key type, or unsupported bit length");
 		return 0;
 	}
-	m->random(w->order.serial, sizeof(w->order.serial));
+	m->o.random(w->order.serial, sizeof(w->order.serial));
 	w->order.is_ca = true;
 	w->order.uris = uris;
 	w->order.usage = "critical,keyCertSign,cRLSign";
@@ -215,9 +247,10 @@ static int root_make(struct pkimount *m, struct ask *a, struct root_wish *w)
 		return r;
 	m->ca = STEAL(ca);
 	m->key = STEAL(key);
-	uuid_text(m->issuer_id, m->random);
-	uuid_text(m->key_id, m->random);
+	uuid_text(m->issuer_id, m->o.random);
+	uuid_text(m->key_id, m->o.random);
 	snprintf(m->issuer_name, sizeof(m->issuer_name), "%s", w->issuer_name);
+	ca_write(m);
 	reply_warn(a->reply,
 	    "This mount hasn't configured any authority information access "
 	    "(AIA) fields");
@@ -411,6 +444,8 @@ static void role_write(struct pkimount *m, struct ask *a, const char *name)
 	}
 	json_decref(role->is);
 	role->is = STEAL(is);
+	if (m->o.at.keep)
+		keep_put(&m->o.at, KEEP_PKI_ROLE, name, json_incref(role->is));
 	if (!m->ca)
 		reply_warn(a->reply,
 		    "Issuing Certificate was set to default, but no default "
@@ -426,6 +461,7 @@ static void role_delete(struct pkimount *m, struct ask *a, const char *name)
 	if (role) {
 		json_decref(role->is);
 		*role = m->role[--m->n_roles];
+		keep_remove(&m->o.at, KEEP_PKI_ROLE, name);
 	}
 	reply_done(a->reply);
 }
@@ -460,6 +496,70 @@ static int handle_roles(struct pkimount *m, struct ask *a, size_t from)
 	else
 		reply_unsupported(a->reply);
 	return 0;
+}
+
+/* ---- out of the file ---------------------------------------------------- */
+
+static int ca_restore(struct pkimount *m, json_t *j)
+{
+	const char *key, *pem, *issuer, *key_id, *name;
+	int r;
+
+	if (m->ca ||
+	    json_unpack(j, "{ss ss ss ss ss}", "key", &key, "certificate", &pem,
+		"issuer_id", &issuer, "key_id", &key_id, "issuer_name", &name))
+		return -EINVAL;
+	r = pkicert_read(&m->ca, pem);
+	if (!r)
+		r = pkicert_key_read(&m->key, key);
+	if (!r && X509_check_private_key(m->ca, m->key) != 1)
+		r = -EINVAL;
+	snprintf(m->issuer_id, sizeof(m->issuer_id), "%s", issuer);
+	snprintf(m->key_id, sizeof(m->key_id), "%s", key_id);
+	snprintf(m->issuer_name, sizeof(m->issuer_name), "%s", name);
+	return r;
+}
+
+static int cert_restore(struct pkimount *m, json_t *j)
+{
+	CLEANUP(x509_p) X509 *x509 = NULL;
+	json_int_t revoked;
+	struct cert *c;
+	const char *pem;
+	int r;
+
+	if (json_unpack(j, "{ss sI}", "pem", &pem, "revoked", &revoked) ||
+	    m->n_certs == PKIMOUNT_CERTS_MOST)
+		return -EINVAL;
+	r = pkicert_read(&x509, pem);
+	if (!r)
+		r = cert_add(m, x509, &c);
+	if (!r)
+		c->revoked_ms = revoked;
+	return r;
+}
+
+static int role_restore(struct pkimount *m, const struct keep_row *row)
+{
+	struct pkirole *role;
+
+	if (m->n_roles == PKIMOUNT_ROLES_MOST ||
+	    strlen(row->name) > TOKEN_NAME_MOST)
+		return -EINVAL;
+	role = &m->role[m->n_roles++];
+	*role = (struct pkirole){ .is = json_incref(row->value) };
+	snprintf(role->name, sizeof(role->name), "%s", row->name);
+	return 0;
+}
+
+int pkimount_restore(
+    struct pkimount *m, enum keep_kind kind, const struct keep_row *row)
+{
+	if (kind == KEEP_PKI_CA)
+		return ca_restore(m, row->value);
+	if (kind == KEEP_PKI_CERT)
+		return cert_restore(m, row->value);
+	return role_restore(m, row);
 }
 
 /* ---- signing ------------------------------------------------------------ */
@@ -517,7 +617,7 @@ static int sign(struct pkimount *m, struct ask *a, const struct pkirole *role,
 		    "that is beyond the expiration of the CA certificate");
 		return 0;
 	}
-	m->random(o.serial, sizeof(o.serial));
+	m->o.random(o.serial, sizeof(o.serial));
 	r = pkicert_make(&x509, m->ca, m->key, key, &o);
 	if (!r && !object_truth(role->is, "no_store"))
 		r = cert_keep(m, x509);
@@ -547,7 +647,7 @@ static int handle_sign(struct pkimount *m, struct ask *a, size_t from)
 	else if (m->n_certs == PKIMOUNT_CERTS_MOST)
 		reply_full(a->reply, "certificates");
 	else if (!request_key(a, &key) && !pkirole_key_good(a, role->is, key) &&
-		 !pkirole_judge(&wish, a, role->is, m->most_s))
+		 !pkirole_judge(&wish, a, role->is, m->o.most_s))
 		r = sign(m, a, role, &wish, key);
 	pkirole_wish_clear(&wish);
 	return r;
@@ -574,8 +674,10 @@ static int handle_revoke(struct pkimount *m, struct ask *a, size_t from)
 		    "this development store does not revoke its CA: delete "
 		    "the mount");
 	} else {
-		if (!c->revoked_ms)
+		if (!c->revoked_ms) {
 			c->revoked_ms = a->now_ms;
+			cert_write(m, c);
+		}
 		time_text(at, c->revoked_ms);
 		reply_give(a->reply,
 		    json_pack("{sI ss ss}", "revocation_time",

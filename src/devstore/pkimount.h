@@ -14,10 +14,17 @@ enum {
 };
 
 struct pkimount;
-/** pkimount_new() - @most_s: no certificate lives longer (max_lease_ttl) */
+struct pkimount_options {
+	int64_t most_s; /* no certificate lives longer (max_lease_ttl) */
+	void (*random)(void *to, size_t n);
+	struct keep_at at; /* where CA, roles and certificates are kept */
+};
 MUST_USE int pkimount_new(
-    struct pkimount **out, int64_t most_s, void (*random)(void *to, size_t n));
+    struct pkimount **out, const struct pkimount_options *o);
 void pkimount_free(struct pkimount *m);
+/** pkimount_restore() - the CA, a role or a certificate that was kept */
+MUST_USE int pkimount_restore(
+    struct pkimount *m, enum keep_kind kind, const struct keep_row *row);
 /** pkimount_is_public() - may this be asked without a token? */
 bool pkimount_is_public(const struct ask *a, size_t from);
 /** pkimount_handle() - @from: the first segment below the mount

@@ -46,7 +46,7 @@ struct policy {
 struct policies {
 	struct policy policy[POLICIES_MOST];
 	size_t n;
-	bool has_root; /* of the root namespace */
+	const struct space *space;
 };
 
 static void policy_clear(struct policy *p)
@@ -75,7 +75,7 @@ static struct policy *find(const struct policies *p, const char *name)
 
 static bool is_root(const struct policies *p, const char *name)
 {
-	return p->has_root && !strcmp(name, "root");
+	return !p->space->parent && !strcmp(name, "root");
 }
 
 bool policies_has(const struct policies *p, const char *name)
@@ -137,26 +137,61 @@ static int set(struct policies *p, const char *name, const char *text,
 	return 0;
 }
 
-int policies_new(
-    struct policies **out, const struct space *space, int64_t now_ms)
+static void policy_keep(const struct policies *p, const char *name)
+{
+	const struct policy *policy = find(p, name);
+
+	if (p->space->at.keep)
+		keep_put(&p->space->at, KEEP_POLICY, name,
+		    json_pack("{ss sI si}", "text", policy->text, "modified",
+			(json_int_t)policy->modified_ms, "version",
+			(int)policy->version));
+}
+
+int policies_new(struct policies **out, const struct space *space)
 {
 	struct policies *p = calloc(1, sizeof(*p));
-	struct acl acl = { .rules = NULL };
-	char why[ACL_WHY_MOST];
-	int r;
 
 	if (!p)
 		return -ENOMEM;
-	p->has_root = !space->parent;
-	r = acl_parse(&acl, default_text, why);
+	p->space = space;
+	*out = p;
+	return 0;
+}
+
+int policies_begin(struct policies *p, int64_t now_ms)
+{
+	struct acl acl = { .rules = NULL };
+	char why[ACL_WHY_MOST];
+	int r = acl_parse(&acl, default_text, why);
+
 	INVARIANT(r != -EINVAL);
 	if (!r)
 		r = set(p, "default", default_text, &acl, now_ms);
 	acl_clear(&acl);
-	if (r)
-		policies_free(p);
-	else
-		*out = p;
+	if (!r)
+		policy_keep(p, "default");
+	return r;
+}
+
+int policies_restore(struct policies *p, const struct keep_row *row)
+{
+	struct acl acl = { .rules = NULL };
+	char why[ACL_WHY_MOST];
+	const char *text;
+	json_int_t modified;
+	int version, r;
+
+	if (json_unpack(row->value, "{ss sI si}", "text", &text, "modified",
+		&modified, "version", &version) ||
+	    strlen(row->name) > TOKEN_NAME_MOST || p->n == POLICIES_MOST)
+		return -EINVAL;
+	r = acl_parse(&acl, text, why);
+	if (!r)
+		r = set(p, row->name, text, &acl, modified);
+	acl_clear(&acl);
+	if (!r)
+		find(p, row->name)->version = (unsigned)version;
 	return r;
 }
 
@@ -172,7 +207,7 @@ static int compare_names(const void *a, const void *b)
 static void list(const struct policies *p, struct ask *a, bool old)
 {
 	const char *names[POLICIES_MOST + 1] = { "root" };
-	size_t n = p->has_root;
+	size_t n = !p->space->parent;
 	json_t *keys = json_array();
 
 	for (size_t i = 0; i < p->n; i++)
@@ -253,6 +288,8 @@ static int put(struct policies *p, struct ask *a, const char *name, bool old)
 	if (!r)
 		r = set(p, name, text, &acl, a->now_ms);
 	acl_clear(&acl);
+	if (!r)
+		policy_keep(p, name);
 	reply_done(a->reply);
 	return r;
 }
@@ -272,6 +309,7 @@ static void drop(struct policies *p, struct ask *a, const char *name)
 	if (policy) {
 		policy_clear(policy);
 		*policy = p->policy[--p->n];
+		keep_remove(&p->space->at, KEEP_POLICY, name);
 	}
 	reply_done(a->reply);
 }

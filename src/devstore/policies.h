@@ -7,10 +7,13 @@
 enum { POLICIES_MOST = 256 };
 
 struct policies;
-/** policies_new() - with `default`; in the root namespace `root` is always
- * there and has no rules */
-MUST_USE int policies_new(
-    struct policies **out, const struct space *space, int64_t now_ms);
+/** policies_new() - with none; in the root namespace `root` is always there and
+ * has no rules
+ * policies_begin() - make `default`
+ * policies_restore() - one that was kept */
+MUST_USE int policies_new(struct policies **out, const struct space *space);
+MUST_USE int policies_begin(struct policies *p, int64_t now_ms);
+MUST_USE int policies_restore(struct policies *p, const struct keep_row *row);
 void policies_free(struct policies *p);
 /** policies_handle() - @from: the segment of the name; @old: sys/policy, where
  * the text is called `rules`

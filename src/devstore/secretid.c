@@ -29,11 +29,62 @@ static int text_make(struct secretid *to, const struct secretid_order *o)
 	return r;
 }
 
+static void secretid_keep(const struct secretids *s, const struct secretid *id)
+{
+	if (s->at.keep)
+		keep_put(&s->at, KEEP_SECRET_ID, id->accessor,
+		    json_pack("{ss ss sO sI sI sI sI}", "id",
+			secret_bytes(id->id), "role", id->role, "meta",
+			id->meta, "created", (json_int_t)id->created_ms,
+			"updated", (json_int_t)id->updated_ms, "ttl",
+			(json_int_t)id->ttl_ms, "uses",
+			(json_int_t)id->uses_left));
+}
+
+static void add_last(struct secretids *s, struct secretid *id)
+{
+	struct secretid **last = &s->first;
+
+	while (*last)
+		last = &(*last)->next;
+	*last = id;
+	s->n++;
+}
+
+int secretid_restore(struct secretids *s, const struct keep_row *row)
+{
+	CLEANUP(secretid_freep) struct secretid *id = calloc(1, sizeof(*id));
+	json_int_t created, updated, ttl, uses;
+	const char *text, *role;
+	json_t *meta;
+	int r;
+
+	if (!id)
+		return -ENOMEM;
+	if (json_unpack(row->value, "{ss ss so sI sI sI sI}", "id", &text,
+		"role", &role, "meta", &meta, "created", &created, "updated",
+		&updated, "ttl", &ttl, "uses", &uses) ||
+	    s->n == SECRETID_MOST || strlen(role) > TOKEN_NAME_MOST ||
+	    strlen(row->name) > SECRETID_ACCESSOR_SIZE)
+		return -EINVAL;
+	r = secret_from(&id->id, text, strlen(text));
+	if (r)
+		return r;
+	snprintf(id->accessor, sizeof(id->accessor), "%s", row->name);
+	snprintf(id->role, sizeof(id->role), "%s", role);
+	id->meta = json_incref(meta);
+	id->created_ms = created;
+	id->updated_ms = updated;
+	id->ttl_ms = ttl;
+	id->uses_left = uses;
+	add_last(s, STEAL(id));
+	return 0;
+}
+
 int secretid_make(
     struct secretid **out, struct secretids *s, const struct secretid_order *o)
 {
 	CLEANUP(secretid_freep) struct secretid *id = NULL;
-	struct secretid **last = &s->first;
 	int r;
 
 	if (s->n == SECRETID_MOST)
@@ -50,10 +101,9 @@ int secretid_make(
 	id->created_ms = id->updated_ms = o->now_ms;
 	id->ttl_ms = o->ttl_ms;
 	id->uses_left = o->uses;
-	while (*last)
-		last = &(*last)->next;
-	*out = *last = STEAL(id);
-	s->n++;
+	secretid_keep(s, id);
+	*out = id;
+	add_last(s, STEAL(id));
 	return 0;
 }
 
@@ -89,6 +139,7 @@ void secretid_drop(struct secretids *s, struct secretid *id)
 {
 	for (struct secretid **link = &s->first; *link; link = &(*link)->next)
 		if (*link == id) {
+			keep_remove(&s->at, KEEP_SECRET_ID, id->accessor);
 			drop_at(s, link);
 			return;
 		}
@@ -99,16 +150,26 @@ void secretid_use(struct secretids *s, struct secretid *id, int64_t now_ms)
 	id->updated_ms = now_ms;
 	if (id->uses_left && !--id->uses_left)
 		secretid_drop(s, id);
+	else
+		secretid_keep(s, id);
 }
 
 void secretid_drop_role(struct secretids *s, const char *role)
 {
 	for (struct secretid **link = &s->first; *link;) {
-		if (!role || !strcmp((*link)->role, role))
-			drop_at(s, link);
-		else
+		if (strcmp((*link)->role, role) != 0) {
 			link = &(*link)->next;
+			continue;
+		}
+		keep_remove(&s->at, KEEP_SECRET_ID, (*link)->accessor);
+		drop_at(s, link);
 	}
+}
+
+void secretid_clear(struct secretids *s)
+{
+	while (s->first)
+		drop_at(s, &s->first);
 }
 
 void secretid_sweep(struct secretids *s, int64_t now_ms)
@@ -116,10 +177,12 @@ void secretid_sweep(struct secretids *s, int64_t now_ms)
 	for (struct secretid **link = &s->first; *link;) {
 		const struct secretid *id = *link;
 
-		if (id->ttl_ms && now_ms >= id->created_ms + id->ttl_ms)
-			drop_at(s, link);
-		else
+		if (!id->ttl_ms || now_ms < id->created_ms + id->ttl_ms) {
 			link = &(*link)->next;
+			continue;
+		}
+		keep_forget(&s->at, KEEP_SECRET_ID, id->accessor);
+		drop_at(s, link);
 	}
 }
 

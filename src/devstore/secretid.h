@@ -23,6 +23,7 @@ struct secretid {
 struct secretids {
 	struct secretid *first;
 	size_t n;
+	struct keep_at at; /* where they are kept */
 };
 
 struct secretid_order {
@@ -47,8 +48,11 @@ struct secretid *secretid_find_accessor(
 /** secretid_use() - count a login; after the last it is gone */
 void secretid_use(struct secretids *s, struct secretid *id, int64_t now_ms);
 void secretid_drop(struct secretids *s, struct secretid *id);
-/** secretid_drop_role() - all of a role; NULL: of all roles */
 void secretid_drop_role(struct secretids *s, const char *role);
+/** secretid_clear() - free all; they stay where they are kept */
+void secretid_clear(struct secretids *s);
+/** secretid_restore() - one that was kept */
+MUST_USE int secretid_restore(struct secretids *s, const struct keep_row *row);
 /** secretid_sweep() - drop those that have ended */
 void secretid_sweep(struct secretids *s, int64_t now_ms);
 json_t *secretid_json(const struct secretid *id);

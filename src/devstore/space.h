@@ -6,8 +6,7 @@
  * above it.
  */
 #pragma once
-#include "base/err.h"
-#include <jansson.h>
+#include "devstore/keep.h"
 
 struct mounts;
 struct policies;
@@ -20,8 +19,8 @@ enum {
 struct space {
 	char path[SPACE_PATH_MOST + 1]; /* "ct/fp01/"; the root: "" */
 	char id[SPACE_ID_SIZE + 1];	/* ends its tokens; the root: "" */
-	char uuid[37];
-	json_t *custom; /* custom_metadata */
+	json_t *custom;			/* custom_metadata */
+	struct keep_at at;		/* owner: its UUID */
 	struct space *parent, *next;
 	struct policies *policies;
 	struct mounts *mounts;

@@ -37,16 +37,39 @@ static void space_freep(struct space **s)
 	space_free(*s);
 }
 
-/* @parent's path, @name and a slash; that they fit has been looked at. */
-static void path_set(char *to, const char *parent, const char *name)
+static void space_keep(const struct space *s)
 {
-	int n = snprintf(to, SPACE_PATH_MOST + 1, "%s%s/", parent, name);
+	struct keep_at at = { .keep = s->at.keep };
 
-	INVARIANT(n <= SPACE_PATH_MOST);
+	if (at.keep)
+		keep_put(&at, KEEP_SPACE, s->path,
+		    json_pack("{ss ss sO}", "id", s->id, "uuid", s->at.owner,
+			"custom", s->custom));
 }
 
-static int space_add(struct spaces *s, struct space **out, struct space *parent,
-    const char *name, int64_t now_ms)
+/* What is to be: @path whole; @id and @uuid NULL: new ones. */
+struct space_order {
+	struct space *parent;
+	const char *path, *id, *uuid;
+};
+
+static void names_set(
+    struct spaces *s, struct space *space, const struct space_order *o)
+{
+	snprintf(space->path, sizeof(space->path), "%s", o->path);
+	if (o->uuid) {
+		snprintf(space->id, sizeof(space->id), "%s", o->id);
+		snprintf(
+		    space->at.owner, sizeof(space->at.owner), "%s", o->uuid);
+		return;
+	}
+	uuid_text(space->at.owner, s->o.random);
+	if (o->parent)
+		token_letters(space->id, SPACE_ID_SIZE, s->o.random);
+}
+
+static int space_add(
+    struct spaces *s, struct space **out, const struct space_order *o)
 {
 	CLEANUP(space_freep) struct space *space = calloc(1, sizeof(*space));
 	struct space **last = &s->first;
@@ -54,14 +77,11 @@ static int space_add(struct spaces *s, struct space **out, struct space *parent,
 
 	if (!space)
 		return -ENOMEM;
-	space->parent = parent;
+	space->parent = o->parent;
+	space->at.keep = s->o.keep;
 	space->custom = json_object();
-	uuid_text(space->uuid, s->o.random);
-	if (parent) {
-		path_set(space->path, parent->path, name);
-		token_letters(space->id, SPACE_ID_SIZE, s->o.random);
-	}
-	r = policies_new(&space->policies, space, now_ms);
+	names_set(s, space, o);
+	r = policies_new(&space->policies, space);
 	if (!r)
 		r = mounts_new(&space->mounts, space, s->o.tokens, s->o.random);
 	if (r || !space->custom)
@@ -73,22 +93,111 @@ static int space_add(struct spaces *s, struct space **out, struct space *parent,
 	return 0;
 }
 
+/* A new one, with what each has from the start. */
+static int space_make(struct spaces *s, struct space **out,
+    const struct space_order *o, int64_t now_ms)
+{
+	struct space *space;
+	int r = space_add(s, &space, o);
+
+	if (!r)
+		r = policies_begin(space->policies, now_ms);
+	if (!r)
+		r = mounts_begin(space->mounts);
+	if (r)
+		return r;
+	space_keep(space);
+	*out = space;
+	return 0;
+}
+
 int spaces_new(struct spaces **out, const struct spaces_options *o)
 {
 	struct spaces *s = calloc(1, sizeof(*s));
-	struct space *root;
-	int r;
 
 	if (!s)
 		return -ENOMEM;
 	s->o = *o;
-	r = space_add(s, &root, NULL, "", o->now_ms);
-	if (r)
-		spaces_free(s);
-	else
-		*out = s;
-	return r;
+	*out = s;
+	return 0;
 }
+
+int spaces_begin(struct spaces *s, int64_t now_ms)
+{
+	struct space *root;
+
+	return space_make(
+	    s, &root, &(struct space_order){ .path = "" }, now_ms);
+}
+
+/* ---- out of the file ---------------------------------------------------- */
+
+struct space *spaces_of(const struct spaces *s, const char *uuid)
+{
+	struct space *space = s->first;
+
+	while (space && strcmp(space->at.owner, uuid) != 0)
+		space = space->next;
+	return space;
+}
+
+/* The one whose path is that of @path without its last name. */
+static struct space *parent_of(const struct spaces *s, const char *path)
+{
+	size_t n = strlen(path);
+
+	for (n--; n && path[n - 1] != '/';)
+		n--;
+	for (struct space *space = s->first; space; space = space->next)
+		if (strlen(space->path) == n && !strncmp(space->path, path, n))
+			return space;
+	return NULL;
+}
+
+static int space_restore(struct spaces *s, const struct keep_row *row)
+{
+	struct space_order o = { .path = row->name };
+	struct space *space;
+	json_t *custom;
+	int r;
+
+	if (json_unpack(row->value, "{ss ss so}", "id", &o.id, "uuid", &o.uuid,
+		"custom", &custom) ||
+	    !json_is_object(custom) || strlen(o.path) > SPACE_PATH_MOST ||
+	    strlen(o.id) > SPACE_ID_SIZE || strlen(o.uuid) > KEEP_OWNER_SIZE ||
+	    s->n == SPACES_MOST)
+		return -EINVAL;
+	o.parent = *o.path ? parent_of(s, o.path) : NULL;
+	if (!*o.path != !s->first || (*o.path && !o.parent))
+		return -EINVAL;
+	r = space_add(s, &space, &o);
+	if (r)
+		return r;
+	json_decref(space->custom);
+	space->custom = json_incref(custom);
+	return 0;
+}
+
+int spaces_restore(
+    struct spaces *s, enum keep_kind kind, const struct keep_row *row)
+{
+	struct space *space = spaces_of(s, row->owner);
+	int r = MOUNTS_E_OTHER;
+
+	if (kind == KEEP_SPACE)
+		return space_restore(s, row);
+	if (kind == KEEP_POLICY)
+		return space ? policies_restore(space->policies, row) : -EINVAL;
+	if (kind == KEEP_MOUNT)
+		return space ? mounts_restore(space->mounts, kind, row)
+			     : -EINVAL;
+	for (space = s->first; space && r == MOUNTS_E_OTHER;
+	     space = space->next)
+		r = mounts_restore(space->mounts, kind, row);
+	return r == MOUNTS_E_OTHER ? -EINVAL : r;
+}
+
+/* ---- finding ------------------------------------------------------------ */
 
 void spaces_free(struct spaces *s)
 {
@@ -172,7 +281,15 @@ static json_t *space_json(const struct space *s)
 {
 	return json_pack("{sO ss sb ss sb ss}", "custom_metadata", s->custom,
 	    "id", s->id, "locked", 0, "path", s->path, "tainted", 0, "uuid",
-	    s->uuid);
+	    s->at.owner);
+}
+
+static bool is_ascii(const char *text)
+{
+	for (; *text; text++)
+		if (*text & 0x80)
+			return false;
+	return true;
 }
 
 static bool name_good(struct ask *a, const char *name)
@@ -190,7 +307,16 @@ static bool name_good(struct ask *a, const char *name)
 			return false;
 		}
 	mount = mounts_below(a->space->mounts, name);
-	if (mount)
+	if (strchr(name, ' '))
+		reply_fail(a->reply, 400,
+		    "\"%s\" contains space characters that cannot be used in a "
+		    "namespace name",
+		    name);
+	else if (!is_ascii(name)) /* there are spaces beyond */
+		reply_fail(a->reply, 400,
+		    "\"%s\": this development store takes names of ASCII alone",
+		    name);
+	else if (mount)
 		reply_fail(a->reply, 400,
 		    "new namespace conflicts with existing mount: %s", mount);
 	else if (strlen(name) > SPACE_NAME_MOST ||
@@ -199,21 +325,31 @@ static bool name_good(struct ask *a, const char *name)
 	return !a->reply->errors;
 }
 
-static int custom_take(struct ask *a, struct space *space)
+static bool custom_good(struct ask *a)
 {
 	json_t *custom = json_object_get(a->body, "custom_metadata"), *value;
 	const char *name;
 
-	if (!custom || json_is_null(custom))
-		return 0;
+	if (custom && !json_is_null(custom) && !json_is_object(custom))
+		reply_fail(a->reply, 400,
+		    "custom_metadata: must be an object of strings");
 	json_object_foreach(custom, name, value)
 	{
 		if (json_is_string(value))
 			continue;
 		reply_fail(a->reply, 400,
 		    "custom_metadata: \"%s\" must be a string", name);
-		return 0;
+		break;
 	}
+	return !a->reply->errors;
+}
+
+static int custom_take(struct ask *a, struct space *space)
+{
+	json_t *custom = json_object_get(a->body, "custom_metadata");
+
+	if (!custom || json_is_null(custom))
+		return 0;
 	custom = json_deep_copy(custom);
 	if (!custom)
 		return -ENOMEM;
@@ -222,25 +358,40 @@ static int custom_take(struct ask *a, struct space *space)
 	return 0;
 }
 
+/* @parent's path, @name and a slash; that they fit has been looked at. */
+static void path_set(char *to, const char *parent, const char *name)
+{
+	int n = snprintf(to, SPACE_PATH_MOST + 1, "%s%s/", parent, name);
+
+	INVARIANT(n <= SPACE_PATH_MOST);
+}
+
 static int space_write(struct spaces *s, struct ask *a, const char *name)
 {
 	static const char *const known[] = { "custom_metadata" };
 	struct space *space = child_of(s, a->space, name);
+	char path[SPACE_PATH_MOST + 1];
 	int r = 0;
 
-	if (!ask_only(a, known, N_ELEMS(known)) ||
+	if (!ask_only(a, known, N_ELEMS(known)) || !custom_good(a) ||
 	    (!space && !name_good(a, name)))
 		return 0;
 	if (!space && s->n == SPACES_MOST) {
 		reply_full(a->reply, "namespaces");
 		return 0;
 	}
-	if (!space)
-		r = space_add(s, &space, a->space, name, a->now_ms);
+	if (!space) {
+		path_set(path, a->space->path, name);
+		r = space_make(s, &space,
+		    &(struct space_order){ .parent = a->space, .path = path },
+		    a->now_ms);
+	}
 	if (!r)
 		r = custom_take(a, space);
-	if (!r && !a->reply->errors)
+	if (!r) {
+		space_keep(space);
 		reply_give(a->reply, space_json(space));
+	}
 	return r;
 }
 
@@ -268,6 +419,10 @@ static void space_drop(struct spaces *s, struct ask *a, const char *name)
 		return;
 	}
 	token_revoke_space(s->o.tokens, space);
+	mounts_forget(space->mounts);
+	keep_drop(&space->at);
+	keep_remove(
+	    &(struct keep_at){ .keep = s->o.keep }, KEEP_SPACE, space->path);
 	for (struct space **link = &s->first; *link; link = &(*link)->next)
 		if (*link == space) {
 			*link = space->next;

@@ -9,11 +9,19 @@ struct spaces;
 struct spaces_options {
 	struct token_set *tokens; /* borrowed */
 	void (*random)(void *to, size_t n);
-	int64_t now_ms;
+	struct keep *keep; /* borrowed; NULL: in memory alone */
 };
-/** spaces_new() - with the root alone */
+/** spaces_new() - with none
+ * spaces_begin() - make the root
+ * spaces_restore() - one that was kept, or (any other @kind) what is in one */
 MUST_USE int spaces_new(struct spaces **out, const struct spaces_options *o);
 void spaces_free(struct spaces *s);
+MUST_USE int spaces_begin(struct spaces *s, int64_t now_ms);
+MUST_USE int spaces_restore(
+    struct spaces *s, enum keep_kind kind, const struct keep_row *row);
+/** spaces_of() - by its UUID; NULL: there is none */
+struct space *spaces_of(const struct spaces *s, const char *uuid);
+/** spaces_root() - NULL: not yet */
 struct space *spaces_root(const struct spaces *s);
 /** spaces_find() - by the text of X-Vault-Namespace, "ct/fp01" with or without
  * slashes around it; NULL or "": the root

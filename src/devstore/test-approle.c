@@ -164,7 +164,7 @@ static void test_limit_roles(void **state)
 	char target[64];
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	step_run(&s, &mount);
 	make.target = target;
 	for (size_t i = 0; i <= APPROLE_ROLES_MOST; i++) {
@@ -185,7 +185,7 @@ static void test_limit_secret_ids(void **state)
 	struct stage s;
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	play(&s, start, N_ELEMS(start));
 	for (size_t i = 0; i < SECRETID_MOST; i++)
 		step_run(&s, &make);

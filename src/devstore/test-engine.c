@@ -158,7 +158,7 @@ static void test_limit_tokens(void **state)
 	struct stage s;
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	for (size_t i = 1; i < TOKEN_MOST; i++)
 		step_run(&s, &make);
 	step_run(&s, &full);
@@ -174,7 +174,7 @@ static void test_limit_secrets(void **state)
 	char target[64];
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	make.target = target;
 	for (size_t i = 0; i <= KV_SECRETS_MOST; i++) {
 		snprintf(target, sizeof(target), "/v1/secret/data/%zu", i);
@@ -201,7 +201,7 @@ static void test_limit_versions(void **state)
 	struct stage s;
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	for (size_t i = 0; i < KV_VERSIONS_USUAL + 2; i++)
 		step_run(&s, &make);
 	play(&s, after, N_ELEMS(after));
@@ -216,7 +216,7 @@ static void test_limit_sizes(void **state)
 	struct stage s;
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	memset(body, ' ', ENGINE_BODY_MOST + 1);
 	body[ENGINE_BODY_MOST + 1] = '\0';
 	step_run(&s, &put);
@@ -236,7 +236,7 @@ static void test_limit_mounts(void **state)
 	char target[64];
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	make.target = target;
 	for (size_t i = 3; i <= MOUNTS_MOST; i++) {
 		snprintf(target, sizeof(target), "/v1/sys/mounts/m%zu", i);
@@ -257,7 +257,7 @@ static void test_limit_policies(void **state)
 	char target[64];
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	make.target = target;
 	for (size_t i = 1; i <= POLICIES_MOST; i++) {
 		snprintf(
@@ -283,7 +283,7 @@ static void test_metrics(void **state)
 	size_t n;
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	play(&s, steps, N_ELEMS(steps));
 	metric_add(&registry, engine_metrics(s.engine));
 	assert_int_equal(metric_print(&registry, &text, &n), 0);

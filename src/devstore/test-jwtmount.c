@@ -73,7 +73,7 @@ static void jwt_stage(struct stage *s, struct issuer *i)
 		    204, NULL },
 	};
 
-	stage_open(s);
+	stage_open(s, true);
 	issuer_open(i);
 	snprintf(config, sizeof(config),
 	    "{\"jwt_validation_pubkeys\":[%s],\"bound_issuer\":\"https://k\","

@@ -179,7 +179,7 @@ static void test_signing(void **state)
 	struct stage s;
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, true);
 	with_csr(&s, "ec", 256);
 	play(&s, sign_steps, N_ELEMS(sign_steps));
 	stage_close(&s);
@@ -235,7 +235,7 @@ static void test_a_certificate(void **state)
 	struct stage s;
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, true);
 	with_csr(&s, "ec", 256);
 	step_run(&s, &mount);
 	ca = certificate_in(&s, &ca_step);
@@ -281,7 +281,7 @@ static void test_revoking_and_tidying(void **state)
 	(void)state;
 	memcpy(steps, revoke_steps, sizeof(steps));
 	steps[3].slot = 2;
-	stage_open(&s);
+	stage_open(&s, true);
 	with_csr(&s, "ec", 256);
 	play(&s, steps, N_ELEMS(steps));
 	stage_close(&s);
@@ -294,7 +294,7 @@ static void test_limit_certificates(void **state)
 	struct stage s;
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	with_csr(&s, "ec", 256);
 	play(&s, start, N_ELEMS(start));
 	for (size_t i = 1; i < PKIMOUNT_CERTS_MOST; i++) /* the CA is one */
@@ -317,7 +317,7 @@ static void test_limit_roles(void **state)
 	char target[64];
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, true);
 	play(&s, start, N_ELEMS(start));
 	make.target = target;
 	for (size_t i = 1; i <= PKIMOUNT_ROLES_MOST; i++) {

@@ -15,7 +15,13 @@ static const struct step made_steps[] = {
 	{ "root", "GET", "/v1/sys/mounts", NULL, 404, NO_SPACE, .space = "ct" },
 	{ "root", "POST", "/v1/sys/namespaces/ct",
 	    "{\"custom_metadata\":{\"a\":1}}", 400, "must be a string" },
-	{ "root", "DELETE", "/v1/sys/namespaces/ct", NULL, 200, "in-progress" },
+	{ "root", "POST", "/v1/sys/namespaces/ct", "{\"custom_metadata\":1}",
+	    400, "must be an object" },
+	{ "root", "GET", "/v1/sys/namespaces/ct", NULL, 404, NOTHING },
+	{ "root", "POST", "/v1/sys/namespaces/a%20b", "{}", 400,
+	    "contains space characters" },
+	{ "root", "POST", "/v1/sys/namespaces/a%C2%A0b", "{}", 400,
+	    "ASCII alone" },
 	{ "root", "POST", "/v1/sys/namespaces/ct", "{\"x\":1}", 400,
 	    "does not know the parameter" },
 	{ "root", "POST", "/v1/sys/namespaces/ct", "{}", 200,
@@ -118,7 +124,7 @@ static void test_limit_namespaces(void **state)
 	char target[64];
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	make.target = target;
 	for (size_t i = 1; i <= SPACES_MOST; i++) {
 		snprintf(target, sizeof(target), "/v1/sys/namespaces/n%zu", i);
@@ -140,7 +146,7 @@ static void test_limit_depth(void **state)
 	struct stage s;
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	make.space = space;
 	memset(name, 'n', sizeof(name) - 1);
 	name[SPACE_NAME_MOST] = '\0';
@@ -166,7 +172,7 @@ static void test_limit_capabilities(void **state)
 	struct stage s;
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	for (size_t i = 0; i < CAPABILITIES_PATHS_MOST; i++)
 		strcat(body, ",\"a\"");
 	strcat(body, "]}");

@@ -1,14 +1,17 @@
 /* devstore/test-stage.h: the store as its clients see it, for tests: a request,
  * a status, and what the answer says. Rows of a table run in order on one fresh
  * store. "$1" to "$9" in a token, target or body stand for tokens that rows
- * before have been given.
+ * before have been given. Each table is played twice: in memory, and on a file
+ * with the store ended and started again before every row.
  */
 #pragma once
 #include "devstore/engine.h"
+#include "devstore/keep.h"
 #include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define START_MS 1795247475000LL /* 2026-11-21T07:51:15Z */
@@ -28,26 +31,62 @@ static void random_bytes(void *to, size_t n)
 
 struct stage {
 	struct engine *engine;
+	struct keep *keep;
+	char folder[32]; /* of the file; "": in memory */
 	int64_t now_ms;
 	char *slot[10]; /* tokens that were given */
 };
 
-static void stage_open(struct stage *s)
+static void stage_start(struct stage *s)
 {
 	struct engine_options o = { .random = random_bytes,
-		.now_ms = START_MS };
+		.now_ms = s->now_ms };
+	struct fault fault = FAULT_NONE;
 	struct secret *root;
+	char path[64];
 
-	*s = (struct stage){ .now_ms = START_MS };
+	if (*s->folder) {
+		snprintf(path, sizeof(path), "%s/store", s->folder);
+		if (keep_open(&s->keep, path, &fault))
+			fail_msg("%s", fault.text);
+	}
 	assert_int_equal(secret_from(&root, "root", 4), 0);
 	o.root_token = root;
-	assert_int_equal(engine_new(&s->engine, &o), 0);
+	o.keep = s->keep;
+	if (engine_new(&s->engine, &o, &fault))
+		fail_msg("%s", fault.text);
 	secret_free(root);
+}
+
+static void stage_stop(struct stage *s)
+{
+	engine_free(s->engine);
+	keep_close(s->keep);
+	s->keep = NULL;
+}
+
+static void stage_open(struct stage *s, bool on_file)
+{
+	*s = (struct stage){ .now_ms = START_MS };
+	if (on_file) {
+		strcpy(s->folder, "/tmp/pharos-stage-XXXXXX");
+		assert_non_null(mkdtemp(s->folder));
+	}
+	stage_start(s);
 }
 
 static void stage_close(struct stage *s)
 {
-	engine_free(s->engine);
+	static const char *const files[] = { "store", "store-wal" };
+	char path[64];
+
+	stage_stop(s);
+	for (size_t i = 0; i < N_ELEMS(files) && *s->folder; i++) {
+		snprintf(path, sizeof(path), "%s/%s", s->folder, files[i]);
+		unlink(path);
+	}
+	if (*s->folder)
+		assert_int_equal(rmdir(s->folder), 0);
 	for (size_t i = 0; i < N_ELEMS(s->slot); i++)
 		free(s->slot[i]);
 }
@@ -150,8 +189,13 @@ static void step_run(struct stage *s, const struct step *step)
 
 static void play(struct stage *s, const struct step *steps, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (*s->folder) {
+			stage_stop(s);
+			stage_start(s);
+		}
 		step_run(s, &steps[i]);
+	}
 }
 
 #define PLAY(steps)                                                            \
@@ -159,9 +203,11 @@ static void play(struct stage *s, const struct step *steps, size_t n)
 		struct stage s;                                                \
                                                                                \
 		(void)state;                                                   \
-		stage_open(&s);                                                \
-		play(&s, steps, N_ELEMS(steps));                               \
-		stage_close(&s);                                               \
+		for (int on_file = 0; on_file < 2; on_file++) {                \
+			stage_open(&s, on_file);                               \
+			play(&s, steps, N_ELEMS(steps));                       \
+			stage_close(&s);                                       \
+		}                                                              \
 	} while (0)
 
 #define DENIED                                                                 \

@@ -65,7 +65,7 @@ static void test_limit_wraps(void **state)
 	struct stage s;
 
 	(void)state;
-	stage_open(&s);
+	stage_open(&s, false);
 	step_run(&s, &write);
 	for (size_t i = 0; i < WRAPS_MOST; i++)
 		step_run(&s, &wrap);

@@ -1,5 +1,6 @@
 /* devstore/token.c: the table of tokens, their lives and their families. */
 #include "devstore/token.h"
+#include "wire/json.h"
 #include <stdio.h>
 
 struct token_set {
@@ -33,6 +34,57 @@ static void token_freep(struct token **t)
 		token_free(*t);
 }
 
+/* ---- in the file -------------------------------------------------------- */
+
+/* Tokens have no owner: whoever drops a namespace revokes them one by one. */
+static struct keep_at place_of(const struct token *t)
+{
+	return (struct keep_at){ .keep = t->space->at.keep };
+}
+
+static json_t *times_json(const struct token *t)
+{
+	return json_pack("{sI sI sI sI sI sI sI}", "created",
+	    (json_int_t)t->created_ms, "renewed", (json_int_t)t->renewed_ms,
+	    "expires", (json_int_t)t->expires_ms, "ttl", (json_int_t)t->ttl_ms,
+	    "first_ttl", (json_int_t)t->first_ttl_ms, "most",
+	    (json_int_t)t->most_ms, "period", (json_int_t)t->period_ms);
+}
+
+static void token_keep(const struct token *t)
+{
+	struct keep_at at = place_of(t);
+	json_t *policies, *j;
+
+	if (!at.keep)
+		return;
+	policies = json_array();
+	for (size_t i = 0; i < t->n_policies; i++)
+		json_array_append_new(policies, json_string(t->policies[i]));
+	j = json_pack("{ss ss so ss ss sO? so sI sb sb}", "space",
+	    t->space->at.owner, "accessor", t->accessor, "policies", policies,
+	    "display_name", t->display_name, "path", t->path, "meta", t->meta,
+	    "times", times_json(t), "uses", (json_int_t)t->uses_left,
+	    "renewable", t->renewable, "batch", t->batch);
+	if (j && t->parent)
+		json_object_set_new(
+		    j, "parent", json_string(secret_bytes(t->parent->id)));
+	keep_put(&at, KEEP_TOKEN, secret_bytes(t->id), j);
+}
+
+/* One that is over by its time goes with the next change. */
+static void token_unkeep(const struct token *t, bool by_time)
+{
+	struct keep_at at = place_of(t);
+
+	if (by_time)
+		keep_forget(&at, KEEP_TOKEN, secret_bytes(t->id));
+	else
+		keep_remove(&at, KEEP_TOKEN, secret_bytes(t->id));
+}
+
+/* ---- the set ------------------------------------------------------------ */
+
 /* Out of the set and gone; whoever knew it as parent is told before. */
 static void token_drop(struct token_set *s, struct token **link)
 {
@@ -44,7 +96,7 @@ static void token_drop(struct token_set *s, struct token **link)
 }
 
 /* Everything that is spent; first their children, to any depth. */
-static void drop_spent(struct token_set *s)
+static void drop_spent(struct token_set *s, bool by_time)
 {
 	bool more = true;
 
@@ -56,10 +108,12 @@ static void drop_spent(struct token_set *s)
 		}
 	}
 	for (struct token **link = &s->first; *link;) {
-		if ((*link)->spent)
+		if ((*link)->spent) {
+			token_unkeep(*link, by_time);
 			token_drop(s, link);
-		else
+		} else {
 			link = &(*link)->next;
+		}
 	}
 }
 
@@ -86,13 +140,13 @@ void token_set_sweep(struct token_set *s, int64_t now_ms)
 		any |= t->spent;
 	}
 	if (any)
-		drop_spent(s);
+		drop_spent(s, true);
 }
 
 void token_revoke(struct token_set *s, struct token *t)
 {
 	t->spent = true;
-	drop_spent(s);
+	drop_spent(s, false);
 }
 
 void token_revoke_path(
@@ -100,14 +154,14 @@ void token_revoke_path(
 {
 	for (struct token *t = s->first; t; t = t->next)
 		t->spent |= t->space == space && !strcmp(t->path, path);
-	drop_spent(s);
+	drop_spent(s, false);
 }
 
 void token_revoke_space(struct token_set *s, const struct space *space)
 {
 	for (struct token *t = s->first; t; t = t->next)
 		t->spent |= t->space == space;
-	drop_spent(s);
+	drop_spent(s, false);
 }
 
 /* 248 is the last multiple of 62 in a byte. */
@@ -228,9 +282,108 @@ int token_make(struct token **out, struct token_set *s,
 		return r == TABLE_E_FULL ? TOKEN_E_FULL : TOKEN_E_TAKEN;
 	t->next = s->first;
 	s->first = t;
+	token_keep(t);
 	*out = STEAL(t);
 	return 0;
 }
+
+/* ---- out of the file ---------------------------------------------------- */
+
+static int policies_unpack(struct token *t, const json_t *list)
+{
+	const json_t *one;
+	size_t i;
+
+	if (json_array_size(list) > TOKEN_POLICIES_MOST)
+		return -EINVAL;
+	json_array_foreach(list, i, one)
+	{
+		if (json_copy_text(t->policies[t->n_policies++],
+			sizeof(t->policies[0]), one))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int times_unpack(struct token *t, json_t *j)
+{
+	json_int_t created, renewed, expires, ttl, first, most, period;
+
+	if (json_unpack(j, "{sI sI sI sI sI sI sI}", "created", &created,
+		"renewed", &renewed, "expires", &expires, "ttl", &ttl,
+		"first_ttl", &first, "most", &most, "period", &period))
+		return -EINVAL;
+	t->created_ms = created;
+	t->renewed_ms = renewed;
+	t->expires_ms = expires;
+	t->ttl_ms = ttl;
+	t->first_ttl_ms = first;
+	t->most_ms = most;
+	t->period_ms = period;
+	return 0;
+}
+
+static int token_unpack(struct token *t, const struct keep_row *row)
+{
+	json_t *times, *policies, *meta = NULL;
+	const char *accessor, *display, *path;
+	json_int_t uses;
+	int renewable, batch;
+
+	if (json_unpack(row->value, "{ss so ss ss s?o so sI sb sb}", "accessor",
+		&accessor, "policies", &policies, "display_name", &display,
+		"path", &path, "meta", &meta, "times", &times, "uses", &uses,
+		"renewable", &renewable, "batch", &batch))
+		return -EINVAL;
+	snprintf(t->accessor, sizeof(t->accessor), "%s", accessor);
+	snprintf(t->display_name, sizeof(t->display_name), "%s", display);
+	snprintf(t->path, sizeof(t->path), "%s", path);
+	t->meta = json_is_null(meta) ? NULL : json_incref(meta);
+	t->uses_left = uses;
+	t->renewable = renewable;
+	t->batch = batch;
+	return policies_unpack(t, policies) ? -EINVAL : times_unpack(t, times);
+}
+
+static int set_add(struct token_set *s, struct token *t)
+{
+	int r = table_add(
+	    &s->table, &t->node, secret_bytes(t->id), secret_size(t->id));
+
+	if (r)
+		return r < 0 ? r : -EINVAL;
+	t->next = s->first;
+	s->first = t;
+	return 0;
+}
+
+int token_restore(struct token_set *s, struct space *space,
+    const struct keep_row *row, int64_t now_ms)
+{
+	CLEANUP(token_freep) struct token *t = calloc(1, sizeof(*t));
+	const char *parent =
+	    json_string_value(json_object_get(row->value, "parent"));
+	int r = t ? secret_from(&t->id, row->name, strlen(row->name)) : -ENOMEM;
+
+	if (!r)
+		r = token_unpack(t, row);
+	if (r)
+		return r;
+	t->space = space;
+	t->orphan = !parent;
+	if (parent)
+		t->parent = token_find(s, parent, strlen(parent), now_ms);
+	if (has_ended(t, now_ms) || (parent && !t->parent)) {
+		token_unkeep(t, true);
+		return 0;
+	}
+	r = set_add(s, t);
+	if (!r)
+		STEAL(t);
+	return r;
+}
+
+/* ---- finding and using -------------------------------------------------- */
 
 struct token *token_find(
     struct token_set *s, const void *id, size_t n, int64_t now_ms)
@@ -256,8 +409,13 @@ struct token *token_find_accessor(
 
 void token_use(struct token *t)
 {
-	if (t->uses_left && !--t->uses_left)
-		t->spent = true;
+	if (!t->uses_left)
+		return;
+	t->spent = !--t->uses_left;
+	if (t->spent)
+		token_unkeep(t, false);
+	else
+		token_keep(t);
 }
 
 int token_renew(struct token *t, int64_t wish_ms, int64_t now_ms)
@@ -277,6 +435,7 @@ int token_renew(struct token *t, int64_t wish_ms, int64_t now_ms)
 	t->ttl_ms = ttl;
 	t->renewed_ms = now_ms;
 	t->expires_ms = now_ms + ttl;
+	token_keep(t);
 	return 0;
 }
 

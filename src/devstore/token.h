@@ -37,7 +37,8 @@ struct token {
 	int64_t ttl_ms, first_ttl_ms, most_ms; /* most: 0 none stated */
 	int64_t period_ms;
 	long uses_left; /* 0: as often as one likes */
-	bool orphan, renewable, batch, spent;
+	bool orphan, renewable, batch;
+	bool spent; /* over, and about to be dropped */
 };
 
 struct token_set;
@@ -86,6 +87,12 @@ void token_revoke_space(struct token_set *s, const struct space *space);
 /** token_set_sweep() - forget what has ended by @now_ms; nothing else forgets,
  * so a token found after it stays until the next one or a revocation */
 void token_set_sweep(struct token_set *s, int64_t now_ms);
+/** token_restore() - a token that was kept; one that has ended, or whose parent
+ * has, is forgotten
+ * @space: whose it is
+ * Return: as keep_row_fn. */
+MUST_USE int token_restore(struct token_set *s, struct space *space,
+    const struct keep_row *row, int64_t now_ms);
 size_t token_count(const struct token_set *s);
 /** token_letters() - @n random letters and digits, and a NUL */
 void token_letters(char *to, size_t n, void (*random)(void *to, size_t n));

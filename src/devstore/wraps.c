@@ -1,5 +1,6 @@
 /* devstore/wraps.c: a short list of wrapped answers. */
 #include "devstore/wraps.h"
+#include "wire/json.h"
 #include <stdio.h>
 
 struct wrap {
@@ -14,17 +15,31 @@ struct wraps {
 	struct wrap *first;
 	size_t n;
 	void (*random)(void *to, size_t n);
+	struct keep_at at;
 };
 
-int wraps_new(struct wraps **out, void (*random)(void *, size_t))
+int wraps_new(
+    struct wraps **out, void (*random)(void *, size_t), struct keep *keep)
 {
 	struct wraps *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		return -ENOMEM;
 	w->random = random;
+	w->at.keep = keep;
 	*out = w;
 	return 0;
+}
+
+static void wrap_keep(const struct wraps *w, const struct wrap *wrap)
+{
+	if (w->at.keep)
+		keep_put(&w->at, KEEP_WRAP, secret_bytes(wrap->token),
+		    json_pack("{ss% ss ss sI sI}", "answer",
+			secret_bytes(wrap->answer), secret_size(wrap->answer),
+			"accessor", wrap->accessor, "path", wrap->path, "made",
+			(json_int_t)wrap->made_ms, "ttl",
+			(json_int_t)wrap->ttl_s));
 }
 
 static void wrap_free(struct wrap *wrap)
@@ -61,10 +76,12 @@ void wraps_free(struct wraps *w)
 void wraps_sweep(struct wraps *w, int64_t now_ms)
 {
 	for (struct wrap **link = &w->first; *link;) {
-		if (now_ms >= (*link)->made_ms + (*link)->ttl_s * 1000)
-			wrap_drop(w, link);
-		else
+		if (now_ms < (*link)->made_ms + (*link)->ttl_s * 1000) {
 			link = &(*link)->next;
+			continue;
+		}
+		keep_forget(&w->at, KEEP_WRAP, secret_bytes((*link)->token));
+		wrap_drop(w, link);
 	}
 }
 
@@ -78,13 +95,49 @@ static struct wrap **find(struct wraps *w, const char *token)
 	return NULL;
 }
 
+static void spend(struct wraps *w, struct wrap **link)
+{
+	keep_remove(&w->at, KEEP_WRAP, secret_bytes((*link)->token));
+	wrap_drop(w, link);
+}
+
 bool wraps_spend(struct wraps *w, const char *token)
 {
 	struct wrap **link = find(w, token);
 
 	if (link)
-		wrap_drop(w, link);
+		spend(w, link);
 	return link;
+}
+
+int wraps_restore(struct wraps *w, const struct keep_row *row)
+{
+	CLEANUP(wrap_freep) struct wrap *wrap = calloc(1, sizeof(*wrap));
+	const char *answer, *accessor, *path;
+	json_int_t made, ttl;
+	size_t n;
+	int r;
+
+	if (!wrap)
+		return -ENOMEM;
+	if (json_unpack(row->value, "{ss% ss ss sI sI}", "answer", &answer, &n,
+		"accessor", &accessor, "path", &path, "made", &made, "ttl",
+		&ttl) ||
+	    w->n == WRAPS_MOST || strlen(path) >= sizeof(wrap->path))
+		return -EINVAL;
+	r = secret_from(&wrap->token, row->name, strlen(row->name));
+	if (!r)
+		r = secret_from(&wrap->answer, answer, n);
+	if (r)
+		return r;
+	snprintf(wrap->accessor, sizeof(wrap->accessor), "%s", accessor);
+	snprintf(wrap->path, sizeof(wrap->path), "%s", path);
+	wrap->made_ms = made;
+	wrap->ttl_s = ttl;
+	wrap->next = w->first;
+	w->first = STEAL(wrap);
+	w->n++;
+	return 0;
 }
 
 /* ---- wrapping ----------------------------------------------------------- */
@@ -165,6 +218,7 @@ int wraps_put(
 	    a->path, 0, a->path->n_segments, wrap->path, sizeof(wrap->path)));
 	wrap->made_ms = a->now_ms;
 	wrap->ttl_s = ttl_s;
+	wrap_keep(w, wrap);
 	info = info_json(wrap, a->reply);
 	reply_clear(a->reply);
 	a->reply->wrap_info = info;
@@ -205,7 +259,7 @@ int wraps_handle_unwrap(struct wraps *w, struct ask *a, const char *token)
 	    secret_size((*link)->answer), JSON_ALLOW_NUL, NULL);
 	if (!inner)
 		return -ENOMEM;
-	wrap_drop(w, link);
+	spend(w, link);
 	reply_give(a->reply, inner);
 	a->reply->bare = true;
 	return 0;

@@ -10,8 +10,12 @@
 enum { WRAPS_MOST = 64 };
 
 struct wraps;
-MUST_USE int wraps_new(struct wraps **out, void (*random)(void *to, size_t n));
+/** wraps_new() - @keep: borrowed; NULL: in memory alone */
+MUST_USE int wraps_new(
+    struct wraps **out, void (*random)(void *to, size_t n), struct keep *keep);
 void wraps_free(struct wraps *w);
+/** wraps_restore() - one that was kept */
+MUST_USE int wraps_restore(struct wraps *w, const struct keep_row *row);
 /** wraps_wanted() - read the header
  * @ttl_s: 0: nothing is to be wrapped
  * Return: 0; -EINVAL: the reply says what is wrong, or that there is no room.

@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
 	INVARIANT(!secret_from(&root, "root", 4));
 	o.root_token = root;
-	INVARIANT(!engine_new(&e, &o));
+	INVARIANT(!engine_new(&e, &o, NULL));
 	for (char *line = strtok_r(text, "\n", &rest); line && left--;
 	     line = strtok_r(NULL, "\n", &rest))
 		play(e, line);

@@ -57,7 +57,7 @@ NAMESPACES = [
     *map(reserved, ("root", "sys", "audit", "auth", "cubbyhole", "identity")),
     Row("root", "POST", "sys/namespaces/a%20b", {}, 400,
         ['"a b" contains space characters that cannot be used in a namespace '
-         'name'], standin=False),
+         'name']),
     # where a namespace is not
     *within("nope", [("root", "GET", "kv/data/a", None, 404, NO_NAMESPACE),
                      (None, "GET", "kv/data/a", None, 404, NO_NAMESPACE)]),
@@ -79,7 +79,7 @@ NAMESPACES = [
          ["check-and-set parameter did not match the current version"]),
         Row("root", "GET", "sys/mounts", None, 200,
             {"data": {"kv/": {"type": "kv", "options": {"version": "2"}},
-                      "sys/": {"type": "ns_system"}}}, standin=False),
+                      "sys/": {"type": "ns_system"}}}),
     ]),
     ("root", "GET", "cn/fp01/kv/data/a", None, 200,
      {"data": {"data": {"k": 1}}}),
