@@ -518,6 +518,29 @@ static void test_nobody_listens(void **state)
 	assert_non_null(strstr(got.fault.text, "cannot be reached"));
 }
 
+/* A server that somebody else has named is not looked for in our network. */
+static void test_public_only(void **state)
+{
+	static const char *const hosts[] = { "127.0.0.1", "localhost" };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(hosts); i++) {
+		char address[80];
+
+		snprintf(address, sizeof(address), "http://%s%s", hosts[i],
+		    strrchr(fake.address, ':'));
+		got.calls = 0;
+		open_with(&(struct web_config){
+		    .address = address, .public_only = true });
+		send_get();
+		TEST_UNTIL(loop, got.calls);
+		assert_int_equal(got.fault.code, -EIO);
+		assert_non_null(strstr(got.fault.text, "not of the internet"));
+		assert_int_equal(fake.requests, 0);
+		web_close(STEAL(web));
+	}
+}
+
 /* A proxy of the environment would see every token. */
 static void test_environment(void **state)
 {
@@ -608,6 +631,8 @@ int main(void)
 		    test_strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_nobody_listens, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_public_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_environment, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -20,8 +20,10 @@
 #include "base/number.h"
 #include "link/curlloop.h"
 #include "net/address.h"
+#include "net/cidr.h"
 #include "net/egress.h"
 #include "net/loop.h"
+#include <netdb.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -35,6 +37,7 @@ struct web_call {
 	char *body;
 	size_t n, room;
 	bool too_large;
+	bool shunned; /* public_only, and an address that is not */
 	uint64_t began_us;
 	char error[CURL_ERROR_SIZE];
 	web_fn fn;
@@ -56,6 +59,7 @@ struct web {
 	unsigned calls_most;
 	size_t answer_most;
 	long call_ms;
+	bool public_only;
 	struct fault last;
 	struct web_counts counts;
 };
@@ -232,6 +236,7 @@ static int take_config(
 	w->calls_most = config->calls_most;
 	w->answer_most = config->answer_most;
 	w->call_ms = config->call_ms;
+	w->public_only = config->public_only;
 	if (r)
 		return r;
 	if (config->ca_file && access(config->ca_file, R_OK))
@@ -370,6 +375,11 @@ static int call_fault(const struct web_call *c, CURLcode code, struct fault *f)
 		    c->web->answer_most);
 	if (proxy_fault(c, code, f))
 		return f->code;
+	if (c->shunned && code == CURLE_COULDNT_CONNECT)
+		return fault_set(f, -EIO, words->reach,
+		    "%s %s: its name leads to an address that is not of the "
+		    "internet",
+		    who, address);
 	switch (code) {
 	case CURLE_OPERATION_TIMEDOUT:
 		return fault_set(f, -ETIMEDOUT, words->late,
@@ -557,6 +567,21 @@ static int method_set(struct web_call *c, const char *method)
 	return r ? -ENOMEM : 0;
 }
 
+static curl_socket_t on_socket(
+    void *ctx, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	struct web_call *c = ctx;
+	char host[NI_MAXHOST];
+
+	(void)purpose; /* there is one */
+	c->shunned = getnameinfo(&to->addr, (socklen_t)to->addrlen, host,
+			 sizeof(host), NULL, 0, NI_NUMERICHOST) ||
+		     !cidr_is_public(host);
+	return c->shunned ? CURL_SOCKET_BAD
+			  : socket(to->family, to->socktype | SOCK_CLOEXEC,
+				to->protocol);
+}
+
 static int behaviour_set(struct web_call *c, const char *url)
 {
 	CURLcode r = CURLE_OK;
@@ -576,6 +601,10 @@ static int behaviour_set(struct web_call *c, const char *url)
 	SET(CURLOPT_WRITEFUNCTION, on_bytes);
 	SET(CURLOPT_WRITEDATA, c);
 	SET(CURLOPT_PRIVATE, c);
+	if (c->web->public_only && !c->web->proxy) {
+		SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+		SET(CURLOPT_OPENSOCKETDATA, c);
+	}
 	return r ? -ENOMEM : 0;
 }
 

@@ -38,7 +38,10 @@ struct web_config {
 	const struct web_words *words; /* borrowed; the rest is copied */
 	const char *agent;	       /* User-Agent */
 	const char *address;	       /* "https://HOST[:PORT]", "…/" */
-	bool takes_path;	 /* address may have a path, for all calls */
+	bool takes_path;  /* address may have a path, for all calls */
+	bool public_only; /* it is named by somebody else: connect to no address
+			     but one of the internet (net/cidr.h); by a proxy
+			     that is the proxy's to decide */
 	const char *ca_file;	 /* PEM; NULL: the system's roots */
 	const char *ca_pem;	 /* instead of ca_file */
 	const char *pin_hex;	 /* SHA-256 of the SPKI; NULL: none */

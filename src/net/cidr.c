@@ -91,3 +91,29 @@ bool cidr_has(const struct cidr *c, const char *host)
 	(void)clear_rest(&one);
 	return !memcmp(one.address, c->address, sizeof(one.address));
 }
+
+bool cidr_is_public(const char *host)
+{
+	static const char *const special[] = { "0.0.0.0/8", "10.0.0.0/8",
+		"100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+		"172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
+		"192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
+		"198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3", "2001::/23",
+		"2001:db8::/32", "2002::/16", "3fff::/20" };
+	struct cidr one, unicast;
+
+	if (!read_host(&one, host))
+		return false;
+	unmap(&one);
+	INVARIANT(!cidr_parse(&unicast, "2000::/3"));
+	if (one.family == 6 && !cidr_has(&unicast, host))
+		return false;
+	for (size_t i = 0; i < N_ELEMS(special); i++) {
+		struct cidr c;
+
+		INVARIANT(!cidr_parse(&c, special[i]));
+		if (cidr_has(&c, host))
+			return false;
+	}
+	return true;
+}

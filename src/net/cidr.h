@@ -19,3 +19,8 @@ MUST_USE int cidr_parse(struct cidr *out, const char *text);
 /** cidr_has() - is @host, an address as text without brackets, in it? A name is
  * in none. */
 bool cidr_has(const struct cidr *c, const char *host);
+/** cidr_is_public() - can @host, an address as in cidr_has(), be a server of
+ * the internet? Not: what the registries of RFC 6890 keep for private networks,
+ * the machine itself, its link, documentation, multicast, or a way to reach
+ * IPv4 by IPv6. */
+bool cidr_is_public(const char *host);

@@ -88,12 +88,57 @@ static void the_network_around_an_address_is_given(void **state)
 	assert_false(cidr_has(&c, "11.1.2.3"));
 }
 
+static void only_addresses_of_the_internet_are_public(void **state)
+{
+	static const struct {
+		const char *host;
+		bool public;
+	} rows[] = {
+		{ "93.184.216.34", true },
+		{ "9.255.255.255", true },
+		{ "11.0.0.0", true },
+		{ "172.15.255.255", true },
+		{ "172.32.0.0", true },
+		{ "223.255.255.255", true },
+		{ "2606:2800:220:1::1", true },
+		{ "::ffff:93.184.216.34", true },
+		{ "0.0.0.0", false },
+		{ "10.1.2.3", false },
+		{ "100.64.0.1", false },
+		{ "127.0.0.1", false },
+		{ "169.254.169.254", false }, /* a cloud's metadata */
+		{ "172.16.0.1", false },
+		{ "172.31.255.255", false },
+		{ "192.168.1.1", false },
+		{ "198.19.255.255", false },
+		{ "224.0.0.1", false },
+		{ "255.255.255.255", false },
+		{ "::", false },
+		{ "::1", false },
+		{ "::ffff:10.0.0.1", false },
+		{ "64:ff9b::a00:1", false },
+		{ "2001:db8::1", false },
+		{ "2002:a00:1::", false },
+		{ "fd00:ec2::254", false },
+		{ "fe80::1", false },
+		{ "ff02::1", false },
+		{ "example.org", false },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		if (cidr_is_public(rows[i].host) != rows[i].public)
+			fail_msg("%s", rows[i].host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_address_is_in_its_networks_only),
 		cmocka_unit_test(what_is_no_network_is_refused),
 		cmocka_unit_test(the_network_around_an_address_is_given),
+		cmocka_unit_test(only_addresses_of_the_internet_are_public),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
