@@ -15,6 +15,7 @@
  * in by the stored keys.
  */
 #include "bridge/judge.h"
+#include "base/text.h"
 #include "pki/role.h"
 #include "wire/json.h"
 #include "wire/jwt.h"
@@ -199,11 +200,21 @@ static int let_in(
 	return r;
 }
 
+static void refuse_subject(
+    struct judge_outcome *o, const struct judge_case *c, const char *seen)
+{
+	refuse(o, BOOT_SUBJECT);
+	fault_set(&o->fault, BOOT_SUBJECT, boot_code_remedy(BOOT_SUBJECT),
+	    "%s: expected %.120s, got %.120s", boot_code_problem(BOOT_SUBJECT),
+	    c->record->subject, seen);
+	text_tame(o->fault.text);
+}
+
 static int who(struct judge_outcome *o, const struct judge_case *c,
     const struct trust *t, const json_t *claims)
 {
 	if (strcmp(claim_text(claims, "sub"), c->record->subject) != 0)
-		refuse(o, BOOT_SUBJECT);
+		refuse_subject(o, c, claim_text(claims, "sub"));
 	else if (!name_of(o->name, claims))
 		refuse(o, BOOT_POD);
 	else if (registration_is_out(c->record, o->name))
