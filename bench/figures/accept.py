@@ -2,6 +2,8 @@
 and being let in."""
 import contextlib
 
+from measure.machine import awake
+from measure.rounds import in_turn
 from measure.rows import Bound
 from measure.statistics import median, span
 from peers import HAProxyWait, Strelay
@@ -55,13 +57,10 @@ def measure(bench):
     legs, rounds = bench.of(2000, 500), bench.of(5, 3)
     with contextlib.ExitStack() as stack:
         found, absent = runners(bench, stack, legs)
-        taken = {name: [] for name in found}
-        for _ in range(rounds):
-            for name, once in found.items():
-                taken[name].append(once())
+        stack.enter_context(awake())
+        taken, how = in_turn(found, rounds)
     ours, bare = taken.pop("ours"), taken.pop("bare")
-    method = (f"{rounds} runs of {legs} legs in turn with the peers, {WINDOW} "
-              "at once; TLS 1.3 full handshake, P-256, HELLO, proof checked, "
+    method = (f"{how}; {legs} legs, {WINDOW} at once; TLS 1.3 full handshake, P-256, HELLO, proof checked, "
               f"WAIT, closed; {span(ours)}; strelaysrv: client certificate, "
               "join")
     bench.rows.add_peers(

@@ -1,7 +1,12 @@
 """How soon the other side of a pair learns that one has finished or reset."""
+import contextlib
+from functools import partial
+
 from measure.joint import Joint
 from measure.machine import awake
+from measure.rounds import in_turn
 from measure.rows import Bound
+from measure.statistics import median, span
 from peers import HAProxyTLS, Nginx, Strelay, Transit
 
 WHAT = {"fin": "FIN", "rst": "RST"}
@@ -17,11 +22,6 @@ def seen(joint, end, pairs):
     return report["seen_ms"]["p99"]
 
 
-def of_peer(bench, peer, end, pairs):
-    with peer(bench) as relay:
-        return seen(Joint.of_peer(bench, relay), end, pairs)
-
-
 def of_strelay(bench, end):
     with Strelay(bench) as relay:
         listener, connector = relay.device(0), relay.device(1)
@@ -32,20 +32,34 @@ def of_strelay(bench, end):
             return seen(joint, end, 1)
 
 
-def of_peers(bench, end, pairs):
+def joints(bench, stack):
+    """{who: its joint}, all running; the absent with why."""
+    found = {"ours": Joint.of_beacon(
+        bench, stack.enter_context(bench.start_beacon()))}
+    absent = {}
     for peer in (Transit, HAProxyTLS, Nginx):
-        yield peer.name, peer.missing() or of_peer(bench, peer, end, pairs)
-    yield Strelay.name, Strelay.missing() or of_strelay(bench, end)
+        if peer.missing():
+            absent[peer.name] = peer.missing()
+        else:
+            found[peer.name] = Joint.of_peer(
+                bench, stack.enter_context(peer(bench)))
+    return found, absent
 
 
 @awake()
 def measure(bench):
-    pairs = bench.of(200, 40)
+    pairs, rounds = bench.of(200, 40), bench.of(5, 3)
     for end, word in WHAT.items():
-        with bench.start_beacon() as beacon:
-            ours = seen(Joint.of_beacon(bench, beacon), end, pairs)
+        with contextlib.ExitStack() as stack:
+            found, absent = joints(bench, stack)
+            taken, how = in_turn({name: partial(seen, joint, end, pairs)
+                                  for name, joint in found.items()}, rounds)
+        ours = taken.pop("ours")
+        peers = {name: median(values) for name, values in taken.items()}
+        peers[Strelay.name] = Strelay.missing() or of_strelay(bench, end)
         bench.rows.add_peers(
-            f"{word} seen by the other side, p99", ours, "ms",
-            f"{pairs} pairs one after the other, inner TLS up, one byte sent; "
-            f"{PATIENCE * 1000} ms: not seen in that time; strelaysrv: 1 pair",
-            dict(of_peers(bench, end, pairs)), Bound("ours", 10, 1))
+            f"{word} seen by the other side, p99", median(ours), "ms",
+            f"{how}; {pairs} pairs one after the other, inner TLS up, one byte "
+            f"sent; median, {span(ours)}; {PATIENCE * 1000} ms: not seen in "
+            "that time; strelaysrv: 1 pair",
+            {**peers, **absent}, Bound("ours", 10, 1))

@@ -5,9 +5,10 @@ import time
 
 from measure.machine import awake
 from measure.processes import BenchError
+from measure.rounds import in_turn
 from measure.rows import Bound
 from measure.statistics import median, percentile, span
-from peers import Strelay, Transit
+from peers import Derper, Strelay, Transit
 
 RATE = 100
 MUST = {"p50": None, "p99": Bound("ours", 2, 0.5)}
@@ -47,11 +48,16 @@ def strelay(relay, control, devices, pairs):
             (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))}
 
 
+def derper(bench, relay, pairs):
+    return bench.finish_load(bench.start(relay.pairs_command(pairs, RATE)))[
+        "greeted_ms"]
+
+
 def runners(bench, stack, pairs):
     """{who: what measures it once}, all running; the absent with why."""
     beacon = stack.enter_context(bench.start_beacon())
     found, absent = {"ours": lambda: ours(bench, beacon, pairs)}, {}
-    for peer in (Strelay, Transit):
+    for peer in (Strelay, Transit, Derper):
         if peer.missing():
             absent[peer.name] = peer.missing()
     if Strelay.name not in absent:
@@ -62,27 +68,27 @@ def runners(bench, stack, pairs):
     if Transit.name not in absent:
         plain = stack.enter_context(Transit(bench))
         found[Transit.name] = lambda: transit(bench, plain, pairs)
+    if Derper.name not in absent:
+        packets = stack.enter_context(Derper(bench))
+        found[Derper.name] = lambda: derper(bench, packets, pairs)
     return found, absent
 
 
 def measure(bench):
-    pairs, rounds = bench.of(400, 200), bench.of(7, 3)
+    pairs, rounds = 200, bench.of(9, 3)
     with contextlib.ExitStack() as stack:
         found, absent = runners(bench, stack, pairs)
         stack.enter_context(awake())
-        taken = {name: [] for name in found}
-        for _ in range(rounds):
-            for name, once in found.items():
-                taken[name].append(once())
+        taken, how = in_turn(found, rounds)
     for name, bound in MUST.items():
         values = {who: [run[name] for run in runs]
                   for who, runs in taken.items()}
         own = values.pop("ours")
         bench.rows.add_peers(
             f"connect to paired, after TLS, {name}", median(own), "ms",
-            f"{rounds} runs of {pairs} pairs at {RATE}/s in turn with the "
-            f"peers, on cores that do not sleep; median, {span(own)}; from "
+            f"{how}; {pairs} pairs at {RATE}/s; median, {span(own)}; from "
             "the connector's HELLO to PAIRED at both; strelaysrv by a client "
-            "in Python, transit relay on plain TCP",
+            "in Python, transit relay on plain TCP, derper from a client's "
+            "request until another has its first packet",
             {**{who: median(runs) for who, runs in values.items()}, **absent},
             bound)

@@ -1,25 +1,25 @@
 """What a GiB costs the relay: the same load for all, an inner TLS session from
 end to end, as bridge and broker have it."""
 import contextlib
-import json
 
 from measure.joint import Joint
+from measure.machine import awake
 from measure.processes import BenchError
+from measure.rounds import in_turn
 from measure.rows import Bound
 from measure.statistics import median, span
-from peers import (Chisel, Frp, HAProxyTCP, HAProxyTLS, Nginx, Splice, Strelay,
-                   Transit)
+from peers import (Chisel, Derper, Frp, HAProxyTCP, HAProxyTLS, Nginx, Splice,
+                   Strelay, Transit)
 
 GIB = 1 << 30
 PIPE = 1 << 20  # bytes of a pipe, ours and the bare pump's
 WARM = 4 << 20
 
 
-def per_gib(joint, size, words=()):
-    """(CPU seconds of the relay, wall seconds) per GiB, once."""
+def per_gib(joint, size):
+    """CPU seconds of the relay per GiB, once."""
     bench = joint.bench
-    child = bench.start_load("stream", *joint.words(), "--bytes", size,
-                             "--warm", WARM, "--prepared", *words)
+    child = bench.start(joint.stream_command(WARM, size))
     if not child.stdout.readline():
         bench.finish_load(child)
     before = joint.process.cpu()
@@ -29,9 +29,8 @@ def per_gib(joint, size, words=()):
     spent = joint.process.cpu() - before
     _, err = child.communicate(timeout=30)
     if child.returncode or not line:
-        raise BenchError(f"load-stream by way of {joint.way}: {err.strip()}")
-    share = GIB / size
-    return spent * share, json.loads(line)["seconds"] * share
+        raise BenchError(f"a stream by way of {joint.way}: {err.strip()}")
+    return spent * GIB / size
 
 
 @contextlib.contextmanager
@@ -78,6 +77,10 @@ def runners(bench, stack, size):
         else:
             joints[peer.name] = Joint.of_peer(
                 bench, stack.enter_context(peer(bench)))
+    if Derper.missing():
+        absent[Derper.name] = Derper.missing()
+    else:
+        joints[Derper.name] = stack.enter_context(Derper(bench))
     for name, joint in joints.items():
         found[name] = lambda joint=joint: per_gib(joint, size)
     if Strelay.missing():
@@ -89,27 +92,26 @@ def runners(bench, stack, size):
 
 
 def measure(bench):
-    size, rounds = bench.of(GIB // 2, GIB // 4), bench.of(9, 3)
+    size, rounds = GIB // 4, bench.of(9, 3)
     with contextlib.ExitStack() as stack:
         found, absent = runners(bench, stack, size)
-        taken = {name: [] for name in found}
-        for _ in range(rounds):
-            for name, once in found.items():
-                taken[name].append(once()[0])
+        stack.enter_context(awake())
+        taken, how = in_turn(found, rounds)
     shed, kept = taken.pop("shed"), taken.pop("kept")
     peers = {name: median(values) for name, values in taken.items()}
     peers.update(absent)
-    method = (f"{rounds} runs of {size >> 20} MiB in turn with the peers, one "
-              "way, of bytes made beforehand after an inner TLS 1.3 session "
-              "from end to end in all; the relay's process "
-              f"clock; median, {span(shed)}")
+    method = (f"{how}; {size >> 20} MiB, one way, of bytes made beforehand "
+              "after an inner TLS 1.3 session from end to end in all, but for "
+              "derper, which passes packets of 64 KiB, random, 16 at once on "
+              "their way; the relay's process clock; median, "
+              f"{span(shed)}")
     bounds = {Splice.name: Bound("ratio", 1.2, 1),
               HAProxyTLS.name: Bound("ratio", 1 / 8, 1 / 11)}
     for name, value in peers.items():
         bench.rows.add_peers("CPU per GiB, shed", median(shed), "s", method,
                              {name: value}, bounds.get(name))
     bounds = {HAProxyTLS.name: Bound("ratio", 1, 0.8)}
-    for name in (HAProxyTLS.name, Nginx.name):
+    for name in (HAProxyTLS.name, Nginx.name, Derper.name):
         bench.rows.add_peers(
             "CPU per GiB, outer TLS kept", median(kept), "s",
             f"as above, --no-shed; {span(kept)}", {name: peers[name]},

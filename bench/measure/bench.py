@@ -6,15 +6,13 @@ import pathlib
 import re
 import socket
 import subprocess
-import sys
+
+from lab import parts
+
+from .processes import BenchError, Measured, cores_of_load
+from .rows import Rows
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "test"))
-
-from lab import parts  # noqa: E402
-
-from .processes import BenchError, Measured, cores_of_load  # noqa: E402
-from .rows import Rows  # noqa: E402
 
 FIRST_SOURCE = 0x10001  # 127.1.0.1
 
@@ -83,10 +81,18 @@ class Bench:
             raise BenchError(f"the beacon has no metric {name}")
         return int(found.group(1))
 
+    @staticmethod
+    def load_command(name, *words):
+        return [parts.BUILD / "bench" / f"load-{name}", *words]
+
     def start_load(self, name, *words):
+        return self.start(self.load_command(name, *words))
+
+    @staticmethod
+    def start(command):
         """A generator that runs beside us; finish_load() it."""
         return subprocess.Popen(
-            [str(parts.BUILD / "bench" / f"load-{name}"), *map(str, words)],
+            [str(word) for word in command],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
             preexec_fn=lambda: os.sched_setaffinity(0, cores_of_load()))

@@ -19,6 +19,12 @@ class Joint:
         return cls(bench, peer.process, peer.port, peer.way,
                    getattr(peer, "back_port", 0))
 
+    def stream_command(self, warm, size):
+        """load-stream with bytes made beforehand."""
+        return self.bench.load_command(
+            "stream", *self.words(), "--warm", warm, "--bytes", size,
+            "--prepared")
+
     def words(self, sources=4):
         lab = self.bench.lab
         words = ["--port", self.port, "--way", self.way,

@@ -3,7 +3,9 @@
 A network of our own: the user's may pace TCP by timers (bbr), and on a virtual
 machine such timers are then most of what is measured. Cores that do not sleep:
 to wake one of a virtual machine takes its host from microseconds to tens of
-milliseconds, which a percentile would show as ours or as a peer's.
+milliseconds, which a percentile would show as ours or as a peer's; and whoever
+wakes it pays for that: it multiplies by six what a relay spends that hardly does
+anything else.
 """
 import contextlib
 import ctypes

@@ -3,6 +3,7 @@ import pathlib
 import shutil
 import socket
 
+from lab import peers
 from measure.bench import free_port
 from measure.processes import Measured, cores_of_relays
 
@@ -58,3 +59,15 @@ class Peer:
     @property
     def pid(self):
         return self.process.pid
+
+
+class BuiltPeer(Peer):
+    """One that `make peers` builds from Go modules."""
+
+    @classmethod
+    def missing(cls):
+        try:
+            peers.find(cls.program)
+            return None
+        except peers.NotHere as why:
+            return f"skipped, {why}"

@@ -5,19 +5,11 @@ from lab import peers
 from measure.bench import free_port
 from measure.processes import Measured, cores_of_load
 
-from .peer import Peer, accepts
+from .peer import BuiltPeer, accepts
 
 
-class Reverse(Peer):
+class Reverse(BuiltPeer):
     way = "tcp"
-
-    @classmethod
-    def missing(cls):
-        try:
-            peers.find(cls.program)
-            return None
-        except peers.NotHere as why:
-            return f"skipped, {why}"
 
     def __init__(self, bench):
         super().__init__(bench)

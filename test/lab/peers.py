@@ -26,11 +26,12 @@ class NotHere(Exception):
 
 
 class Peer:
-    """@stamps: what the program says of itself. Without them kube-apiserver has
-    no version that a client understands."""
+    """@programs: {file: Go package}, the one that is meant without saying so
+    first. @stamps: what the program says of itself. Without them kube-apiserver
+    has no version that a client understands."""
 
-    def __init__(self, name, binary, version, stamps):
-        self.name, self.binary, self.version = name, binary, version
+    def __init__(self, name, programs, version, stamps):
+        self.name, self.programs, self.version = name, programs, version
         self.flags = " ".join(["-s -w", *(f"-X {where}={value}" for
                                           where, value in stamps.items())])
         self.module = MODULES / name
@@ -44,8 +45,9 @@ class Peer:
     def folder(self):
         return cache() / self.name
 
-    def path(self):
-        return self.folder() / f"{self.version}-{self.digest()}" / self.binary
+    def path(self, program=None):
+        return self.folder() / f"{self.version}-{self.digest()}" / \
+            (program or next(iter(self.programs)))
 
     def failure(self):
         """Why the last build failed; there is none after one that did not."""
@@ -53,16 +55,18 @@ class Peer:
 
 
 PEERS = {peer.name: peer for peer in (
-    Peer("openbao", "bao", "2.4.0", {
+    Peer("openbao", {"bao": "."}, "2.4.0", {
         "github.com/openbao/openbao/version.fullVersion": "2.4.0"}),
-    Peer("kube-apiserver", "kube-apiserver", "1.37.1", {
+    Peer("kube-apiserver", {"kube-apiserver": "."}, "1.37.1", {
         "k8s.io/component-base/version.gitVersion": "v1.37.1",
         "k8s.io/component-base/version.gitMajor": "1",
         "k8s.io/component-base/version.gitMinor": "37",
         "k8s.io/component-base/version.gitTreeState": "clean",
         "k8s.io/component-base/version.gitCommit": "test"}),
-    Peer("chisel", "chisel", "1.10.1", {}),
-    Peer("frp", "frp", "0.61.1", {}),
+    Peer("chisel", {"chisel": "."}, "1.10.1", {}),
+    Peer("frp", {"frp": "."}, "0.61.1", {}),
+    Peer("derper", {"derper": "tailscale.com/cmd/derper", "derp-load": "."},
+         "1.102.5", {}),
 )}
 
 
@@ -72,12 +76,11 @@ def cache():
     return pathlib.Path(base) / "pharos-peers"
 
 
-def find(name):
-    """The program's path, or NotHere."""
+def find(name, program=None):
+    """The path of one of its programs, or NotHere."""
     peer = PEERS[name]
-    path = peer.path()
-    if path.exists():
-        return path
+    if peer.path().exists():
+        return peer.path(program)
     try:
         raise NotHere(f"{name}: {peer.failure().read_text().strip()}")
     except FileNotFoundError:
@@ -150,15 +153,18 @@ class Build:
         self.tell(f"{self.peer.version}: fetching sources")
         with tempfile.TemporaryDirectory(dir=folder) as new:
             with self._progress(began):
-                total = len(self._go(go, "list", "-deps", ".").splitlines())
+                total = len(self._go(go, "list", "-deps",
+                                     *self.peer.programs.values()).splitlines())
                 self.tell(f"compiling at most {total} packages")
-                self._go(go, "build", "-v", "-trimpath", "-ldflags",
-                         self.peer.flags, "-o",
-                         f"{new}/{self.peer.binary}", ".")
+                for program, package in self.peer.programs.items():
+                    self._go(go, "build", "-v", "-trimpath", "-ldflags",
+                             self.peer.flags, "-o", f"{new}/{program}", package)
             target = self.peer.path()
             os.chmod(new, 0o755)
             target.parent.mkdir(exist_ok=True)
-            os.replace(f"{new}/{self.peer.binary}", target)
+            # the one that find() looks for comes last
+            for program in reversed(self.peer.programs):
+                os.replace(f"{new}/{program}", self.peer.path(program))
         self.peer.failure().unlink(missing_ok=True)
         self.tell(f"built in {time.monotonic() - began:.0f} s: {target}")
 

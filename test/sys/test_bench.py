@@ -6,12 +6,15 @@ import pathlib
 import socket
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 from lab import parts
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bench"))
+from measure import machine  # noqa: E402
+from measure.rounds import in_turn  # noqa: E402
 from measure.rows import replaced  # noqa: E402
 
 
@@ -133,3 +136,25 @@ def rows_of(text):
 ])
 def test_a_run_of_some_families_replaces_their_rows(old, new, all_of_them):
     assert replaced(rows_of(old), rows_of(new)) == rows_of(all_of_them)
+
+
+# what the host took of each round made, in percent; how many are wanted; which
+# count; how many more were made
+ROUNDS = [
+    ("a good host", [0, 1, 2], 3, [0, 1, 2], 0),
+    ("one is made again", [1, 30, 2, 3], 3, [0, 2, 3], 1),
+    ("never good", [9, 6, 8, 7], 2, [1, 3], 2),
+]
+
+
+@pytest.mark.parametrize("label,lost,rounds,count,more", ROUNDS,
+                         ids=[row[0] for row in ROUNDS])
+def test_rounds_that_the_host_took_are_set_aside(monkeypatch, label, lost,
+                                                 rounds, count, more):
+    each = iter(lost)
+    monkeypatch.setattr(machine.Stolen, "percent", lambda _: next(each))
+    numbers = {"ours": iter(range(9)), "theirs": iter(range(9))}
+    taken, said = in_turn({who: partial(next, of)
+                           for who, of in numbers.items()}, rounds)
+    assert sorted(taken["ours"]) == sorted(taken["theirs"]) == count, label
+    assert (f"({more} more set aside" in said) == (more > 0)
