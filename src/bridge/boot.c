@@ -220,6 +220,7 @@ static void on_signed(void *ctx, const char *pem, const struct fault *fault)
 		return;
 	}
 	a.n_certs = 1;
+	s->boot->config.welcome(s->boot->config.ctx, s->target);
 	answer(s, &a);
 }
 

@@ -29,6 +29,9 @@ enum {
 struct boot_config {
 	struct registry *registry; /* both borrowed until boot_free() */
 	struct issuer *issuer;
+	/* who came over @target was signed for; for route_welcome() */
+	void (*welcome)(void *ctx, const char *target);
+	void *ctx;
 };
 /** boot_new() - Return: 0; -ENOMEM. */
 MUST_USE int boot_new(

@@ -25,7 +25,7 @@ static struct identity *bridge_id;
 static struct tls_context *server, *client;
 static json_t *ours, *theirs; /* keys of the cluster, of somebody else */
 static struct boot *boot;
-static int log_file;
+static int log_file, welcomed;
 
 /* ---- the issuer's reader ------------------------------------------------- */
 
@@ -296,6 +296,7 @@ static void expect(const struct guest *g, enum boot_code code, const char *done,
 			: "?",
 		    g->answer.fault.text, store.done);
 	assert_int_equal(boot_counts(boot)->ended[code], 1);
+	assert_int_equal(welcomed, code == BOOT_SIGNED);
 }
 
 /* ---- around each test ---------------------------------------------------- */
@@ -355,19 +356,27 @@ static int group_teardown(void **state)
 	return r;
 }
 
+static void on_welcome(void *ctx, const char *target)
+{
+	(void)ctx;
+	assert_string_equal(target, "beacon.example:443");
+	welcomed++;
+}
+
+static const struct boot_config config = { .welcome = on_welcome };
+
 static int setup(void **state)
 {
 	(void)state;
 	memset(&store, 0, sizeof(store));
 	memset(&issuer, 0, sizeof(issuer));
+	welcomed = 0;
 	memset(guest, 0, sizeof(guest));
 	assert_int_equal(loop_new(&loop), 0);
 	loop_fake_clock(loop, 1000);
 	record_make(REGISTRATION_PENDING, false);
 	store.version = 1;
-	assert_int_equal(
-	    boot_new(&boot, loop, &(struct boot_config){ .registry = NULL }),
-	    0);
+	assert_int_equal(boot_new(&boot, loop, &config), 0);
 	return 0;
 }
 
@@ -735,9 +744,7 @@ static void sessions_end_with_the_desk(void **state)
 	assert_int_equal(store.cancelled, 1);
 	turns();
 	assert_true(guest[0].gone);
-	assert_int_equal(
-	    boot_new(&boot, loop, &(struct boot_config){ .registry = NULL }),
-	    0);
+	assert_int_equal(boot_new(&boot, loop, &config), 0);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)

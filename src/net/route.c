@@ -416,6 +416,14 @@ void route_ended(struct route *r, unsigned target)
 	ask_plan_again(r);
 }
 
+void route_welcome(struct route *r, const char *target)
+{
+	for (unsigned i = 0; r->kind != ROUTE_ACCEPT && i < r->n_targets; i++)
+		if (!strcmp(r->target[i].text, target))
+			routeplan_welcome(&r->plan, i, loop_now(r->loop));
+	ask_plan_again(r);
+}
+
 void route_cut_at_shed(struct route *r, unsigned target)
 {
 	routeplan_cut_at_shed(&r->plan, target, loop_now(r->loop));

@@ -33,7 +33,8 @@ struct route_config {
 				shed may be cleared for a while */
 	unsigned bare_spares; /* ROUTE_EVERY and ROUTE_BEACON: of `count`, so
 				 many do not ask for a proven peer; refilled at
-				 most 10 times a minute */
+				 most 10 times a minute, but for
+				 route_welcome() */
 };
 
 /* Called from the loop; the route may be closed from any of them. */
@@ -65,6 +66,10 @@ void route_renew(struct route *r, struct tls_context *outer,
  * route_cut_at_shed() - (before it) its fault was LEG_CUT_AT_SHED: for a while
  * legs from there keep outer TLS */
 void route_ended(struct route *r, unsigned target);
+/** route_welcome() - a leg that asked for no proof brought who was meant, so
+ * the one that takes its place does not count: see bare_spares
+ * @target: as text; one that is unknown is fine */
+void route_welcome(struct route *r, const char *target);
 void route_cut_at_shed(struct route *r, unsigned target);
 
 /** route_address() - ROUTE_ACCEPT: where it listens, with the real port; else

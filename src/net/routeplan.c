@@ -263,6 +263,15 @@ void routeplan_ended(
 		(void)rest(t, end);
 }
 
+void routeplan_welcome(struct routeplan *p, unsigned target, uint64_t now)
+{
+	struct routeplan_refill *r = &p->target[target].refill[ROUTEPLAN_BARE];
+
+	refill_grow(p, target, ROUTEPLAN_BARE, now);
+	if (r->left < p->bare)
+		r->left++;
+}
+
 void routeplan_cut_at_shed(struct routeplan *p, unsigned target, uint64_t now)
 {
 	p->target[target].keep_tls_until = now + ROUTEPLAN_KEEP_TLS_MS;

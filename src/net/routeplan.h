@@ -31,7 +31,8 @@ enum {
 	/* attempts at one target: so many at once, then one an interval */
 	ROUTEPLAN_REFILL_BURST = 30,
 	ROUTEPLAN_REFILL_MS = 1000,
-	/* the same for the bare ones, whose burst is their number */
+	/* the same for the bare ones, whose burst is their number; one that was
+	 * of use is given back: routeplan_welcome() */
 	ROUTEPLAN_REFILL_BARE_MS = 6000,
 	/* for so long outer TLS is kept at a target where shedding it went
 	 * wrong */
@@ -105,6 +106,9 @@ MUST_USE bool routeplan_failed(struct routeplan *p, unsigned target,
  * routeplan_sheds() - may the next one shed it? */
 void routeplan_cut_at_shed(struct routeplan *p, unsigned target, uint64_t now);
 bool routeplan_sheds(const struct routeplan *p, unsigned target, uint64_t now);
+/** routeplan_welcome() - a bare leg of @target's brought who was meant: it is
+ * not counted as spent */
+void routeplan_welcome(struct routeplan *p, unsigned target, uint64_t now);
 /** routeplan_ended() - a leg has ended; the target rests, but with `spares`,
  * where the end of a leg says nothing of the target */
 void routeplan_ended(

@@ -284,6 +284,27 @@ static void bare_legs_are_refilled_slowly(void **state)
 	assert_int_equal(plan.target[0].on_way[ROUTEPLAN_PROVEN], 1);
 }
 
+/* As many brokers as come may boot, one after the other. */
+static void a_bare_leg_that_was_of_use_is_given_back(void **state)
+{
+	(void)state;
+	make_every(1, 3, 2);
+	assert_int_equal(start_one(START), 0);
+	(void)!routeplan_registered(&plan, 0, START);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(start_one(START), 0);
+		(void)!routeplan_registered(&plan, 0, START);
+		assert_false(
+		    routeplan_got(&plan, 0, ROUTEPLAN_BARE, true, START));
+		routeplan_ended(
+		    &plan, 0, &(struct routeplan_end){ .now = START });
+		routeplan_welcome(&plan, 0, START);
+	}
+	for (int i = 0; i < 100; i++) /* never more than it begins with */
+		routeplan_welcome(&plan, 0, START);
+	assert_int_equal(plan.target[0].refill[ROUTEPLAN_BARE].left, 2);
+}
+
 static void even_proven_legs_have_a_limit(void **state)
 {
 	unsigned taken = 0;
@@ -532,6 +553,7 @@ int main(void)
 		cmocka_unit_test(it_is_news_when_a_target_begins_to_work),
 		cmocka_unit_test(one_failure_does_not_wait_for_those_that_wait),
 		cmocka_unit_test(bare_legs_are_refilled_slowly),
+		cmocka_unit_test(a_bare_leg_that_was_of_use_is_given_back),
 		cmocka_unit_test(even_proven_legs_have_a_limit),
 		cmocka_unit_test(some_takes_the_best_and_falls_back_in_order),
 		cmocka_unit_test(some_spreads_its_legs_over_targets),
