@@ -86,3 +86,4 @@ MUST_USE int account_reload(struct account *a, struct fault *fault);
  * "" when all is well */
 const char *account_trouble(const struct account *a);
 const struct account_counts *account_counts(const struct account *a);
+struct loop *account_loop(const struct account *a);

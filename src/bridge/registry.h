@@ -114,7 +114,7 @@ struct registry_sign {
 	void *ctx;
 };
 /** registry_sign() - a broker's certificate, with the names of its Service
- * Return: as registry_write(). */
+ * Return: as registry_write(); -EINVAL: the name, or the request. */
 MUST_USE int registry_sign(struct registry_call **out, struct registry *g,
     const struct registry_sign *order);
 /** registry_cancel() - the function is not called; NULL is fine. What was sent

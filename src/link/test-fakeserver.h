@@ -13,11 +13,21 @@ enum fake_manner {
 	FAKE_CUT,    /* reset the connection */
 };
 
+/* What to answer to requests of one kind, as JSON. */
+struct fake_row {
+	const char *asked; /* how fake.asked begins; NULL ends a table */
+	int status;
+	const char *body;
+	const char *(*make)(const char *asked); /* the body, where that is NULL
+						 */
+};
+
 struct fake_call {
 	struct fake_call *next, **link;
 	struct fake *fake;
 	struct http_stream *stream;
 	struct http_collect *body; /* while it comes */
+	char asked[8192];	   /* "METHOD target body" */
 };
 
 struct fake {
@@ -28,10 +38,11 @@ struct fake {
 
 	enum fake_manner manner;
 	struct http_answer answer;
+	const struct fake_row *rows; /* go before @answer, where one fits */
 
 	/* the last request */
 	int requests;
-	char asked[600]; /* "METHOD target body" */
+	char asked[8192]; /* "METHOD target body" */
 	char token[64], name_space[64], marker[16], type[64];
 	char host[64], login[64], accept[64]; /* login: authorization */
 	char odd[64]; /* a header that must not cross: x-forwarded-for */
@@ -53,23 +64,41 @@ static inline void fake_call_free(struct fake_call *c)
 	free(c);
 }
 
+static inline struct http_answer fake_answer_to(const struct fake *f)
+{
+	for (const struct fake_row *r = f->rows; r && r->asked; r++)
+		if (!strncmp(f->asked, r->asked, strlen(r->asked))) {
+			const char *body =
+			    r->body ? r->body : r->make(f->asked);
+
+			return (struct http_answer){ .status = r->status,
+				.content_type = "application/json",
+				.body = body,
+				.n = strlen(body) };
+		}
+	return f->answer;
+}
+
 static inline void fake_on_body(void *ctx, char *body, size_t n, int error)
 {
 	struct fake_call *c = ctx;
 	struct fake *f = c->fake;
-	size_t used = strlen(f->asked);
+	size_t used = strlen(c->asked);
+	struct http_answer answer;
 
 	c->body = NULL;
-	snprintf(f->asked + used, sizeof(f->asked) - used, "%s%.*s",
+	snprintf(c->asked + used, sizeof(c->asked) - used, "%s%.*s",
 	    n ? " " : "", (int)n, error ? "" : body);
+	memcpy(f->asked, c->asked, sizeof(f->asked));
 	free(body);
 	f->requests++;
 	if (f->manner == FAKE_HANG)
 		return;
+	answer = fake_answer_to(f);
 	if (f->manner == FAKE_CUT)
 		http_stream_abandon(c->stream);
 	else
-		http_stream_answer(c->stream, &f->answer);
+		http_stream_answer(c->stream, &answer);
 	fake_call_free(c);
 }
 
@@ -79,8 +108,7 @@ static inline void fake_on_request(
 	struct fake *f = ctx;
 	struct fake_call *c = malloc(sizeof(*c));
 
-	snprintf(
-	    f->asked, sizeof(f->asked), "%s %s", head->method, head->target);
+	assert_non_null(c);
 	fake_note(f->token, sizeof(f->token), head, "x-vault-token");
 	fake_note(
 	    f->name_space, sizeof(f->name_space), head, "x-vault-namespace");
@@ -90,8 +118,9 @@ static inline void fake_on_request(
 	fake_note(f->accept, sizeof(f->accept), head, "accept");
 	fake_note(f->login, sizeof(f->login), head, "authorization");
 	fake_note(f->odd, sizeof(f->odd), head, "x-forwarded-for");
-	assert_non_null(c);
-	*c = (struct fake_call){ f->calls, &f->calls, f, s, NULL };
+	*c = (struct fake_call){ f->calls, &f->calls, f, s, NULL, "" };
+	snprintf(
+	    c->asked, sizeof(c->asked), "%s %s", head->method, head->target);
 	if (c->next)
 		c->next->link = &c->next;
 	f->calls = c;

@@ -1,0 +1,40 @@
+/* bridge/sign.h: having the store's PKI engine sign a certificate request: the
+ * call, and the check of what came back. Pure.
+ *
+ * The store's roles say what a certificate may be; the names in it are ours,
+ * and of the request only the key counts. What comes back is not believed: it
+ * has to be the CA's, in its realm, with the role, name and key that were asked
+ * for.
+ */
+#pragma once
+#include "base/fault.h"
+#include "pki/role.h"
+#include "wire/space.h"
+#include "wire/vault.h"
+
+struct sign_order {
+	const struct space *space;
+	X509 *ca;
+	enum role role; /* ROLE_BRIDGE or ROLE_BROKER */
+	const char *name;
+	const char *const *hosts; /* DNS names beside the URI */
+	size_t n_hosts;
+	const char *csr; /* PEM */
+	EVP_PKEY *key;	 /* that is in it */
+	long seconds;	 /* of life; the role may give less */
+};
+/** sign_call() - @out: vault_call_clear() it
+ * Return: 0; -ENOMEM. */
+MUST_USE int sign_call(struct vault_call *out, const struct sign_order *order);
+/** sign_read() - @body: what the store answered with 2xx
+ * @out: the leaf; the caller frees it.
+ * Return: 0; -EBADMSG or -EACCES with @fault; -ENOMEM. */
+MUST_USE int sign_read(X509 **out, const struct sign_order *order,
+    const void *body, size_t n, struct fault *fault);
+
+/** sign_cert() - the first certificate of a PEM text; NULL: there is none */
+X509 *sign_cert(const char *pem);
+/** sign_read_ca() - of reading SPACE_CA
+ * Return: 0; -EBADMSG with @fault. */
+MUST_USE int sign_read_ca(
+    X509 **out, const void *body, size_t n, struct fault *fault);
