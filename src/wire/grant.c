@@ -286,18 +286,21 @@ static bool is_upkeep(const char *path)
 	return false;
 }
 
-/* M/metadata/P beside M/data/P: of one grant. */
-static bool is_companion(const json_t *paths, const char *path)
+/* M/metadata/P right after M/data/P: of one grant. Folders of either name may
+ * stand anywhere else. */
+static bool is_companion(const char *before, const char *path)
 {
-	static const char word[] = "/metadata/";
-	const char *at = strstr(path, word);
-	char data[VAULT_PATH_MOST];
+	static const char data[] = "/data/", word[] = "/metadata/";
 
-	if (!at || strlen(path) >= sizeof(data))
-		return false;
-	(void)snprintf(data, sizeof(data), "%.*s/data/%s", (int)(at - path),
-	    path, at + strlen(word));
-	return json_object_get(paths, data);
+	for (const char *at = path; (at = strstr(at, word)); at++) {
+		size_t n = (size_t)(at - path);
+
+		if (!strncmp(before, path, n) &&
+		    !strncmp(before + n, data, strlen(data)) &&
+		    !strcmp(before + n + strlen(data), at + strlen(word)))
+			return true;
+	}
+	return false;
 }
 
 /* The paths of a policy of our making; NULL: it is another. */
@@ -310,12 +313,13 @@ static json_t *paths_of(const json_t *policy)
 		       : NULL;
 	json_t *paths = json_object_get(j, "path"), *block;
 	json_t *out = json_is_object(paths) ? json_array() : NULL;
-	const char *path;
+	const char *path, *before = "";
 
 	json_object_foreach(paths, path, block)
 	{
-		if (out && !is_upkeep(path) && !is_companion(paths, path))
+		if (out && !is_upkeep(path) && !is_companion(before, path))
 			json_array_append_new(out, json_string(path));
+		before = path;
 	}
 	return out;
 }

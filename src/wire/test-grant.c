@@ -165,19 +165,21 @@ static const char expected_role[] =
     "[\"team-a.web\"],\"token_no_default_policy\":true,"
     "\"token_ttl\":600}";
 
-/* What a grant of two paths writes. */
-static void write_grant(json_t **policy, json_t **role)
+static const struct grant_path two_paths[] = {
+	{ "secret/data/a\"b", "secret/metadata/a\"b" },
+	{ "database/creds/ro", "" },
+};
+
+/* What a grant of @granted writes. */
+static void write_grant(
+    json_t **policy, json_t **role, const struct grant_path *granted, size_t n)
 {
-	static const struct grant_path granted[] = {
-		{ "secret/data/a\"b", "secret/metadata/a\"b" },
-		{ "database/creds/ro", "" },
-	};
 	const struct grant_order order = { .name_space = "team-a",
 		.account = "web",
 		.mount = "jwt",
 		.audience = "pharos:00",
 		.paths = granted,
-		.n_paths = 2 };
+		.n_paths = n };
 	struct changes *p;
 
 	assert_int_equal(changes_new(&p), 0);
@@ -201,7 +203,7 @@ static void test_role_and_policy(void **state)
 	JSON *wanted_role = json_loads(expected_role, 0, NULL);
 
 	(void)state;
-	write_grant(&policy, &role);
+	write_grant(&policy, &role, two_paths, N_ELEMS(two_paths));
 
 	JSON *text = json_loads(
 	    json_string_value(json_object_get(policy, "policy")), 0, NULL);
@@ -216,7 +218,7 @@ static void test_what_was_written_is_read_back(void **state)
 	struct grant g;
 
 	(void)state;
-	write_grant(&policy, &role);
+	write_grant(&policy, &role, two_paths, N_ELEMS(two_paths));
 
 	JSON *role_read = json_pack("{sO}", "data", role);
 	JSON *policy_read = json_pack("{sO}", "data", policy);
@@ -233,6 +235,34 @@ static void test_what_was_written_is_read_back(void **state)
 	assert_int_equal(
 	    grant_read(&g, "team-a.other", role_read, NULL), -ENOENT);
 	assert_int_equal(grant_read(&g, "team-a.web", NULL, NULL), -ENOENT);
+}
+
+/* A grant's second path is told by its place, not by how it is written: folders
+ * may have any name. */
+static void test_no_grant_hides_another(void **state)
+{
+	static const struct grant_path granted[] = {
+		{ "m/data/a/data/b", "m/metadata/a/data/b" },
+		{ "m/data/a/metadata/b", "m/metadata/a/metadata/b" },
+		{ "x/metadata/data/c", "x/metadata/metadata/c" },
+	};
+	JSON *policy = NULL, *role = NULL;
+	struct grant g;
+
+	(void)state;
+	write_grant(&policy, &role, granted, N_ELEMS(granted));
+
+	JSON *role_read = json_pack("{sO}", "data", role);
+	JSON *policy_read = json_pack("{sO}", "data", policy);
+
+	assert_int_equal(
+	    grant_read(&g, "team-a.web", role_read, policy_read), 0);
+	assert_int_equal(json_array_size(g.paths), N_ELEMS(granted));
+	for (size_t i = 0; i < N_ELEMS(granted); i++)
+		assert_string_equal(
+		    json_string_value(json_array_get(g.paths, i)),
+		    granted[i].read);
+	grant_deinit(&g);
 }
 
 static void test_a_policy_of_another_hand(void **state)
@@ -272,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_what_cannot_be_granted),
 		cmocka_unit_test(test_role_and_policy),
 		cmocka_unit_test(test_what_was_written_is_read_back),
+		cmocka_unit_test(test_no_grant_hides_another),
 		cmocka_unit_test(test_a_policy_of_another_hand),
 		cmocka_unit_test(test_removal),
 	};
