@@ -2,6 +2,7 @@
 
 static const struct verb *const members[] = {
 	&target_fingerprint_verb,
+	&target_debug_verb,
 };
 
 const struct verb target_verbs = {

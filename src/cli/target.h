@@ -7,4 +7,4 @@
 extern const struct verb target_verbs; /* the group */
 
 /* its verbs, for their tables in target_*.c */
-extern const struct verb target_fingerprint_verb;
+extern const struct verb target_fingerprint_verb, target_debug_verb;
