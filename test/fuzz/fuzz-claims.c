@@ -16,14 +16,14 @@ static void try_token(const char *token)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	CLEANUP(free_p) char *text = fuzz_text(bytes, n);
-	CLEANUP(free_p) char *token = malloc(2 * n + 16);
+	CLEANUP(free_p) char *middle = malloc(2 * n + 8);
+	CLEANUP(free_p) char *token = NULL;
 
-	INVARIANT(token);
+	INVARIANT(middle);
 	try_token(text);
-	token[0] = '.';
-	sodium_bin2base64(token + 1, 2 * n + 8, bytes, n,
+	sodium_bin2base64(middle, 2 * n + 8, bytes, n,
 	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	strcat(token, ".");
+	INVARIANT(asprintf(&token, ".%s.", middle) > 0);
 	try_token(token);
 	return 0;
 }
