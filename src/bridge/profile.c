@@ -2,19 +2,13 @@
  * but health pages, whose sockets are there before.
  */
 #include "bridge/profile.h"
+#include "link/callsofcurl.h"
 #include "net/address.h"
 #include "net/socketcalls.h"
-#include <sys/socket.h>
-
-static const struct isolate_call own_rows[] = {
-	/* libcurl wakes itself, and hears from its resolver's thread */
-	ISOLATE_ONLY("socketpair", ISOLATE_IS(0, AF_UNIX)),
-};
-static const struct isolate_calls own = { ISOLATE_CALLS(own_rows) };
 
 static const struct isolate_calls *const calls[] = {
 	SOCKETCALLS_DIAL,
-	&own,
+	&callsofcurl,
 };
 
 static void reach_store(struct profile *p, const struct config *config)

@@ -22,12 +22,25 @@ static const char *why_none(void *ctx)
 	return uplink_last_fault(((struct broker *)ctx)->uplink);
 }
 
+static void look_at_reviews(struct broker *b, struct status *status)
+{
+	status->asks_for =
+	    b->client_token ? STATUS_CLIENT_TOKEN : STATUS_NOTHING;
+	if (!b->reviewer)
+		return;
+	status->asks_for = STATUS_POD_TOKEN;
+	status->reviews_waiting = reviewer_counts(b->reviewer)->waiting;
+	status->reviews_remembered = reviewer_counts(b->reviewer)->remembered;
+	status->reviews_last_error = reviewer_last_fault(b->reviewer);
+}
+
 static void look(void *ctx, struct status *status)
 {
 	struct broker *b = ctx;
 
 	status->pass_through = b->config->pass_through;
 	status->mode = uplink_modes[b->config->uplink.mode];
+	look_at_reviews(b, status);
 	join_look(b->uplink, loop_now(b->loop), status);
 }
 
@@ -137,6 +150,7 @@ static int open_pods(struct broker *b, struct fault *fault)
 		.address = b->config->listen,
 		.tls = b->pods_tls,
 		.client_token = b->client_token,
+		.reviewer = b->reviewer,
 		.rules = &quota_rules,
 		.carry = b->carry,
 		.forward = b->forward,
@@ -146,6 +160,18 @@ static int open_pods(struct broker *b, struct fault *fault)
 	};
 
 	return pods_open(&b->pods, b->loop, &pods, fault);
+}
+
+static int open_reviews(struct broker *b, struct fault *fault)
+{
+	int r;
+
+	if (!config_reviews(b->config))
+		return 0;
+	r = kube_open(&b->kube, b->loop, &b->cluster->access, fault);
+	return r ? r
+		 : reviewer_new(
+		       &b->reviewer, b->loop, b->kube, &reviewer_rules);
 }
 
 static int open_parts(struct broker *b, struct fault *fault)
@@ -160,14 +186,15 @@ static int open_parts(struct broker *b, struct fault *fault)
 	    (r = carry_new(&b->carry, b->loop, &b->way)) ||
 	    (b->config->pass_through &&
 		(r = forward_new(&b->forward, b->loop, &b->way))) ||
-	    (r = open_pods(b, fault)))
+	    (r = open_reviews(b, fault)) || (r = open_pods(b, fault)))
 		return r;
 	meter_init(&b->meter, b);
 	return 0;
 }
 
 int broker_open(struct broker **out, struct loop *loop,
-    const struct config *config, struct fault *fault)
+    const struct config *config, const struct cluster *cluster,
+    struct fault *fault)
 {
 	struct broker *b = calloc(1, sizeof(*b));
 	int r;
@@ -176,6 +203,7 @@ int broker_open(struct broker **out, struct loop *loop,
 		return -ENOMEM;
 	b->loop = loop;
 	b->config = config;
+	b->cluster = cluster;
 	b->way = (struct way){ .pick = pick,
 		.any = any,
 		.fault = why_none,
@@ -211,6 +239,8 @@ void broker_close(struct broker *b)
 	carry_free(b->carry);
 	forward_free(b->forward);
 	pods_close(b->pods);
+	reviewer_free(b->reviewer);
+	kube_close(b->kube);
 	uplink_close(b->uplink);
 	tls_context_free(b->pods_tls);
 	secret_free(b->client_token);

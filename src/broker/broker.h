@@ -1,11 +1,13 @@
 /* broker/broker.h: the whole broker: opening and closing what it is made of.
  *
- *   pods (listener, quota, token) -> carry, forward -> way -> uplink (tunnels)
+ *   pods (listener) -> door (quota, token) -> reviewer -> the cluster's API
+ *                   -> carry, forward -> way -> uplink (tunnels)
  *
  * Each knows the one to its right.
  */
 #pragma once
 #include "base/fault.h"
+#include "broker/cluster.h"
 #include "broker/config.h"
 #include "broker/meter.h"
 #include "broker/pods.h"
@@ -14,6 +16,7 @@
 struct broker {
 	struct loop *loop;
 	const struct config *config;
+	const struct cluster *cluster;
 	struct refusals refusals;
 	struct way way;
 	struct egress *egress;
@@ -22,15 +25,19 @@ struct broker {
 	struct forward *forward;     /* NULL: no pass-through */
 	struct secret *client_token; /* NULL: none is asked for */
 	struct tls_context *pods_tls;
+	struct kube *kube;	   /* NULL: nothing is asked of a cluster */
+	struct reviewer *reviewer; /* NULL: pods are not reviewed */
 	struct pods *pods;
 	struct meter meter;
 	bool tunnels_drain;
 };
 
 /** broker_open() - load what @config (borrowed) names, listen, begin to dial
+ * @cluster: borrowed
  * Return: 0; -errno with @fault. */
 MUST_USE int broker_open(struct broker **out, struct loop *loop,
-    const struct config *config, struct fault *fault);
+    const struct config *config, const struct cluster *cluster,
+    struct fault *fault);
 /** broker_close() - every session is cut; NULL is fine */
 void broker_close(struct broker *b);
 /** broker_announce() - say in the log where it serves */

@@ -29,10 +29,29 @@ static const struct option_row rows[] = {
 	    .help = "pods must show the token in it",
 	    .detail = "In Proxy-Authorization: Bearer for CONNECT; for "
 		      "pass-through in X-Pharos-Token, or in Authorization: "
-		      "Bearer, which then does not reach the store. Without "
-		      "it every pod that reaches the listener is served.",
+		      "Bearer, which then does not reach the store.",
 	    .type = OPTION_TEXT,
 	    AT(client_token_file) },
+	{ .name = "review-pods",
+	    .metavar = "yes|no",
+	    .help = "pods must show a token that the cluster takes",
+	    .detail = "Each its own, in the same fields: a projected one of "
+		      "audience pharos-broker. The cluster is asked about it "
+		      "(TokenReview), which takes the ClusterRole "
+		      "system:auth-delegator. Without this and without a "
+		      "client token, every pod that reaches the listener is "
+		      "served.",
+	    .initial = "no",
+	    .choices = option_yes_no,
+	    .type = OPTION_CHOICE,
+	    AT(review_pods) },
+	{ .name = "kubeconfig",
+	    .metavar = "FILE",
+	    .help = "how to reach the cluster from outside of it",
+	    .detail = "Without it the broker asks as the pod that it is, with "
+		      "its ServiceAccount's token.",
+	    .type = OPTION_TEXT,
+	    AT(kubeconfig) },
 	{ .name = "pass-through",
 	    .help = "serve store clients too; sees what they read",
 	    .detail = "Requests below /v1/ go to the bridge as they are. The "
@@ -64,6 +83,11 @@ const struct option_table config_options = {
 	.n_rows = N_ELEMS(rows),
 };
 
+bool config_reviews(const struct config *config)
+{
+	return config->review_pods == OPTION_YES;
+}
+
 int config_check(const struct config *config, struct fault *fault)
 {
 	const struct uplink_options_case with = {
@@ -71,5 +95,13 @@ int config_check(const struct config *config, struct fault *fault)
 		.given = config->reverse_listen,
 	};
 
+	if (config_reviews(config) && config->client_token_file)
+		return fault_set(fault, -EINVAL,
+		    "A pod shows one token: its own, or the one of all.",
+		    "--client-token-file does not go with --review-pods yes");
+	if (!config_reviews(config) && config->kubeconfig)
+		return fault_set(fault, -EINVAL,
+		    "Add --review-pods yes, or leave --kubeconfig out.",
+		    "--kubeconfig does not go with --review-pods no");
 	return uplink_options_check(&config->uplink, &with, fault);
 }

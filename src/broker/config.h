@@ -9,7 +9,9 @@ struct config {
 	struct uplink_options uplink;
 	char *reverse_listen;
 	char *listen, *listen_cert, *listen_key;
-	char *client_token_file; /* or NULL: pods need none */
+	char *client_token_file; /* or NULL */
+	int review_pods;	 /* index into its choices */
+	char *kubeconfig;	 /* NULL: as a pod of the cluster */
 	bool pass_through;
 	char *health_addr;
 	long drain_timeout; /* ms */
@@ -17,6 +19,8 @@ struct config {
 
 extern const struct option_table config_options;
 
+/** config_reviews() - are pods' tokens reviewed by the cluster? */
+bool config_reviews(const struct config *config);
 /** config_check() - what the table cannot say: which options belong together
  * Return: 0; -EINVAL with @fault. */
 MUST_USE int config_check(const struct config *config, struct fault *fault);

@@ -1,6 +1,6 @@
 /* broker/limits.h: what one source may take of the broker, and all of them
- * together. A source is an IPv4 address or an IPv6 /64 (net/address.h): in a
- * cluster that is a pod.
+ * together. A source is a pod that the cluster has named; before that, and
+ * where pods are not reviewed, an IPv4 address or an IPv6 /64 (net/address.h).
  */
 #pragma once
 
@@ -20,6 +20,18 @@ enum {
 	LIMIT_DESCRIPTORS = LIMIT_CONNECTIONS + 256,
 
 	LIMIT_TOKEN_BYTES = 8192, /* of --client-token-file */
+};
+
+/* What the cluster is asked about pods' tokens. */
+enum {
+	LIMIT_REVIEWS = 1024,	    /* tokens that wait for an answer, */
+	LIMIT_REVIEWS_AT_ONCE = 16, /* calls of them under way */
+	LIMIT_REVIEW_MS = 5000,	    /* one of them, its wait included */
+	LIMIT_TOKENS = 8192,	    /* answers that are remembered: */
+	LIMIT_GOOD_MS = 30000,	    /* a good one so long; */
+	LIMIT_GRACE_MS = 5 * 60000, /* so much longer if nobody answers, */
+	LIMIT_PROBE_MS = 5000,	    /* which is tried out so often; */
+	LIMIT_REFUSED_MS = 10000,   /* a refusal so long */
 };
 
 enum {

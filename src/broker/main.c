@@ -1,18 +1,22 @@
 /* pharos-broker: lets pods reach the bridge over tunnels that it dials. See
  * pharos-broker(8). */
 #include "broker/broker.h"
+#include "broker/cluster.h"
 #include "broker/limits.h"
 #include "broker/profile.h"
 #include "net/daemon.h"
 #include "net/loop.h"
+#include "wire/vault.h"
 
 static int run(struct loop *loop, const void *from, struct fault *fault)
 {
 	const struct config *config = from;
+	CLEANUP(cluster_clear)
+	struct cluster cluster = { .access.from = NULL };
 	const char *const files[] = { UPLINK_OPTION_FILES(config->uplink),
 		config->listen_cert, config->listen_key,
 		config->client_token_file };
-	CLEANUP(profile_deinit) struct profile profile;
+	CLEANUP(profile_deinit) struct profile profile = { .error = 0 };
 	struct broker *broker = NULL;
 	struct daemon *daemon = NULL;
 	struct daemon_config d = {
@@ -28,10 +32,14 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.profile = &profile.isolate,
 		.descriptors = LIMIT_DESCRIPTORS,
 	};
-	int r = broker_profile(&profile, config, fault);
+	int r =
+	    config_reviews(config) ? cluster_load(&cluster, config, fault) : 0;
 
+	if (r)
+		return r;
+	r = broker_profile(&profile, config, &cluster, fault);
 	if (!r)
-		r = broker_open(&broker, loop, config, fault);
+		r = broker_open(&broker, loop, config, &cluster, fault);
 	if (r)
 		return r;
 	d.metrics = &broker->meter.registry;
@@ -63,5 +71,6 @@ int main(int argc, char **argv)
 		.run = run,
 	};
 
+	vault_wipe_json(); /* tokens pass through it */
 	return daemon_main(&program, argc, argv);
 }

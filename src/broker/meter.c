@@ -67,6 +67,54 @@ static void add_forward(struct meter *m, const struct forward *f)
 		add_row(m, &rows[i]);
 }
 
+static uint64_t read_reviews_waiting(void *ctx)
+{
+	struct reviewer *r = ((struct broker *)ctx)->reviewer;
+
+	return r ? reviewer_counts(r)->waiting : 0;
+}
+
+static uint64_t read_reviews_remembered(void *ctx)
+{
+	struct reviewer *r = ((struct broker *)ctx)->reviewer;
+
+	return r ? reviewer_counts(r)->remembered : 0;
+}
+
+/* The same rows, be pods reviewed or not. */
+static void add_reviews(struct meter *m, struct broker *b)
+{
+	static const struct reviewer_counts none = { .good = 0 };
+	const struct reviewer_counts *c =
+	    b->reviewer ? reviewer_counts(b->reviewer) : &none;
+	const struct metric_row rows[] = {
+		{ NAME("reviews_total"), "outcome=\"good\"",
+		    "pods' tokens that the cluster was asked about",
+		    METRIC_COUNTER, &c->good },
+		{ NAME("reviews_total"), "outcome=\"refused\"", NULL,
+		    METRIC_COUNTER, &c->refused },
+		{ NAME("reviews_total"), "outcome=\"noPod\"", NULL,
+		    METRIC_COUNTER, &c->no_pod },
+		{ NAME("reviews_total"), "outcome=\"failed\"", NULL,
+		    METRIC_COUNTER, &c->failed },
+		{ NAME("reviews_leant_total"), NULL,
+		    "pods let in by an older answer, for want of a new one",
+		    METRIC_COUNTER, &c->leant },
+		{ NAME("review_seconds"), NULL,
+		    "from a token's first showing until the cluster's answer",
+		    METRIC_HISTOGRAM, .histogram = &c->took },
+		{ NAME("reviews_waiting"), NULL,
+		    "tokens that wait for the cluster's answer", METRIC_GAUGE,
+		    .read = read_reviews_waiting, .ctx = b },
+		{ NAME("reviews_remembered"), NULL,
+		    "tokens whose answer is remembered", METRIC_GAUGE,
+		    .read = read_reviews_remembered, .ctx = b },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		add_row(m, &rows[i]);
+}
+
 static uint64_t read_tunnels(void *ctx)
 {
 	return uplink_up(((struct broker *)ctx)->uplink);
@@ -117,6 +165,11 @@ static uint64_t read_streams(void *ctx)
 	return pods_gauges(((struct broker *)ctx)->pods).streams;
 }
 
+static uint64_t read_waiting(void *ctx)
+{
+	return pods_gauges(((struct broker *)ctx)->pods).waiting;
+}
+
 static uint64_t read_sources(void *ctx)
 {
 	return pods_gauges(((struct broker *)ctx)->pods).sources;
@@ -160,8 +213,12 @@ static void add_gauges(struct meter *m, struct broker *b)
 		    .read = read_turned_away },
 		{ NAME("streams"), NULL, "requests and sessions of pods now",
 		    METRIC_GAUGE, .read = read_streams },
-		{ NAME("sources"), NULL, "addresses whose rate is remembered",
-		    METRIC_GAUGE, .read = read_sources },
+		{ NAME("streams_waiting"), NULL,
+		    "of those, the ones that wait for a review", METRIC_GAUGE,
+		    .read = read_waiting },
+		{ NAME("sources"), NULL,
+		    "pods and addresses whose rate is remembered", METRIC_GAUGE,
+		    .read = read_sources },
 	};
 
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {
@@ -179,6 +236,7 @@ void meter_init(struct meter *m, struct broker *b)
 	add_carry(m, carry_counts(b->carry));
 	add_forward(m, b->forward);
 	add_bytes(m, b);
+	add_reviews(m, b);
 	add_refusals(m, &b->refusals);
 	metric_add(&m->registry, &m->table);
 	metric_add(&m->registry, http_metrics());

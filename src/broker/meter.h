@@ -6,7 +6,7 @@
 
 struct broker;
 
-enum { METER_LABELS = 32, METER_ROWS = 40 };
+enum { METER_LABELS = 32, METER_ROWS = 56 };
 
 struct meter {
 	struct metric_registry registry;

@@ -12,7 +12,7 @@ struct pods {
 	struct loop *loop;
 	struct pods_config config;
 	struct httpd *httpd;
-	struct quota *quota;
+	struct door *door;
 };
 
 static void refuse(
@@ -21,41 +21,7 @@ static void refuse(
 	refusal_send(p->config.refusals, s, &(struct refusal){ .kind = kind });
 }
 
-/* ---- the quota */
-
-static void refuse_quota(struct pods *p, struct http_stream *s,
-    enum quota_verdict verdict, uint32_t retry_ms)
-{
-	static const enum refusal_kind kinds[] = {
-		[QUOTA_RATE] = REFUSAL_RATE,
-		[QUOTA_STREAMS] = REFUSAL_STREAMS,
-		[QUOTA_FULL] = REFUSAL_SOURCES,
-	};
-	struct refusal r = { .kind = kinds[verdict] };
-
-	if (verdict == QUOTA_RATE)
-		r.retry_s = (retry_ms + 999) / 1000;
-	refusal_send(p->config.refusals, s, &r);
-}
-
-/* Return: whether @s may go on; else it has been answered. */
-static bool admit(
-    struct pods *p, struct http_stream *s, struct quota_ticket *ticket)
-{
-	struct address_source source = { 0 };
-	enum quota_verdict verdict;
-	uint32_t retry_ms = 0;
-
-	address_source_of(&source, leg_source(http_stream_leg(s)));
-	verdict = quota_enter(
-	    p->quota, &source, loop_now(p->loop), ticket, &retry_ms);
-	if (verdict == QUOTA_WELCOME)
-		return true;
-	refuse_quota(p, s, verdict, retry_ms);
-	return false;
-}
-
-/* ---- the client token */
+/* ---- routes */
 
 /* What follows "Bearer " (RFC 6750, 2.1); NULL: it is of another kind. */
 static const char *bearer_token(const char *value)
@@ -68,38 +34,37 @@ static const char *bearer_token(const char *value)
 	return value + n + strspn(value + n, " ");
 }
 
-static bool shows_token(const struct pods *p, const char *shown)
+static void let_connect(void *ctx, struct http_stream *s,
+    const struct http_head *head, struct quota_ticket ticket)
 {
-	const struct secret *token = p->config.client_token;
+	struct pods *p = ctx;
 
-	return !token || (shown && secret_equal(token, shown, strlen(shown)));
+	if (!strcasecmp(head->authority, BRIDGE_AUTHORITY)) {
+		carry_connect(p->config.carry, s, ticket);
+		return;
+	}
+	quota_leave(&ticket);
+	refuse(p, s, REFUSAL_TARGET);
 }
-
-/* ---- routes */
 
 static void on_connect(
     void *ctx, struct http_stream *s, const struct http_head *head)
 {
 	struct pods *p = ctx;
-	struct quota_ticket ticket;
-	const char *shown =
-	    bearer_token(http_head_get(head, "proxy-authorization"));
 
-	if (!admit(p, s, &ticket))
-		return;
-	if (!shows_token(p, shown))
-		refuse(p, s, REFUSAL_PROXY_TOKEN);
-	else if (strcasecmp(head->authority, BRIDGE_AUTHORITY))
-		refuse(p, s, REFUSAL_TARGET);
-	else {
-		carry_connect(p->config.carry, s, ticket);
-		return;
-	}
-	quota_leave(&ticket);
+	door_knock(p->door, s,
+	    &(struct door_knock){
+		.head = head,
+		.token =
+		    bearer_token(http_head_get(head, "proxy-authorization")),
+		.proxy = true,
+		.fn = let_connect,
+		.ctx = p,
+	    });
 }
 
-/* The client token in a request of pass-through: Authorization may be the
- * store's, so a field of our own goes first. */
+/* The token in a request of pass-through: Authorization may be the store's, so
+ * a field of our own goes first. */
 static const char *request_token(const struct http_head *head, bool *hide)
 {
 	const char *own = http_head_get(head, "x-pharos-token");
@@ -108,26 +73,36 @@ static const char *request_token(const struct http_head *head, bool *hide)
 	return own ? own : bearer_token(http_head_get(head, "authorization"));
 }
 
-static void on_store(
-    void *ctx, struct http_stream *s, const struct http_head *head)
+static void let_request(void *ctx, struct http_stream *s,
+    const struct http_head *head, struct quota_ticket ticket)
 {
 	struct pods *p = ctx;
-	struct forward_request request = { .head = head };
-	const char *shown = request_token(head, &request.hide_authorization);
+	struct forward_request request = { .head = head, .ticket = ticket };
 
-	if (!p->config.client_token)
+	(void)request_token(head, &request.hide_authorization);
+	if (!door_asks(p->door))
 		request.hide_authorization = false;
-	if (!admit(p, s, &request.ticket))
-		return;
-	if (!shows_token(p, shown))
-		refuse(p, s, REFUSAL_TOKEN);
-	else if (!p->config.forward)
-		refuse(p, s, REFUSAL_PASS_THROUGH);
-	else {
+	if (p->config.forward) {
 		forward_send(p->config.forward, s, &request);
 		return;
 	}
 	quota_leave(&request.ticket);
+	refuse(p, s, REFUSAL_PASS_THROUGH);
+}
+
+static void on_store(
+    void *ctx, struct http_stream *s, const struct http_head *head)
+{
+	struct pods *p = ctx;
+	bool hide;
+
+	door_knock(p->door, s,
+	    &(struct door_knock){
+		.head = head,
+		.token = request_token(head, &hide),
+		.fn = let_request,
+		.ctx = p,
+	    });
 }
 
 static void on_status(
@@ -139,7 +114,7 @@ static void on_status(
 	struct quota_ticket ticket;
 
 	(void)head;
-	if (!admit(p, s, &ticket))
+	if (!door_pass(p->door, s, &ticket))
 		return;
 	quota_leave(&ticket);
 	p->config.look(p->config.ctx, &status);
@@ -195,7 +170,11 @@ int pods_open(struct pods **out, struct loop *loop,
 	p->loop = loop;
 	p->config = *config;
 	served.ctx = p;
-	r = quota_new(&p->quota, config->rules);
+	r = door_new(&p->door, loop,
+	    &(struct door_config){ .rules = config->rules,
+		.client_token = config->client_token,
+		.reviewer = config->reviewer,
+		.refusals = config->refusals });
 	if (!r)
 		r = httpd_new(&p->httpd, loop, &served);
 	if (!r)
@@ -213,7 +192,7 @@ void pods_renew(
     struct pods *p, struct tls_context *tls, const struct secret *token)
 {
 	httpd_renew(p->httpd, tls);
-	p->config.client_token = token;
+	door_renew(p->door, token);
 }
 
 void pods_drain(struct pods *p, unsigned ms)
@@ -228,15 +207,17 @@ bool pods_busy(const struct pods *p)
 
 void pods_shut(struct pods *p)
 {
-	if (p)
-		httpd_free(STEAL(p->httpd));
+	if (!p)
+		return;
+	httpd_free(STEAL(p->httpd));
+	door_shut(p->door);
 }
 
 void pods_close(struct pods *p)
 {
 	if (!p)
 		return;
-	quota_free(p->quota);
+	door_free(p->door);
 	free(p);
 }
 
@@ -254,8 +235,9 @@ struct pods_gauges pods_gauges(const struct pods *p)
 {
 	return (struct pods_gauges){
 		.connections = httpd_connections(p->httpd),
-		.sources = quota_sources(p->quota),
-		.streams = quota_streams(p->quota),
+		.sources = quota_sources(door_quota(p->door)),
+		.streams = quota_streams(door_quota(p->door)),
+		.waiting = door_waiting(p->door),
 		.turned_away = httpd_refused(p->httpd),
 	};
 }

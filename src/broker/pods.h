@@ -5,12 +5,11 @@
  *   /v1/…                       pass-through to the store (forward), if it is
  * on
  *
- * Each request takes from its source's quota first, then shows the client token
- * where one is asked for; only then is it looked at.
+ * Each request passes the door first (quota, token); only then is it looked at.
  */
 #pragma once
-#include "base/secret.h"
 #include "broker/carry.h"
+#include "broker/door.h"
 #include "broker/forward.h"
 #include "broker/status.h"
 #include "net/tls.h"
@@ -21,6 +20,7 @@ struct pods_config {
 	const char *address;
 	struct tls_context *tls;	   /* counted up */
 	const struct secret *client_token; /* borrowed; NULL: none needed */
+	struct reviewer *reviewer;	   /* borrowed; NULL: no reviews */
 	const struct quota_rules *rules;
 	struct carry *carry;	   /* borrowed */
 	struct forward *forward;   /* borrowed; NULL: no pass-through */
@@ -54,6 +54,7 @@ const char *pods_address(const struct pods *p);
 
 struct pods_gauges {
 	uint64_t connections, sources, streams;
+	uint64_t waiting;     /* streams, for the review of their token */
 	uint64_t turned_away; /* connections closed at a limit, so far */
 };
 struct pods_gauges pods_gauges(const struct pods *p);

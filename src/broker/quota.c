@@ -4,13 +4,14 @@
 #include "broker/quota.h"
 #include "base/table.h"
 #include "broker/limits.h"
+#include <assert.h>
 #include <sys/queue.h>
 
 TAILQ_HEAD(sources, quota_source);
 
 struct quota_source {
 	struct table_node node;
-	struct address_source address;
+	struct quota_who who;
 	uint64_t full_at; /* of base/bucket.h */
 	unsigned streams;
 	TAILQ_ENTRY(quota_source) of_idle; /* while streams is 0 */
@@ -28,6 +29,20 @@ const struct quota_rules quota_rules = {
 	.streams = LIMIT_STREAMS_SOURCE,
 	.sources = LIMIT_SOURCES,
 };
+
+void quota_who_address(
+    struct quota_who *out, const struct address_source *source)
+{
+	static_assert(sizeof(*source) <= QUOTA_NAME_MOST, "it fits");
+	*out = (struct quota_who){ .kind = 'a' };
+	memcpy(out->name, source, sizeof(*source));
+}
+
+void quota_who_pod(struct quota_who *out, const char *uid)
+{
+	*out = (struct quota_who){ .kind = 'p' };
+	memcpy(out->name, uid, strnlen(uid, sizeof(out->name)));
+}
 
 int quota_new(struct quota **out, const struct quota_rules *rules)
 {
@@ -61,7 +76,7 @@ void quota_free(struct quota *q)
 
 /* NULL: no room. */
 static struct quota_source *source_new(
-    struct quota *q, const struct address_source *address)
+    struct quota *q, const struct quota_who *who)
 {
 	struct quota_source *s;
 
@@ -73,8 +88,8 @@ static struct quota_source *source_new(
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return NULL;
-	s->address = *address;
-	if (table_add(&q->sources, &s->node, &s->address, sizeof(s->address))) {
+	s->who = *who;
+	if (table_add(&q->sources, &s->node, &s->who, sizeof(s->who))) {
 		free(s);
 		return NULL;
 	}
@@ -83,20 +98,18 @@ static struct quota_source *source_new(
 }
 
 static struct quota_source *source_get(
-    struct quota *q, const struct address_source *address)
+    struct quota *q, const struct quota_who *who)
 {
-	struct table_node *n =
-	    table_find(&q->sources, address, sizeof(*address));
+	struct table_node *n = table_find(&q->sources, who, sizeof(*who));
 
 	return n ? CONTAINER_OF(n, struct quota_source, node)
-		 : source_new(q, address);
+		 : source_new(q, who);
 }
 
-enum quota_verdict quota_enter(struct quota *q,
-    const struct address_source *source, uint64_t now_ms,
-    struct quota_ticket *ticket, uint32_t *retry_ms)
+enum quota_verdict quota_enter(struct quota *q, const struct quota_who *who,
+    uint64_t now_ms, struct quota_ticket *ticket, uint32_t *retry_ms)
 {
-	struct quota_source *s = source_get(q, source);
+	struct quota_source *s = source_get(q, who);
 	uint32_t wait;
 
 	if (!s)

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { BODY_MOST = 1024, RETRY_MOST = 12 };
+enum { BODY_MOST = 2048, RETRY_MOST = 12 };
 
 struct kind {
 	const char *name;
@@ -16,15 +16,24 @@ struct kind {
 static const struct kind kinds[] = {
 	[REFUSAL_RATE] = { "rate", 429, 1, "too many requests: slow down" },
 	[REFUSAL_STREAMS] = { "streams", 429, 5,
-	    "too many requests at once from this address: end one first" },
+	    "too many requests at once from here: end one first" },
 	[REFUSAL_SOURCES] = { "sources", 503, 10,
-	    "the broker serves as many addresses as it can" },
+	    "the broker serves as many pods and addresses as it can" },
 	[REFUSAL_PROXY_TOKEN] = { "proxyToken", 407, 0,
 	    "the broker asks for a client token: Proxy-Authorization: "
 	    "Bearer, with what is in --client-token-file" },
 	[REFUSAL_TOKEN] = { "token", 401, 0,
 	    "the broker asks for a client token: X-Pharos-Token, with what "
 	    "is in --client-token-file" },
+	[REFUSAL_REVIEW] = { "review", 407, 0,
+	    "the cluster does not take this token" },
+	[REFUSAL_NO_POD] = { "noPod", 403, 0,
+	    "this token is bound to no pod: show one that the kubelet has "
+	    "projected into the pod" },
+	[REFUSAL_REVIEWS] = { "reviews", 503, 1,
+	    "the broker asks the cluster about as many tokens as it can" },
+	[REFUSAL_CLUSTER] = { "cluster", 503, 5,
+	    "the broker cannot ask the cluster about tokens" },
 	[REFUSAL_TARGET] = { "target", 403, 0,
 	    "this broker connects to bridge.pharos:443 and to nothing else" },
 	[REFUSAL_PASS_THROUGH] = { "passThrough", 403, 0,

@@ -10,8 +10,12 @@ enum refusal_kind {
 	REFUSAL_RATE,	      /* requests too fast */
 	REFUSAL_STREAMS,      /* too many at once */
 	REFUSAL_SOURCES,      /* too many sources */
-	REFUSAL_PROXY_TOKEN,  /* CONNECT without the client token */
+	REFUSAL_PROXY_TOKEN,  /* CONNECT without the token that is asked for */
 	REFUSAL_TOKEN,	      /* a request without it */
+	REFUSAL_REVIEW,	      /* the cluster does not take the token */
+	REFUSAL_NO_POD,	      /* it is good, but no pod's */
+	REFUSAL_REVIEWS,      /* too many tokens wait for their review */
+	REFUSAL_CLUSTER,      /* the cluster cannot be asked */
 	REFUSAL_TARGET,	      /* CONNECT to anything but the bridge */
 	REFUSAL_PASS_THROUGH, /* a request, and pass-through is off */
 	REFUSAL_NO_TUNNEL,    /* none is up */

@@ -54,12 +54,30 @@ static json_t *targets_of(const struct status *status)
 	return list;
 }
 
+static const char *const asks[] = {
+	[STATUS_NOTHING] = "nothing",
+	[STATUS_CLIENT_TOKEN] = "client token",
+	[STATUS_POD_TOKEN] = "pod token",
+};
+
+static json_t *reviews_of(const struct status *status)
+{
+	if (status->asks_for != STATUS_POD_TOKEN)
+		return NULL;
+	return json_pack("{s:I, s:I, s:o}", "waiting",
+	    (json_int_t)status->reviews_waiting, "remembered",
+	    (json_int_t)status->reviews_remembered, "last_error",
+	    text_of(status->reviews_last_error));
+}
+
 int status_print(const struct status *status, char **out)
 {
-	json_t *j = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o}", "sealed",
-	    !status->pass_through, "mode", status->mode, "pass_through",
-	    status->pass_through, "tunnels", tunnels_of(status), "targets",
-	    targets_of(status), "last_error", text_of(status->last_error));
+	json_t *j = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o, s:s, s:o*}",
+	    "sealed", !status->pass_through, "mode", status->mode,
+	    "pass_through", status->pass_through, "tunnels", tunnels_of(status),
+	    "targets", targets_of(status), "last_error",
+	    text_of(status->last_error), "asks_for", asks[status->asks_for],
+	    "reviews", reviews_of(status));
 	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 
 	json_decref(j);

@@ -3,8 +3,11 @@
  *   {"sealed":true,"mode":"beacon","pass_through":false,
  *    "tunnels":[{"peer":"eu-1","target":"b1.example:443","age_seconds":12}],
  *    "targets":[{"target":"b1.example:443","state":"live","last_error":""}],
- *    "last_error":""}
+ *    "last_error":"","asks_for":"pod token",
+ *    "reviews":{"waiting":0,"remembered":12,"last_error":""}}
  *
+ * asks_for: what pods must show: nothing, a client token, a pod token; reviews
+ * is there for the last of them only.
  * sealed: every byte that pods exchange with the bridge is encrypted between
  * those two; false when pass-through is on, since the broker reads that.
  */
@@ -34,6 +37,15 @@ struct status {
 	struct status_target targets[STATUS_TARGETS_MOST];
 	size_t n_targets;
 	const char *last_error; /* "" when all is well */
+	enum status_asks {
+		STATUS_NOTHING,
+		STATUS_CLIENT_TOKEN,
+		STATUS_POD_TOKEN
+	} asks_for;
+	/* with STATUS_POD_TOKEN: tokens that wait for the cluster's word, those
+	 * whose is remembered, and why there is none; "" when all is well */
+	uint64_t reviews_waiting, reviews_remembered;
+	const char *reviews_last_error;
 };
 
 /** status_print() - @out: on the heap, NUL-terminated; the caller frees it

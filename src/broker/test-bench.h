@@ -14,6 +14,7 @@
 #include "broker/carry.h"
 #include "broker/pods.h"
 #include "net/httpd.h"
+#include "link/test-fakeserver.h"
 #include "net/loop.h"
 #include "net/memleg.h"
 
@@ -61,6 +62,11 @@ struct bench {
 	struct forward *forward;
 	struct pods *pods;
 	struct secret *token;
+	/* the cluster, where the broker asks one */
+	struct fake cluster;
+	struct kube_access access;
+	struct kube *kube;
+	struct reviewer *reviewer;
 	/* pod */
 	struct http_conn *pod;
 };
@@ -71,6 +77,14 @@ static inline void turn(struct bench *b, int times)
 		loop_turn(b->loop);
 }
 
+/* Where a cluster is asked, libcurl waits for some ms at times. */
+static inline void bench_turn(struct bench *b, int n)
+{
+	if (b->reviewer && n % 64 == 63)
+		loop_set_now(b->loop, loop_now(b->loop) + 1);
+	loop_turn(b->loop);
+}
+
 #define EACH_SHAPE(shape)                                                      \
 	for (const struct shape *shape = shapes;                               \
 	     shape < shapes + N_ELEMS(shapes); shape++)
@@ -78,7 +92,7 @@ static inline void turn(struct bench *b, int times)
 #define TURN_UNTIL(b, condition)                                               \
 	do {                                                                   \
 		for (int n_ = 0; n_ < TURNS_MOST && !(condition); n_++)        \
-			loop_turn((b)->loop);                                  \
+			bench_turn((b), n_);                                   \
 		if (!(condition))                                              \
 			fail_msg("%s: never came: %s", (b)->shape->label,      \
 			    #condition);                                       \
@@ -469,6 +483,7 @@ static inline void bench_pods(
 {
 	struct pods_config pods = {
 		.rules = rules,
+		.reviewer = b->reviewer,
 		.carry = b->carry,
 		.forward = b->forward,
 		.refusals = &b->refusals,
@@ -486,10 +501,24 @@ static inline void bench_pods(
 
 struct order {
 	const struct shape *shape;
-	const struct quota_rules *rules; /* NULL: those of limits.h */
-	const char *token;		 /* NULL: none is asked for */
+	const struct quota_rules *rules;      /* NULL: those of limits.h */
+	const char *token;		      /* NULL: none is asked for */
+	const struct reviewer_rules *reviews; /* NULL: no reviews */
 	bool pass_through;
 };
+
+static inline void bench_cluster(
+    struct bench *b, const struct reviewer_rules *rules)
+{
+	struct fault fault = FAULT_NONE;
+
+	fake_open(&b->cluster, b->loop);
+	b->access.server = b->cluster.address;
+	if (kube_open(&b->kube, b->loop, &b->access, &fault))
+		fail_msg("%s", fault.text);
+	assert_int_equal(
+	    reviewer_new(&b->reviewer, b->loop, b->kube, rules), 0);
+}
 
 static inline void bench_init_as(struct bench *b, const struct order *order)
 {
@@ -510,6 +539,8 @@ static inline void bench_init_as(struct bench *b, const struct order *order)
 	assert_int_equal(carry_new(&b->carry, b->loop, &b->way), 0);
 	if (order->pass_through)
 		assert_int_equal(forward_new(&b->forward, b->loop, &b->way), 0);
+	if (order->reviews)
+		bench_cluster(b, order->reviews);
 	bench_pods(b, order->rules ? order->rules : &quota_rules, order->token);
 }
 
@@ -525,6 +556,10 @@ static inline void bench_deinit(struct bench *b)
 	forward_free(b->forward);
 	pods_close(b->pods);
 	secret_free(b->token);
+	reviewer_free(b->reviewer);
+	kube_close(b->kube);
+	if (b->kube)
+		fake_close(&b->cluster);
 	if (b->pod)
 		http_conn_cut(b->pod);
 	turn(b, 20);

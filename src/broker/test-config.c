@@ -69,6 +69,17 @@ static const struct {
 	    { BEACON, "--listen-cert", "d", "--listen-key", "e", "--tls-key",
 		"b", "--tls-ca", "c" },
 	    "--tls-cert is missing" },
+	{ "reviews", { FILES, BEACON, "--review-pods", "yes" }, NULL },
+	{ "reviews from outside of the cluster",
+	    { FILES, BEACON, "--review-pods", "yes", "--kubeconfig", "k" },
+	    NULL },
+	{ "reviews and one token of all",
+	    { FILES, BEACON, "--review-pods", "yes", "--client-token-file",
+		"t" },
+	    "--client-token-file does not go with --review-pods yes" },
+	{ "a cluster that is asked nothing",
+	    { FILES, BEACON, "--kubeconfig", "k" },
+	    "--kubeconfig does not go with --review-pods no" },
 	{ "no listener's key",
 	    { BEACON, "--tls-cert", "a", "--tls-key", "b", "--tls-ca", "c",
 		"--listen-cert", "d" },
@@ -102,6 +113,7 @@ static void defaults(void **state)
 	assert_string_equal(c.listen, ":8199");
 	assert_string_equal(c.health_addr, "127.0.0.1:9444");
 	assert_null(c.client_token_file);
+	assert_false(config_reviews(&c));
 	assert_int_equal(c.uplink.beacon_address.n_items, 2);
 	option_clear(&config_options, &c);
 }

@@ -36,15 +36,24 @@ static void close_quota(struct fixture *f)
 	quota_free(f->quota);
 }
 
-static enum quota_verdict enter(struct fixture *f, uint8_t source)
+static enum quota_verdict enter_as(
+    struct fixture *f, const struct quota_who *who)
 {
-	struct address_source s = { .family = 4, .prefix = { source } };
 	enum quota_verdict v =
-	    quota_enter(f->quota, &s, f->now, &f->tickets[f->n], &f->retry_ms);
+	    quota_enter(f->quota, who, f->now, &f->tickets[f->n], &f->retry_ms);
 
 	if (v == QUOTA_WELCOME)
 		f->n++;
 	return v;
+}
+
+static enum quota_verdict enter(struct fixture *f, uint8_t source)
+{
+	struct address_source s = { .family = 4, .prefix = { source } };
+	struct quota_who who;
+
+	quota_who_address(&who, &s);
+	return enter_as(f, &who);
 }
 
 /* It comes and goes. */
@@ -142,6 +151,28 @@ static void leaving_twice_counts_once(void **state)
 	close_quota(&f);
 }
 
+static void a_pod_counts_by_its_uid(void **state)
+{
+	static const char *const uids[] = { "1", "2", "",
+		"0123456789abcdef0123456789abcdef"
+		"0123456789abcdef0123456789abcdef" };
+
+	(void)state;
+	assert_int_equal(strlen(uids[3]), QUOTA_NAME_MOST);
+	for (size_t i = 0; i < N_ELEMS(uids); i++) {
+		struct fixture f = open_quota();
+		struct quota_who who;
+
+		quota_who_pod(&who, uids[i]);
+		for (int n = 0; n < 3; n++)
+			assert_int_equal(enter_as(&f, &who), QUOTA_WELCOME);
+		assert_int_equal(enter_as(&f, &who), QUOTA_STREAMS);
+		quota_who_pod(&who, "another");
+		assert_int_equal(enter_as(&f, &who), QUOTA_WELCOME);
+		close_quota(&f);
+	}
+}
+
 static void the_rules_in_use_are_the_named_limits(void **state)
 {
 	(void)state;
@@ -160,6 +191,7 @@ int main(void)
 		cmocka_unit_test(the_longest_idle_source_is_forgotten),
 		cmocka_unit_test(a_source_in_use_is_never_forgotten),
 		cmocka_unit_test(leaving_twice_counts_once),
+		cmocka_unit_test(a_pod_counts_by_its_uid),
 		cmocka_unit_test(the_rules_in_use_are_the_named_limits),
 	};
 

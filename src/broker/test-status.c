@@ -11,11 +11,13 @@ static const struct {
 } rows[] = {
 	{ "nothing yet", { .mode = "beacon", .last_error = "" },
 	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
-	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\"}" },
+	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\","
+	    "\"asks_for\":\"nothing\"}" },
 	{ "pass-through is not sealed",
 	    { .mode = "reverse", .pass_through = true, .last_error = "" },
 	    "{\"sealed\":false,\"mode\":\"reverse\",\"pass_through\":true,"
-	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\"}" },
+	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\","
+	    "\"asks_for\":\"nothing\"}" },
 	{ "two tunnels",
 	    { .mode = "beacon",
 		.tunnels = { { "eu-1", "b1:443", 12 },
@@ -25,7 +27,8 @@ static const struct {
 	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
 	    "\"tunnels\":[{\"peer\":\"eu-1\",\"target\":\"b1:443\","
 	    "\"age_seconds\":12},{\"peer\":\"eu-1\",\"target\":\"b2:443\","
-	    "\"age_seconds\":0}],\"targets\":[],\"last_error\":\"\"}" },
+	    "\"age_seconds\":0}],\"targets\":[],\"last_error\":\"\","
+	    "\"asks_for\":\"nothing\"}" },
 	{ "a target in each state",
 	    { .mode = "beacon",
 		.targets = { { "a:1", 1, 1, 0, "" }, { "b:2", 0, 1, 0, "" },
@@ -39,7 +42,25 @@ static const struct {
 	    "{\"target\":\"c:3\",\"state\":\"resting\","
 	    "\"last_error\":\"refused\",\"retry_in_seconds\":30},"
 	    "{\"target\":\"d:4\",\"state\":\"idle\",\"last_error\":\"\"}],"
-	    "\"last_error\":\"c:3: refused\"}" },
+	    "\"last_error\":\"c:3: refused\",\"asks_for\":\"nothing\"}" },
+	{ "a client token",
+	    { .mode = "beacon",
+		.last_error = "",
+		.asks_for = STATUS_CLIENT_TOKEN },
+	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
+	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\","
+	    "\"asks_for\":\"client token\"}" },
+	{ "reviews",
+	    { .mode = "beacon",
+		.last_error = "",
+		.asks_for = STATUS_POD_TOKEN,
+		.reviews_waiting = 3,
+		.reviews_remembered = 12,
+		.reviews_last_error = "cluster: 403" },
+	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
+	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\","
+	    "\"asks_for\":\"pod token\",\"reviews\":{\"waiting\":3,"
+	    "\"remembered\":12,\"last_error\":\"cluster: 403\"}}" },
 	{ "quotes and broken UTF-8",
 	    { .mode = "beacon",
 		.targets = { { "a:1", 0, 0, 1, "half a letter: \xc3" } },
@@ -49,7 +70,7 @@ static const struct {
 	    "\"tunnels\":[],\"targets\":[{\"target\":\"a:1\","
 	    "\"state\":\"resting\",\"last_error\":\"(not text)\","
 	    "\"retry_in_seconds\":1}],"
-	    "\"last_error\":\"said \\\"no\\\"\"}" },
+	    "\"last_error\":\"said \\\"no\\\"\",\"asks_for\":\"nothing\"}" },
 };
 
 static void what_is_said(void **state)

@@ -152,9 +152,13 @@ static const struct refusal {
 	bool retry;
 	const char *hint;
 } refusals[] = {
-	{ 401, false, "give the broker's token with --broker-token-file" },
-	{ 403, false, "check --broker: what listens there is no broker" },
-	{ 407, false, "give the broker's token with --broker-token-file" },
+	{ 403, false,
+	    "if it gives no reason, check --broker: what listens there may be "
+	    "no broker" },
+	{ 407, false,
+	    "name with --broker-token-file the pod's projected token of "
+	    "audience pharos-broker, or the one token that the broker asks of "
+	    "all pods" },
 	{ 429, true, "too many requests from here; it is tried again" },
 	{ 502, true, "see the broker's log for its tunnel" },
 	{ 503, true,

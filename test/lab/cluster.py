@@ -301,6 +301,7 @@ CALLS = [  # method, what the path begins and ends with, right, words of a refus
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes
 
     def log_message(self, *_):
         pass
