@@ -66,7 +66,7 @@ struct step {
 	enum changes_kind kind;
 	enum changes_outcome outcome;
 	const char *member, *handle;
-	bool (*fits)(const json_t *data, const json_t *body);
+	bool (*fits)(const json_t *data, json_t *body);
 	size_t within;
 	bool was_there;
 	json_t *old;  /* { member: … }; NULL: there is none */

@@ -57,7 +57,7 @@ struct changes_order {
 	 * CHANGES_WRITE replaces it, and CHANGES_MAKE fails. NULL: never,
 	 * always.
 	 * @data: of the answer. @body: that would be POSTed */
-	bool (*fits)(const json_t *data, const json_t *body);
+	bool (*fits)(const json_t *data, json_t *body);
 	size_t within; /* 1 + the step whose undoing undoes this; 0: none */
 };
 

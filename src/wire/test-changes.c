@@ -51,7 +51,7 @@ static struct changes *two_removals(void)
 	return p;
 }
 
-static bool same_policy(const json_t *data, const json_t *body)
+static bool same_policy(const json_t *data, json_t *body)
 {
 	return json_equal(
 	    json_object_get(data, "policy"), json_object_get(body, "policy"));
