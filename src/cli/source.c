@@ -99,6 +99,11 @@ int source_show_plan(const struct source_common *common,
 /* ---- the group ----------------------------------------------------------- */
 
 static const struct verb *const members[] = {
+	&source_register_verb,
+	&source_list_verb,
+	&source_approve_verb,
+	&source_revoke_verb,
+	&source_verify_verb,
 	&source_grant_verb,
 	&source_ungrant_verb,
 	&source_grants_verb,
@@ -106,7 +111,7 @@ static const struct verb *const members[] = {
 
 const struct verb source_verbs = {
 	.name = "source",
-	.about = "say in the store who may read what",
+	.about = "register clusters in the store, and say who may read what",
 	.verbs = members,
 	.n_verbs = N_ELEMS(members),
 };

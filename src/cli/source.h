@@ -9,14 +9,17 @@
 extern const struct verb source_verbs; /* the group */
 
 /* its verbs, for their tables in source_*.c */
-extern const struct verb source_grant_verb, source_ungrant_verb,
-    source_grants_verb;
+extern const struct verb source_register_verb, source_list_verb,
+    source_approve_verb, source_revoke_verb, source_verify_verb,
+    source_grant_verb, source_ungrant_verb, source_grants_verb;
 
 /* Which store, and what all verbs have. */
 struct source_common {
 	char *address, *token, *token_file, *ca, *name_space, *egress, *mount;
+	char *fingerprint; /* --fingerprint, or NULL */
 	int output;
 	bool dry_run;
+	bool no_namespaces;
 };
 enum source_output { SOURCE_TEXT, SOURCE_JSON };
 extern const char *const source_outputs[];
@@ -56,8 +59,8 @@ MUST_USE int source_print_json(json_t *j, struct fault *fault);
 		.flags = OPTION_REQUIRED, .offset = offsetof(config, account)  \
 	}
 
-/* The rows of struct source_common @common in @config. */
-#define SOURCE_ROWS(config, common)                                            \
+/* The rows of struct source_common @common in @config: which store. */
+#define SOURCE_STORE_ROWS(config, common)                                      \
 	{ .name = "secretstore-address",                                       \
 		.metavar = "URL",                                              \
 		.help = "the store, https://HOST:PORT",                        \
@@ -85,24 +88,52 @@ MUST_USE int source_print_json(json_t *j, struct fault *fault);
 		    .help = "CA of the store; else the system's",              \
 		    .type = OPTION_TEXT,                                       \
 		    SOURCE_AT(config, common, ca) },                           \
-	    { .name = "secretstore-namespace",                                 \
-		    .metavar = "NAME",                                         \
-		    .help = "namespace of the store; else its root",           \
-		    .detail = "The one of the bridge's --vault-namespace.",    \
-		    .type = OPTION_TEXT,                                       \
-		    SOURCE_AT(config, common, name_space) },                   \
-	    { .name = "auth-mount",                                            \
-		    .metavar = "NAME",                                         \
-		    .help = "JWT mount at which pods log in",                  \
-		    .detail = "The one of the bridge's --auth-mount.",         \
-		    .initial = "jwt",                                          \
-		    .type = OPTION_TEXT,                                       \
-		    SOURCE_AT(config, common, mount) },                        \
+	    { .name = "no-namespaces",                                         \
+		    .help = "the store has none: by a prefix",                 \
+		    .detail = "Mounts and policies of a cluster then have a "  \
+			      "prefix, in place of a namespace.",              \
+		    .initial = "false",                                        \
+		    .flags = OPTION_RARE,                                      \
+		    .type = OPTION_BOOL,                                       \
+		    SOURCE_AT(config, common, no_namespaces) },                \
 	{                                                                      \
 		.name = "output", .letter = 'o', .metavar = "text|json",       \
 		.help = "form of what is printed", .initial = "text",          \
 		.choices = source_outputs, .type = OPTION_CHOICE,              \
 		SOURCE_AT(config, common, output)                              \
+	}
+/* The same, and where the pods log in. */
+#define SOURCE_ROWS(config, common)                                            \
+	SOURCE_STORE_ROWS(config, common),                                     \
+	    { .name = "fingerprint",                                           \
+		    .metavar = "F",                                            \
+		    .help = "of the cluster, if it is registered",             \
+		    .detail = "Namespace, mount and audience follow from it.", \
+		    .type = OPTION_TEXT,                                       \
+		    SOURCE_AT(config, common, fingerprint) },                  \
+	    { .name = "secretstore-namespace",                                 \
+		    .metavar = "NAME",                                         \
+		    .help = "namespace of the store; else its root",           \
+		    .detail = "The one of the bridge's --vault-namespace. "    \
+			      "With --fingerprint, in place of the cluster's " \
+			      "own.",                                          \
+		    .type = OPTION_TEXT,                                       \
+		    SOURCE_AT(config, common, name_space) },                   \
+	{                                                                      \
+		.name = "auth-mount", .metavar = "NAME",                       \
+		.help = "JWT mount at which pods log in; else jwt",            \
+		.detail = "The one of the bridge's --auth-mount.",             \
+		.flags = OPTION_RARE, .type = OPTION_TEXT,                     \
+		SOURCE_AT(config, common, mount)                               \
+	}
+/* Of verbs about a registration. */
+#define SOURCE_SPACE_ROW(config, common)                                       \
+	{                                                                      \
+		.name = "namespace", .metavar = "NAME",                        \
+		.help = "of the store; else cloudtaser/F[:8]",                 \
+		.detail = "As it was given when the cluster was registered.",  \
+		.flags = OPTION_RARE, .type = OPTION_TEXT,                     \
+		SOURCE_AT(config, common, name_space)                          \
 	}
 #define SOURCE_DRY_RUN_ROW(config, common)                                     \
 	{                                                                      \

@@ -1,5 +1,5 @@
 /* pharos source grant: let a ServiceAccount read paths of the store. */
-#include "cli/source.h"
+#include "cli/source_record.h"
 #include "wire/grant.h"
 #include "wire/json.h"
 #include <stdio.h>
@@ -7,6 +7,8 @@
 struct config {
 	struct source_common common;
 	char *name_space, *account, *info_hash;
+	struct space space; /* of the cluster, with --fingerprint */
+	char realm[RECORD_REALM_DIGITS + 1]; /* its info hash */
 	struct option_list paths;
 };
 
@@ -25,9 +27,9 @@ static const struct option_row rows[] = {
 	{ .name = "info-hash",
 	    .metavar = "HEX",
 	    .help = "of the bridge's CA: pharos pki info-hash",
-	    .detail = "Only tokens that were made for this bridge log in.",
+	    .detail = "Only tokens that were made for this bridge log in. With "
+		      "--fingerprint the store tells it.",
 	    .type = OPTION_TEXT,
-	    .flags = OPTION_REQUIRED,
 	    AT(info_hash) },
 	SOURCE_ROWS(struct config, common),
 	SOURCE_DRY_RUN_ROW(struct config, common),
@@ -62,7 +64,12 @@ static int check(const struct config *c, struct fault *fault)
 	if (!r && c->paths.n_items > GRANT_PATHS_MOST)
 		r = fault_set(fault, -EINVAL, "Grant what is above them.",
 		    "--path: more than %d", GRANT_PATHS_MOST);
-	if (!r &&
+	if (!r && !c->info_hash == !c->common.fingerprint)
+		r = fault_set(fault, -EINVAL,
+		    "Of a cluster that is registered, its fingerprint; else "
+		    "what pharos pki info-hash prints.",
+		    "--fingerprint or --info-hash: one of both");
+	if (!r && c->info_hash &&
 	    (strlen(c->info_hash) != 64 || strspn(c->info_hash, digits) != 64))
 		r = fault_set(fault, -EINVAL, "pharos pki info-hash prints it.",
 		    "--info-hash %.80s: not 64 lower-case hex digits",
@@ -129,9 +136,11 @@ static int make_plan(struct changes **out, const struct config *c,
     const struct grant_path *paths, struct fault *fault)
 {
 	CLEANUP(changes_freep) struct changes *p = NULL;
-	char audience[GRANT_AUDIENCE + 1];
+	char audience[GRANT_AUDIENCE + 1], name[GRANT_NAME_MOST + 1];
+	char policy[GRANT_POLICY_MOST + 1];
 	const struct grant_order order = { .name_space = c->name_space,
 		.account = c->account,
+		.policy = policy,
 		.mount = c->common.mount,
 		.audience = audience,
 		.paths = paths,
@@ -139,6 +148,10 @@ static int make_plan(struct changes **out, const struct config *c,
 	int r = changes_new(&p);
 
 	(void)snprintf(audience, sizeof(audience), "pharos:%s", c->info_hash);
+	if (!r)
+		r = grant_name(name, c->name_space, c->account, fault);
+	if (!r)
+		space_policy(policy, sizeof(policy), &c->space, name);
 	if (!r)
 		r = grant_plan(p, &order);
 	if (r)
@@ -191,32 +204,70 @@ static int report(const struct config *c, const struct grant_path *paths,
 	    fault);
 }
 
-static int run(const void *data, char *const *words, struct fault *fault)
+/* What the store says of the bridge CA. */
+static int ask_info_hash(
+    struct config *c, struct storecall *s, struct fault *fault)
 {
-	const struct config *c = data;
-	CLEANUP(storecall_closep) struct storecall *s = NULL;
-	CLEANUP(changes_freep) struct changes *p = NULL;
-	CLEANUP(free_p) struct grant_path *paths = NULL;
-	int r = check(c, fault);
+	CLEANUP(record_ca_deinit) struct record_ca ca = { .cert = NULL };
+	int r = record_ca_read(&ca, s, &c->space, fault);
 
-	(void)words;
 	if (r)
 		return r;
-	paths = calloc(c->paths.n_items, sizeof(*paths));
-	if (!paths)
-		return fault_set(fault, -ENOMEM, NULL, "out of memory");
-	if (!c->common.dry_run)
-		r = source_open(&s, &c->common, fault);
+	memcpy(c->realm, ca.realm, sizeof(c->realm));
+	c->info_hash = c->realm;
+	return 0;
+}
+
+static int show_all(
+    struct config *c, struct grant_path *paths, struct fault *fault)
+{
+	static char unknown[] = "<info hash>";
+	CLEANUP(changes_freep) struct changes *p = NULL;
+	int r = resolve(paths, NULL, c, fault);
+
+	if (!c->info_hash)
+		c->info_hash = unknown;
+	if (!r)
+		r = make_plan(&p, c, paths, fault);
+	return r ? r : show(c, p, fault);
+}
+
+static int grant(
+    struct config *c, struct grant_path *paths, struct fault *fault)
+{
+	CLEANUP(storecall_closep) struct storecall *s = NULL;
+	CLEANUP(changes_freep) struct changes *p = NULL;
+	int r = source_open(&s, &c->common, fault);
+
+	if (!r && !c->info_hash)
+		r = ask_info_hash(c, s, fault);
 	if (!r)
 		r = resolve(paths, s, c, fault);
 	if (!r)
 		r = make_plan(&p, c, paths, fault);
+	if (!r)
+		r = storecall_run(s, p, fault);
+	return r ? r : report(c, paths, p, fault);
+}
+
+static int run(const void *data, char *const *words, struct fault *fault)
+{
+	struct config c = *(const struct config *)data;
+	CLEANUP(free_p) struct grant_path *paths = NULL;
+	struct record_login login;
+	int r = check(&c, fault);
+
+	(void)words;
+	if (!r)
+		r = record_login(&login, &c.common, fault);
 	if (r)
 		return r;
-	if (c->common.dry_run)
-		return show(c, p, fault);
-	r = storecall_run(s, p, fault);
-	return r ? r : report(c, paths, p, fault);
+	c.space = login.space;
+	paths = calloc(c.paths.n_items, sizeof(*paths));
+	if (!paths)
+		return fault_set(fault, -ENOMEM, NULL, "out of memory");
+	return c.common.dry_run ? show_all(&c, paths, fault)
+				: grant(&c, paths, fault);
 }
 
 const struct verb source_grant_verb = {

@@ -1,12 +1,13 @@
 /* pharos source grants: who may read what. */
 #include "base/text.h"
-#include "cli/source.h"
+#include "cli/source_record.h"
 #include "wire/grant.h"
 #include "wire/json.h"
 #include <stdio.h>
 
 struct config {
 	struct source_common common;
+	struct space space; /* of the cluster, with --fingerprint */
 };
 
 static const struct option_row rows[] = {
@@ -52,7 +53,7 @@ static int take(json_t *list, struct storecall *s, const struct config *c,
 {
 	CLEANUP(grant_deinit) struct grant g = { .paths = NULL };
 	JSON *role = NULL, *policy = NULL;
-	char path[VAULT_PATH_MOST];
+	char path[VAULT_PATH_MOST], policy_name[GRANT_POLICY_MOST + 1];
 	int r;
 
 	(void)snprintf(path, sizeof(path), "auth/%.300s/role/%.400s",
@@ -61,7 +62,8 @@ static int take(json_t *list, struct storecall *s, const struct config *c,
 	if (r || grant_read(&g, name, role, NULL))
 		return r;
 	grant_deinit(&g);
-	(void)snprintf(path, sizeof(path), "sys/policies/acl/%.400s", name);
+	space_policy(policy_name, sizeof(policy_name), &c->space, name);
+	(void)snprintf(path, sizeof(path), "sys/policies/acl/%s", policy_name);
 	r = read_path(&policy, s, "GET", path, fault);
 	if (r || grant_read(&g, name, role, policy))
 		return r;
@@ -123,14 +125,19 @@ static void print_grant(const json_t *grant)
 
 static int run(const void *data, char *const *words, struct fault *fault)
 {
-	const struct config *c = data;
+	struct config all = *(const struct config *)data;
+	const struct config *c = &all;
 	CLEANUP(storecall_closep) struct storecall *s = NULL;
 	JSON *list = NULL;
+	struct record_login login;
 	const json_t *grant;
 	size_t i;
-	int r = source_open(&s, &c->common, fault);
+	int r = record_login(&login, &all.common, fault);
 
 	(void)words;
+	all.space = login.space;
+	if (!r)
+		r = source_open(&s, &c->common, fault);
 	if (!r)
 		r = collect(&list, s, c, fault);
 	if (r)

@@ -1,5 +1,5 @@
 /* pharos source ungrant: take back what a ServiceAccount was granted. */
-#include "cli/source.h"
+#include "cli/source_record.h"
 #include "wire/grant.h"
 #include "wire/json.h"
 #include <stdio.h>
@@ -24,20 +24,21 @@ static const struct option_table table = {
 	.n_rows = N_ELEMS(rows),
 };
 
-static int make_plan(
-    struct changes **out, const struct config *c, struct fault *fault)
+static int make_plan(struct changes **out, const struct config *c,
+    const struct space *space, struct fault *fault)
 {
 	CLEANUP(changes_freep) struct changes *p = NULL;
-	char name[GRANT_NAME_MOST + 1];
+	char name[GRANT_NAME_MOST + 1], policy[GRANT_POLICY_MOST + 1];
 	int r = grant_name(name, c->name_space, c->account, fault);
 
 	if (r) {
 		fault->code = OPTION_E_BAD;
 		return OPTION_E_BAD;
 	}
+	space_policy(policy, sizeof(policy), space, name);
 	r = changes_new(&p);
 	if (!r)
-		r = grant_plan_removal(p, c->common.mount, name);
+		r = grant_plan_removal(p, c->common.mount, name, policy);
 	if (r)
 		return fault_set(fault, r, NULL, "--auth-mount %s: %s",
 		    c->common.mount, strerror(-r));
@@ -47,12 +48,16 @@ static int make_plan(
 
 static int run(const void *data, char *const *words, struct fault *fault)
 {
-	const struct config *c = data;
+	struct config all = *(const struct config *)data;
+	const struct config *c = &all;
 	CLEANUP(storecall_closep) struct storecall *s = NULL;
 	CLEANUP(changes_freep) struct changes *p = NULL;
-	int r = make_plan(&p, c, fault);
+	struct record_login login;
+	int r = record_login(&login, &all.common, fault);
 
 	(void)words;
+	if (!r)
+		r = make_plan(&p, c, &login.space, fault);
 	if (r)
 		return r;
 	if (c->common.dry_run)

@@ -419,18 +419,26 @@ static int done(struct changes *p, const struct said *said, json_t *answered)
 	return begin(p);
 }
 
+/* A namespace that is still going, and cannot be used or made again yet. */
+static bool is_going(const json_t *data)
+{
+	return json_is_true(json_object_get(data, "tainted"));
+}
+
 int changes_answer(struct changes *p, int status, const void *body, size_t n)
 {
 	struct said said = { .status = status };
+	JSON *data = data_of(body, n);
 
 	INVARIANT(changes_call(p));
 	said.n_words = vault_errors(said.words, sizeof(said.words), body, n);
-	if (says_later(&said) && p->waited++ < CHANGES_WAITS_MOST)
+	if ((says_later(&said) || (p->state == LOOKING && is_going(data))) &&
+	    p->waited++ < CHANGES_WAITS_MOST)
 		return CHANGES_E_AGAIN;
 	if (p->state == LOOKING)
-		return looked(p, &said, data_of(body, n));
+		return looked(p, &said, STEAL(data));
 	if (p->state == DOING)
-		return done(p, &said, data_of(body, n));
+		return done(p, &said, STEAL(data));
 	return undone(p, status / 100 == 2);
 }
 

@@ -188,10 +188,10 @@ static json_t *auth_mount(
 static int add_mounts(struct changes *p, struct enrol *e,
     const struct enrol_order *order, const char *cluster)
 {
-	size_t jwt = e->home, secrets = e->home;
+	size_t jwt, secrets;
 	int r;
 
-	e->kv = e->pki = e->approle = e->home;
+	e->kv = e->pki = e->approle = jwt = secrets = e->home;
 	r = add_mount(p, &e->kv, order, SPACE_KV,
 	    kv_mount("Pharos: the registration of cluster %s", cluster));
 	if (!r && *order->space->name_space && !*order->space->prefix)
@@ -252,11 +252,12 @@ int enrol_places(
 {
 	char cluster[FINGERPRINT_DIGITS + 1];
 	struct enrol e = { .ca = 0 };
-	int r;
+	int r = 0;
 
 	fingerprint_print(cluster, order->fingerprint);
-	r = add_namespaces(p, order->space, cluster);
-	e.home = *order->space->name_space ? changes_size(p) : 0;
+	if (!order->has_home)
+		r = add_namespaces(p, order->space, cluster);
+	e.home = changes_size(p);
 	if (!r)
 		r = add_mounts(p, &e, order, cluster);
 	if (!r)
@@ -372,7 +373,7 @@ static int add_policy(
 	JSON *policy = enrol_policy(space);
 	CLEANUP(free_p) char *text = json_dumps(policy, JSON_COMPACT);
 
-	space_policy(name, space, SPACE_BRIDGE_POLICY);
+	space_policy(name, sizeof(name), space, SPACE_BRIDGE_POLICY);
 	(void)snprintf(what, sizeof(what), "policy %s", name);
 	(void)snprintf(path, sizeof(path), "sys/policies/acl/%s", name);
 	return add(p, space,
@@ -390,7 +391,7 @@ static int add_login(
 {
 	char name[SPACE_NAME_MOST + 1], path[VAULT_PATH_MOST];
 
-	space_policy(name, space, SPACE_BRIDGE_POLICY);
+	space_policy(name, sizeof(name), space, SPACE_BRIDGE_POLICY);
 	space_path(path, space, SPACE_LOGIN_ROLE);
 	return add(p, space,
 	    (struct changes_order){ .kind = CHANGES_WRITE,

@@ -20,6 +20,7 @@ enum {
 struct enrol_order {
 	const struct space *space;
 	const struct fingerprint *fingerprint; /* for who reads the mounts */
+	bool has_home; /* the namespace is there already: no step for it */
 	/* the broker's Service in Kubernetes: names that pods reach it by */
 	const char *broker_namespace, *broker_service;
 };

@@ -240,7 +240,8 @@ static int add_role(struct changes *p, enum changes_kind kind,
 		    order->name_space, order->account);
 		body = json_pack("{ss s[s] ss ss s[s] sb si}", "role_type",
 		    "jwt", "bound_audiences", order->audience, "user_claim",
-		    "sub", "bound_subject", subject, "token_policies", name,
+		    "sub", "bound_subject", subject, "token_policies",
+		    order->policy ? order->policy : name,
 		    "token_no_default_policy", 1, "token_ttl", GRANT_TOKEN_S);
 	}
 	return add(p, kind, what, path, body);
@@ -257,17 +258,19 @@ int grant_plan(struct changes *p, const struct grant_order *order)
 	text = policy_text(order);
 	if (!text)
 		return -ENOMEM;
-	r = add_policy(
-	    p, CHANGES_WRITE, name, json_pack("{so}", "policy", text));
+	r = add_policy(p, CHANGES_WRITE, order->policy ? order->policy : name,
+	    json_pack("{so}", "policy", text));
 	return r ? r : add_role(p, CHANGES_WRITE, order, name);
 }
 
-int grant_plan_removal(struct changes *p, const char *mount, const char *name)
+int grant_plan_removal(
+    struct changes *p, const char *mount, const char *name, const char *policy)
 {
 	const struct grant_order order = { .mount = mount };
 	int r = add_role(p, CHANGES_REMOVE, &order, name);
 
-	return r ? r : add_policy(p, CHANGES_REMOVE, name, NULL);
+	return r ? r
+		 : add_policy(p, CHANGES_REMOVE, policy ? policy : name, NULL);
 }
 
 /* ---- reading back -------------------------------------------------------- */

@@ -11,7 +11,8 @@
 
 enum {
 	GRANT_NAME_MOST = 63 + 1 + 253,
-	GRANT_PATHS_MOST = 64,	/* that a person gives */
+	GRANT_POLICY_MOST = 64 + GRANT_NAME_MOST, /* behind a space's prefix */
+	GRANT_PATHS_MOST = 64,			  /* that a person gives */
 	GRANT_TOKEN_S = 600,	/* life of a token, until it is renewed */
 	GRANT_AUDIENCE = 7 + 64 /* "pharos:", the info hash */
 };
@@ -43,6 +44,7 @@ void grant_guess(struct vault_mount *out, const char *path);
 
 struct grant_order {
 	const char *name_space, *account;
+	const char *policy;   /* its name, where not that of the role: NULL */
 	const char *mount;    /* "jwt" */
 	const char *audience; /* of the tokens that may log in */
 	const struct grant_path *paths;
@@ -52,9 +54,9 @@ struct grant_order {
  * Return: 0; -EINVAL: the mount cannot be one; -ENOMEM. */
 MUST_USE int grant_plan(struct changes *p, const struct grant_order *order);
 /** grant_plan_removal() - role, then policy
- * @name: of grant_name(). Return: as grant_plan(). */
+ * @name: of grant_name(). @policy: as in the order. Return: as grant_plan(). */
 MUST_USE int grant_plan_removal(
-    struct changes *p, const char *mount, const char *name);
+    struct changes *p, const char *mount, const char *name, const char *policy);
 
 /* What is granted to whom, as read back. */
 struct grant {

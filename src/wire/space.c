@@ -70,14 +70,12 @@ int space_set(struct space *out, const char *name_space, const char *prefix,
 	return 0;
 }
 
-void space_label(char out[SPACE_NAMESPACE_MOST + SPACE_PREFIX_MOST + 1],
-    const struct space *s)
+void space_label(char out[SPACE_LABEL_MOST + 1], const struct space *s)
 {
 	size_t m = strlen(s->prefix);
 
-	(void)snprintf(out, SPACE_NAMESPACE_MOST + SPACE_PREFIX_MOST + 1,
-	    "%s%s%.*s", s->name_space, *s->name_space && m ? "/" : "",
-	    (int)(m ? m - 1 : 0), s->prefix);
+	(void)snprintf(out, SPACE_LABEL_MOST + 1, "%s%s%.*s", s->name_space,
+	    *s->name_space && m ? "/" : "", (int)(m ? m - 1 : 0), s->prefix);
 }
 
 /* ---- what stands in it --------------------------------------------------- */
@@ -145,10 +143,12 @@ void space_mount_path(
 }
 
 void space_policy(
-    char out[SPACE_NAME_MOST + 1], const struct space *s, const char *name)
+    char *out, size_t room, const struct space *s, const char *name)
 {
-	(void)snprintf(out, SPACE_NAME_MOST + 1, "%s%s", s->prefix, name);
-	for (char *c = out; *c; c++)
-		if (*c == '/')
-			*c = '-';
+	size_t n = strlen(s->prefix);
+
+	(void)snprintf(out, room, "%s%s", s->prefix, name);
+	for (size_t i = 0; i < n && out[i]; i++)
+		if (out[i] == '/')
+			out[i] = '-';
 }

@@ -15,6 +15,7 @@ enum {
 	SPACE_PREFIX_MOST = 64,
 	SPACE_DIGITS = 8,	   /* of a fingerprint, in a space's name */
 	SPACE_NAME_MOST = 64 + 16, /* of a mount or a policy */
+	SPACE_LABEL_MOST = SPACE_NAMESPACE_MOST + SPACE_PREFIX_MOST,
 };
 
 struct space {
@@ -38,8 +39,7 @@ MUST_USE int space_set(struct space *out, const char *name_space,
 /** space_label() - how a record names it: the namespace, and what the prefix
  * adds; never empty if @s came from the functions above and one of both is not
  */
-void space_label(char out[SPACE_NAMESPACE_MOST + SPACE_PREFIX_MOST + 1],
-    const struct space *s);
+void space_label(char out[SPACE_LABEL_MOST + 1], const struct space *s);
 
 /* Mounts. */
 enum space_mount {
@@ -83,4 +83,4 @@ void space_mount_path(
  * prefix, with hyphens for its slashes */
 #define SPACE_BRIDGE_POLICY "pharos-bridge"
 void space_policy(
-    char out[SPACE_NAME_MOST + 1], const struct space *s, const char *name);
+    char *out, size_t room, const struct space *s, const char *name);

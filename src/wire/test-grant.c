@@ -284,7 +284,7 @@ static void test_removal(void **state)
 
 	(void)state;
 	assert_int_equal(changes_new(&p), 0);
-	assert_int_equal(grant_plan_removal(p, "jwt", "team-a.web"), 0);
+	assert_int_equal(grant_plan_removal(p, "jwt", "team-a.web", NULL), 0);
 	assert_string_equal(changes_call(p)->method, "DELETE");
 	assert_string_equal(
 	    changes_call(p)->target, "/v1/auth/jwt/role/team-a.web");

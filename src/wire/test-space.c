@@ -63,9 +63,9 @@ static void a_cluster_has_a_namespace_or_a_prefix(void **state)
 	assert_string_equal(text, "sys/auth/cloudtaser/m24ppin6/jwt");
 	space_mount(name, &s, SPACE_JWT);
 	assert_string_equal(name, "jwt");
-	space_policy(name, &s, SPACE_BRIDGE_POLICY);
+	space_policy(name, sizeof(name), &s, SPACE_BRIDGE_POLICY);
 	assert_string_equal(name, "pharos-bridge");
-	space_policy(name, &p, SPACE_BRIDGE_POLICY);
+	space_policy(name, sizeof(name), &p, SPACE_BRIDGE_POLICY);
 	assert_string_equal(name, "cloudtaser-m24ppin6-pharos-bridge");
 }
 
@@ -100,7 +100,7 @@ static void what_somebody_wrote_is_checked(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(texts); i++) {
-		char shown[SPACE_NAMESPACE_MOST + SPACE_PREFIX_MOST + 1];
+		char shown[SPACE_LABEL_MOST + 1];
 		struct fault fault = FAULT_NONE;
 		struct space s;
 		int r =
