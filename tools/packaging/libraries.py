@@ -47,6 +47,23 @@ OPENSSL = """
 SODIUM_UNUSED = ["generichash_blake2b", "onetimeauth_poly1305", "pwhash_argon2",
                  "scalarmult_curve25519", "stream_chacha20", "stream_salsa20"]
 
+# Of libjose what checks signatures with EC and RSA keys. HMAC, encryption and
+# compression are not in: a token that asks for one finds nothing to serve it.
+JOSE = ["misc", "cfg", "io", "b64", "hsh", "hooks", "jwk", "jws",
+        "openssl/misc", "openssl/compat", "openssl/jwk", "openssl/hash",
+        "openssl/ecdsa", "openssl/rsassa"]
+# It uses functions of OpenSSL that 3.0 calls deprecated, and which our build,
+# no-deprecated, has and does not declare. This is how OpenSSL's own sources say
+# that they want them.
+JOSE_BEFORE = """
+#include <openssl/macros.h>
+#undef OPENSSL_NO_DEPRECATED_3_0
+#define OSSL_DEPRECATEDIN_3_0
+#define OSSL_DEPRECATEDIN_3_0_FOR(message)
+"""
+
+JOSE_KEYS = "typedef struct rsa_st RSA;\ntypedef struct ec_key_st EC_KEY;\n"
+
 # pkg-config's name, the package it is of, what to link
 LIBRARIES = [
     ("libuv", "libuv1", "-luv_a"),
@@ -55,6 +72,7 @@ LIBRARIES = [
     ("libnghttp2", "nghttp2", "-lnghttp2"),
     ("libcurl", "curl", "-lcurl -lnghttp2 -lcares -lssl -lcrypto"),
     ("jansson", "jansson", "-ljansson"),
+    ("jose", "jose", "-ljose -ljansson -lcrypto"),
     ("yaml-0.1", "libyaml", "-lyaml"),
     ("libcares", "c-ares", "-lcares"),
     ("libsodium", "libsodium", "-lsodium"),
@@ -200,6 +218,30 @@ def jansson(bench):
                  for name in ("jansson.h", "jansson_config.h")))
 
 
+def jose(bench):
+    """One object: its algorithms register themselves before main(), and the
+    linker takes from an archive only what somebody refers to."""
+    source, build = bench.unpack("jose")
+    build.mkdir()
+    before = build / "before.h"
+    before.write_text(JOSE_BEFORE)
+    objects = []
+    for name in JOSE:
+        objects.append(build / f"{name.replace('/', '-')}.o")
+        bench.run("jose", "cc", "-std=gnu99", *FLAGS.split(), "-include", before,
+                  "-I", source, "-I", bench.prefix / "include", "-c",
+                  source / "lib" / f"{name}.c", "-o", objects[-1])
+    bench.run("jose", "ld", "-r", "-o", build / "jose.o", *objects)
+    bench.run("jose", "ar", "crD", build / "libjose.a", build / "jose.o")
+    head = source / "jose/jose.h"
+    text = (source / "jose/jose.h.in").read_text()
+    head.write_text(text.replace("@VERSION@", "0"))  # nobody asks for it
+    keys = source / "jose/openssl.h"
+    keys.write_text(JOSE_KEYS + keys.read_text())
+    bench.keep(build / "libjose.a",
+               *((header, "jose") for header in source.glob("jose/*.h")))
+
+
 def libsodium(bench):
     source, build = bench.unpack("libsodium")
     bench.run("libsodium", "autoreconf", "-fi", folder=source)
@@ -270,8 +312,8 @@ def curl(bench):
                     ignore=shutil.ignore_patterns("Makefile*"))
 
 
-RECIPES = [musl, openssl, libuv, nghttp2, cares, libyaml, jansson, libsodium,
-           libseccomp, libcap, curl]
+RECIPES = [musl, openssl, libuv, nghttp2, cares, libyaml, jansson, jose,
+           libsodium, libseccomp, libcap, curl]
 
 
 # ---- the prefix as a whole
@@ -343,5 +385,6 @@ def fallback(folder):
         (prefix / name).mkdir(parents=True)
     shutil.copy(HERE / "cc", prefix / "bin" / "cc")
     write_pkgconfig(prefix, ("", ""))
-    (prefix / "lib/pkgconfig/libcurl.pc").unlink()  # needs half of Debian
+    for name in ("libcurl", "jose"):  # needs half of Debian; is not static
+        (prefix / f"lib/pkgconfig/{name}.pc").unlink()
     return prefix

@@ -19,7 +19,8 @@ PINNED = {"libcrypto.a": "openssl", "libssl.a": "openssl", "libuv_a.a": "libuv1"
           "libnghttp2.a": "nghttp2", "libcares.a": "c-ares",
           "libsodium.a": "libsodium", "libseccomp.a": "libseccomp",
           "libcap.a": "libcap2", "libyaml.a": "libyaml",
-          "libjansson.a": "jansson", "libcurl.a": "curl",
+          "libjansson.a": "jansson", "libjose.a": "jose",
+          "libcurl.a": "curl",
           "libmimalloc.a": "mimalloc"}
 GCC = ("gcc-12", "GPL-3.0-or-later WITH GCC-exception-3.1", "gcc-12")
 MUSL = ("musl", "MIT", "musl-dev")
