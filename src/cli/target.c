@@ -2,6 +2,7 @@
 
 static const struct verb *const members[] = {
 	&target_fingerprint_verb,
+	&target_validate_verb,
 	&target_debug_verb,
 };
 
