@@ -83,21 +83,27 @@ static bool is_first(
  * not: glibc leaves it unset when a memory stream cannot grow. (And when it
  * cannot be trimmed at the end, fclose() succeeds and there is no text.) */
 static bool print_bucket(
-    FILE *to, const struct metric_row *row, const char *bound, uint64_t count)
+    FILE *to, const struct place *p, const char *bound, uint64_t count)
 {
+	const struct metric_row *row = row_at(p);
+	const char *common = p->table->labels ? p->table->labels : "";
 	const char *labels = row->labels ? row->labels : "";
 
-	return fprintf(to, "%s_bucket{%s%sle=\"%s\"} %" PRIu64 "\n", row->name,
-		   labels, *labels ? "," : "", bound, count) > 0;
+	return fprintf(to, "%s_bucket{%s%s%s%sle=\"%s\"} %" PRIu64 "\n",
+		   row->name, common, *common ? "," : "", labels,
+		   *labels ? "," : "", bound, count) > 0;
 }
 
 /* "name" or "name{labels}", with @suffix behind the name */
-static bool print_name(
-    FILE *to, const struct metric_row *row, const char *suffix)
+static bool print_name(FILE *to, const struct place *p, const char *suffix)
 {
-	if (row->labels)
-		return fprintf(
-			   to, "%s%s{%s} ", row->name, suffix, row->labels) > 0;
+	const struct metric_row *row = row_at(p);
+	const char *common = p->table->labels ? p->table->labels : "";
+	const char *labels = row->labels ? row->labels : "";
+
+	if (*common || *labels)
+		return fprintf(to, "%s%s{%s%s%s} ", row->name, suffix, common,
+			   *common && *labels ? "," : "", labels) > 0;
 	return fprintf(to, "%s%s ", row->name, suffix) > 0;
 }
 
@@ -108,31 +114,32 @@ static bool print_us(FILE *to, uint64_t us)
 }
 
 /* Each bucket counts those before it too. */
-static bool print_histogram(FILE *to, const struct metric_row *row)
+static bool print_histogram(FILE *to, const struct place *p)
 {
-	const struct metric_histogram *h = row->histogram;
+	const struct metric_histogram *h = row_at(p)->histogram;
 	uint64_t count = 0;
 	bool good = true;
 
 	for (size_t i = 0; good && i < METRIC_BOUNDS; i++) {
 		count += h->counts[i];
-		good = print_bucket(to, row, bounds[i].seconds, count);
+		good = print_bucket(to, p, bounds[i].seconds, count);
 	}
 	count += h->counts[METRIC_BOUNDS];
-	return good && print_bucket(to, row, "+Inf", count) &&
-	       print_name(to, row, "_sum") && print_us(to, h->sum_us) &&
-	       print_name(to, row, "_count") &&
+	return good && print_bucket(to, p, "+Inf", count) &&
+	       print_name(to, p, "_sum") && print_us(to, h->sum_us) &&
+	       print_name(to, p, "_count") &&
 	       fprintf(to, "%" PRIu64 "\n", count) > 0;
 }
 
-static bool print_sample(FILE *to, const struct metric_row *row)
+static bool print_sample(FILE *to, const struct place *p)
 {
+	const struct metric_row *row = row_at(p);
 	uint64_t value;
 
 	if (row->kind == METRIC_HISTOGRAM)
-		return print_histogram(to, row);
+		return print_histogram(to, p);
 	value = row->value ? *row->value : row->read(row->ctx);
-	if (!print_name(to, row, ""))
+	if (!print_name(to, p, ""))
 		return false;
 	if (row->kind == METRIC_COUNTER_US)
 		return print_us(to, value);
@@ -162,7 +169,7 @@ static bool print_family(FILE *to, struct place p)
 
 	for (bool more = true; good && more; more = step(&p))
 		if (!strcmp(row_at(&p)->name, row->name))
-			good = print_sample(to, row_at(&p));
+			good = print_sample(to, &p);
 	return good;
 }
 
@@ -174,6 +181,16 @@ void metric_add(struct metric_registry *reg, struct metric_table *table)
 		end = &(*end)->next;
 	table->next = NULL;
 	*end = table;
+}
+
+void metric_drop(struct metric_registry *reg, struct metric_table *table)
+{
+	struct metric_table **at = &reg->first;
+
+	while (*at && *at != table)
+		at = &(*at)->next;
+	if (*at)
+		*at = table->next;
 }
 
 int metric_print(const struct metric_registry *reg, char **out, size_t *n)

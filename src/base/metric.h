@@ -44,6 +44,7 @@ struct metric_table {
 	struct metric_table *next; /* the registry's link */
 	const struct metric_row *rows;
 	size_t n_rows;
+	const char *labels; /* of all its rows, before their own; or NULL */
 };
 
 struct metric_registry {
@@ -52,6 +53,8 @@ struct metric_registry {
 
 /** metric_add() - @table is borrowed and must outlive the registry */
 void metric_add(struct metric_registry *reg, struct metric_table *table);
+/** metric_drop() - take it out again; one that is not in there is fine */
+void metric_drop(struct metric_registry *reg, struct metric_table *table);
 /** metric_print() - the whole text
  * @out: on the heap, NUL-terminated; the caller frees it
  * Return: 0; -ENOMEM. */

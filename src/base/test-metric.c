@@ -211,6 +211,55 @@ static void buckets_count_those_before_them(void **state)
 	free(text);
 }
 
+/* Tables of one kind, one for each of several things. */
+static void a_tables_labels_go_before_its_rows(void **state)
+{
+	static const struct metric_histogram none;
+	static const struct metric_row rows[][3] = {
+		{ { .name = "t_a", .kind = METRIC_GAUGE, .value = &pairs },
+		    { .name = "t_b",
+			.kind = METRIC_GAUGE,
+			.labels = "x=\"1\"",
+			.value = &pairs } },
+		{ { .name = "t_a", .kind = METRIC_GAUGE, .value = &pairs },
+		    { .name = "t_wait_seconds",
+			.kind = METRIC_HISTOGRAM,
+			.labels = "x=\"1\"",
+			.histogram = &none } },
+	};
+	struct metric_registry reg = { 0 };
+	struct metric_table one = {
+		.rows = rows[0], .n_rows = 2, .labels = "of=\"one\""
+	};
+	struct metric_table two = {
+		.rows = rows[1], .n_rows = 1, .labels = "of=\"two\""
+	};
+	char *text;
+	size_t n;
+
+	(void)state;
+	metric_add(&reg, &one);
+	metric_add(&reg, &two);
+	print(&reg, "# TYPE t_a gauge\n"
+		    "t_a{of=\"one\"} 3\n"
+		    "t_a{of=\"two\"} 3\n"
+		    "# TYPE t_b gauge\n"
+		    "t_b{of=\"one\",x=\"1\"} 3\n");
+	metric_drop(&reg, &one);
+	metric_drop(&reg, &one);
+	print(&reg, "# TYPE t_a gauge\n"
+		    "t_a{of=\"two\"} 3\n");
+	two.n_rows = 2;
+	assert_int_equal(metric_print(&reg, &text, &n), 0);
+	assert_non_null(strstr(text,
+	    "\nt_wait_seconds_bucket{of=\"two\",x=\"1\",le=\"0.1\"} 0\n"));
+	assert_non_null(
+	    strstr(text, "\nt_wait_seconds_sum{of=\"two\",x=\"1\"} 0.0"));
+	free(text);
+	metric_drop(&reg, &two);
+	print(&reg, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +269,7 @@ int main(void)
 		cmocka_unit_test(microseconds_are_shown_as_seconds),
 		cmocka_unit_test(a_bound_belongs_to_its_own_bucket),
 		cmocka_unit_test(buckets_count_those_before_them),
+		cmocka_unit_test(a_tables_labels_go_before_its_rows),
 	};
 
 	return cmocka_run_group_tests_name("metric", tests, NULL, NULL);

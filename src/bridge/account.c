@@ -88,8 +88,8 @@ static void trouble(struct account *a, const struct fault *fault)
 	if (!strcmp(a->trouble, fault->text))
 		return;
 	snprintf(a->trouble, sizeof(a->trouble), "%s", fault->text);
-	log_warn("store account", LOG_STR("fault", fault->text),
-	    LOG_STR("hint", fault->hint));
+	log_warn("store account", LOG_STR("realm", a->config.realm),
+	    LOG_STR("fault", fault->text), LOG_STR("hint", fault->hint));
 }
 
 static void answer_fault(const struct account *a, const struct web_answer *ans,
@@ -546,4 +546,9 @@ const struct account_counts *account_counts(const struct account *a)
 struct loop *account_loop(const struct account *a)
 {
 	return a->loop;
+}
+
+const char *account_realm(const struct account *a)
+{
+	return a->config.realm;
 }

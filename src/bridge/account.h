@@ -33,7 +33,8 @@ struct account_counts {
 };
 
 struct account_config {
-	struct store *store; /* borrowed until account_close() */
+	struct store *store; /* both borrowed until account_close() */
+	const char *realm;   /* for the log */
 	const char *login;   /* AppRole: "auth/pharos-approle/login" */
 	const char *role_id;
 	const struct secret *secret_id;
@@ -43,7 +44,7 @@ struct account_config {
 	void (*ready)(void *ctx);
 	void *ctx;
 };
-/** account_open() - begin; all but the store is copied
+/** account_open() - begin; all else is copied
  * Return: 0; -errno or -EINVAL with @fault: the token's file; -ENOMEM. */
 MUST_USE int account_open(struct account **out, struct loop *loop,
     const struct account_config *config, struct fault *fault);
@@ -87,3 +88,4 @@ MUST_USE int account_reload(struct account *a, struct fault *fault);
 const char *account_trouble(const struct account *a);
 const struct account_counts *account_counts(const struct account *a);
 struct loop *account_loop(const struct account *a);
+const char *account_realm(const struct account *a);

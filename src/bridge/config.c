@@ -5,11 +5,26 @@
 
 static const struct option_row rows[] = {
 	OPTION_ROWS_COMMON(struct config, common),
+	{ .name = "credential",
+	    .metavar = "FILE|FOLDER",
+	    .help = "a cluster's credential at the store, or a folder of them",
+	    .detail = "As pharos source register writes it; repeatable. Of a "
+		      "folder every *.json counts, also those that come later.",
+	    .type = OPTION_LIST,
+	    AT(credential) },
+	{ .name = "store-token-file",
+	    .flags = OPTION_RARE,
+	    .metavar = "FILE",
+	    .help = "instead: a token of the store's, for one cluster",
+	    .detail = "With --vault-addr and --vault-namespace; read again "
+		      "when it is replaced.",
+	    .type = OPTION_TEXT,
+	    AT(store_token_file) },
 	{ .name = "vault-addr",
 	    .metavar = "URL",
 	    .help = "the store, https://HOST:PORT",
+	    .detail = "In place of what a credential says.",
 	    .type = OPTION_TEXT,
-	    .flags = OPTION_REQUIRED,
 	    AT(vault_addr) },
 	{ .name = "vault-ca",
 	    .metavar = "FILE",
@@ -26,7 +41,7 @@ static const struct option_row rows[] = {
 	    .flags = OPTION_RARE,
 	    .metavar = "NAME",
 	    .help = "namespace of the store for every request",
-	    .detail = "Clients cannot choose one.",
+	    .detail = "Clients cannot choose one. A credential says its own.",
 	    .type = OPTION_TEXT,
 	    AT(vault_namespace) },
 	{ .name = "allow-path",
@@ -38,6 +53,8 @@ static const struct option_row rows[] = {
 	{ .name = "auth-mount",
 	    .metavar = "NAME",
 	    .help = "JWT mount at which pods may log in",
+	    .detail = "Where a cluster is registered in the store, that says "
+		      "it.",
 	    .initial = "jwt",
 	    .type = OPTION_TEXT,
 	    AT(auth_mount) },
@@ -65,12 +82,47 @@ const struct option_table config_options = {
 	.n_rows = N_ELEMS(rows),
 };
 
+static int check_store(const struct config *c, struct fault *fault)
+{
+	if (c->credential.n_items && c->store_token_file)
+		return fault_set(fault, -EINVAL, "Give the one or the other.",
+		    "--store-token-file does not go with --credential");
+	if (c->credential.n_items && c->vault_namespace)
+		return fault_set(fault, -EINVAL,
+		    "Leave it out: the credential says it.",
+		    "--vault-namespace does not go with --credential");
+	if (!c->credential.n_items && !c->vault_addr)
+		return fault_set(fault, -EINVAL,
+		    "Give the store's address, or the credential that pharos "
+		    "source register writes.",
+		    "--vault-addr is missing, and so is --credential");
+	return 0;
+}
+
+/* Without a credential there is nobody else to say where to meet. */
+static int check_beacon(const struct config *c, struct fault *fault)
+{
+	if (!c->store_token_file || c->uplink.mode != UPLINK_BEACON ||
+	    c->uplink.beacon_address.n_items)
+		return 0;
+	return fault_set(fault, -EINVAL,
+	    "Give the beacon at which the two sides meet, HOST:PORT, or --mode "
+	    "reverse.",
+	    "--beacon-address is missing");
+}
+
 int config_check(const struct config *config, struct fault *fault)
 {
 	const struct uplink_options_case with = {
 		.reverse = "broker-address",
 		.given = config->broker_address.n_items,
+		.instead = config->store_token_file ? "store-token-file"
+						    : "credential",
+		.joins = config->credential.n_items || config->store_token_file,
 	};
+	int r = check_store(config, fault);
 
-	return uplink_options_check(&config->uplink, &with, fault);
+	if (!r)
+		r = uplink_options_check(&config->uplink, &with, fault);
+	return r ? r : check_beacon(config, fault);
 }

@@ -6,6 +6,8 @@ struct config {
 	struct option_common common;
 	struct uplink_options uplink;
 	char *vault_addr, *vault_ca, *vault_pin, *vault_namespace;
+	struct option_list credential;
+	char *store_token_file;
 	struct option_list allow_path;
 	char *auth_mount;
 	struct option_list broker_address;

@@ -1,44 +1,47 @@
 /* pharos-bridge: serves wrappers and brokers from the store beside it. See
  * pharos-bridge(8). */
-#include "bridge/meter.h"
 #include "bridge/profile.h"
+#include "bridge/realms.h"
 #include "net/daemon.h"
+#include "net/http.h"
 #include "net/loop.h"
+#include "wire/vault.h"
 
 static int run(struct loop *loop, const void *from, struct fault *fault)
 {
 	const struct config *config = from;
-	const char *const files[] = { UPLINK_OPTION_FILES(config->uplink) };
+	const char *const files[] = { UPLINK_OPTION_FILES(config->uplink),
+		config->store_token_file };
 	CLEANUP(profile_deinit) struct profile profile;
-	struct realm *realm = NULL;
-	struct meter meter;
+	struct metric_registry metrics = { .first = NULL };
+	struct realms *realms = NULL;
 	struct daemon *daemon = NULL;
 	struct daemon_config d = {
 		.common = &config->common,
 		.health_address = config->health_addr,
-		.metrics = &meter.registry,
-		.ready = realm_ready,
-		.reload = realm_reload,
+		.metrics = &metrics,
+		.ready = realms_ready,
+		.reload = realms_reload,
 		.files = files,
 		.n_files = N_ELEMS(files),
-		.drain = realm_drain,
-		.busy = realm_busy,
+		.drain = realms_drain,
+		.busy = realms_busy,
 		.drain_ms = config->drain_timeout,
 		.profile = &profile.isolate,
 	};
 	int r = bridge_profile(&profile, config, fault);
 
 	if (!r)
-		r = realm_open(&realm, loop, config, fault);
+		r = realms_open(&realms, loop, config, &metrics, fault);
 	if (r)
 		return r;
-	meter_init(&meter, loop, realm);
-	d.ctx = realm;
+	metric_add(&metrics, http_metrics());
+	d.ctx = realms;
 	r = daemon_open(&daemon, loop, &d, fault);
 	if (!r)
 		r = daemon_run(daemon);
 	daemon_close(daemon);
-	realm_close(realm);
+	realms_close(realms);
 	return r;
 }
 

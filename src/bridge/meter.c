@@ -1,12 +1,16 @@
 #include "bridge/meter.h"
+#include "bridge/boot.h"
+#include "bridge/issuer.h"
 #include "net/loop.h"
+#include <stdio.h>
 
 #define NAME(x) "pharos_bridge_" x
 
-static void add(struct meter *m, const struct metric_row *row)
+static void add(struct meter *m, const struct metric_row *rows, size_t n)
 {
-	INVARIANT(m->table.n_rows < N_ELEMS(m->rows));
-	m->rows[m->table.n_rows++] = *row;
+	INVARIANT(m->table.n_rows + n <= N_ELEMS(m->rows));
+	memcpy(m->rows + m->table.n_rows, rows, n * sizeof(*rows));
+	m->table.n_rows += n;
 }
 
 static void add_sealed(struct meter *m, const struct sealed_counts *sealed)
@@ -27,26 +31,186 @@ static void add_sealed(struct meter *m, const struct sealed_counts *sealed)
 		    METRIC_HISTOGRAM, .histogram = &sealed->handshake },
 	};
 
-	for (size_t i = 0; i < N_ELEMS(rows); i++)
-		add(m, &rows[i]);
+	add(m, rows, N_ELEMS(rows));
+}
+
+static const struct realm *realm_of_meter(const void *ctx)
+{
+	return ((const struct meter *)ctx)->realm;
 }
 
 static uint64_t read_tunnels(void *ctx)
 {
-	return uplink_up(((struct meter *)ctx)->realm->uplink);
+	const struct realm *r = realm_of_meter(ctx);
+
+	return r->uplink ? uplink_up(r->uplink) : 0;
 }
 
 static uint64_t read_waiting(void *ctx)
 {
-	return uplink_waiting(((struct meter *)ctx)->realm->uplink);
+	const struct realm *r = realm_of_meter(ctx);
+
+	return r->uplink ? uplink_waiting(r->uplink) : 0;
 }
 
 static uint64_t read_expiry(void *ctx)
 {
-	return (uint64_t)uplink_expiry(((struct meter *)ctx)->realm->uplink);
+	const struct realm *r = realm_of_meter(ctx);
+
+	return r->uplink ? (uint64_t)uplink_expiry(r->uplink) : 0;
 }
 
-void meter_init(struct meter *m, struct loop *loop, const struct realm *realm)
+/* ---- what comes from the store ------------------------------------------- */
+
+static bool is_in(const void *ctx, enum registration_state state)
+{
+	const struct registration *r =
+	    registry_record(realm_of_meter(ctx)->registry);
+
+	return r && r->state == state;
+}
+
+static uint64_t read_pending(void *ctx)
+{
+	return is_in(ctx, REGISTRATION_PENDING);
+}
+
+static uint64_t read_active(void *ctx)
+{
+	return is_in(ctx, REGISTRATION_ACTIVE);
+}
+
+static uint64_t read_stale(void *ctx)
+{
+	return is_in(ctx, REGISTRATION_STALE);
+}
+
+static uint64_t read_revoked(void *ctx)
+{
+	return is_in(ctx, REGISTRATION_REVOKED);
+}
+
+static void add_record(struct meter *m)
+{
+	const struct registry_counts *c = registry_counts(m->realm->registry);
+	const struct metric_row rows[] = {
+		{ NAME("registration"), "state=\"pending\"",
+		    "1 for the state that the registration is in", METRIC_GAUGE,
+		    NULL, read_pending, m },
+		{ NAME("registration"), "state=\"active\"", NULL, METRIC_GAUGE,
+		    NULL, read_active, m },
+		{ NAME("registration"), "state=\"stale\"", NULL, METRIC_GAUGE,
+		    NULL, read_stale, m },
+		{ NAME("registration"), "state=\"revoked\"", NULL, METRIC_GAUGE,
+		    NULL, read_revoked, m },
+		{ NAME("registration_away"), NULL,
+		    "1 while the store does not tell it, and the last one "
+		    "counts",
+		    METRIC_GAUGE, &c->away },
+		{ NAME("registration_reads_total"), "result=\"read\"",
+		    "reads of the registration", METRIC_COUNTER, &c->reads },
+		{ NAME("registration_reads_total"), "result=\"failed\"", NULL,
+		    METRIC_COUNTER, &c->failures },
+		{ NAME("registration_changes_total"), NULL,
+		    "times that the registration was another", METRIC_COUNTER,
+		    &c->changes },
+		{ NAME("registration_writes_total"), "result=\"written\"",
+		    "writes of the registration", METRIC_COUNTER, &c->writes },
+		{ NAME("registration_writes_total"), "result=\"lost\"", NULL,
+		    METRIC_COUNTER, &c->lost },
+		{ NAME("signatures_total"), NULL,
+		    "certificates that were signed for brokers", METRIC_COUNTER,
+		    &c->signatures },
+		{ NAME("cluster_keys_written_total"), NULL,
+		    "times that the JWT mount has got the cluster's keys",
+		    METRIC_COUNTER, &c->keys_pushed },
+		{ NAME("shut_out_total"), NULL,
+		    "handshakes and tunnels of brokers that are revoked",
+		    METRIC_COUNTER, &m->realm->shut_out },
+	};
+
+	add(m, rows, N_ELEMS(rows));
+}
+
+static void add_account(struct meter *m, const struct account_counts *c)
+{
+	const struct metric_row rows[] = {
+		{ NAME("store_logins_total"), NULL,
+		    "tokens that the bridge has got at its store",
+		    METRIC_COUNTER, &c->logins },
+		{ NAME("store_renewals_total"), NULL,
+		    "times that such a token was renewed", METRIC_COUNTER,
+		    &c->renewals },
+		{ NAME("store_login_failures_total"), NULL,
+		    "logins and renewals that failed", METRIC_COUNTER,
+		    &c->failures },
+	};
+
+	add(m, rows, N_ELEMS(rows));
+}
+
+static void add_boot(struct meter *m, const struct boot_counts *c)
+{
+	const struct metric_row rows[] = {
+		{ NAME("boot_sessions"), NULL, "boot sessions that are open",
+		    METRIC_GAUGE, &c->open },
+		{ NAME("boot_refused_total"), NULL,
+		    "boot sessions refused since too many were open",
+		    METRIC_COUNTER, &c->refused },
+		{ NAME("boot_broken_total"), NULL,
+		    "boot sessions that ended without an answer",
+		    METRIC_COUNTER, &c->broken },
+	};
+
+	add(m, rows, N_ELEMS(rows));
+	for (int i = 0; i < BOOT_CODE_COUNT; i++) {
+		struct metric_row row = { .name = NAME("boot_total"),
+			.labels = m->answers[i],
+			.help = i ? NULL : "boot sessions by their answer",
+			.value = &c->ended[i] };
+
+		snprintf(m->answers[i], METER_WORD, "answer=\"%s\"",
+		    boot_code_text((enum boot_code)i));
+		add(m, &row, 1);
+	}
+}
+
+static void add_issuer(struct meter *m, const struct issuer_counts *c)
+{
+	const struct metric_row rows[] = {
+		{ NAME("issuer_reads_total"), "result=\"read\"",
+		    "reads of the cluster's keys at its public issuer",
+		    METRIC_COUNTER, &c->reads },
+		{ NAME("issuer_reads_total"), "result=\"failed\"", NULL,
+		    METRIC_COUNTER, &c->failures },
+		{ NAME("issuer_changes_total"), NULL,
+		    "times that other keys were read there", METRIC_COUNTER,
+		    &c->changes },
+	};
+
+	add(m, rows, N_ELEMS(rows));
+}
+
+static void add_registry(struct meter *m)
+{
+	const struct realm *r = m->realm;
+
+	add_record(m);
+	add_account(m, account_counts(registry_account(r->registry)));
+	add_boot(m, boot_counts(r->boot));
+	add_issuer(m, issuer_counts(r->issuer));
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
+static void join(struct meter *m, struct metric_table *table)
+{
+	table->labels = *m->labels ? m->labels : NULL;
+	metric_add(m->registry, table);
+}
+
+void meter_open(struct meter *m, struct metric_registry *registry,
+    const struct realm *realm)
 {
 	const struct metric_row rows[] = {
 		{ NAME("tunnels"), NULL, "tunnels that are up", METRIC_GAUGE,
@@ -54,17 +218,31 @@ void meter_init(struct meter *m, struct loop *loop, const struct realm *realm)
 		{ NAME("waiting"), NULL, "legs waiting or on their way",
 		    METRIC_GAUGE, NULL, read_waiting, m },
 		{ NAME("certificate_expiry_timestamp_seconds"), NULL,
-		    "when the bridge's certificate ends, since 1970",
+		    "when the bridge's certificate ends, since 1970; 0: there "
+		    "is none yet",
 		    METRIC_GAUGE, NULL, read_expiry, m },
 	};
 
-	*m = (struct meter){ .loop = loop, .realm = realm };
+	*m = (struct meter){ .registry = registry, .realm = realm };
+	if (*realm->label)
+		snprintf(
+		    m->labels, sizeof(m->labels), "realm=\"%s\"", realm->label);
 	m->table.rows = m->rows;
-	for (size_t i = 0; i < N_ELEMS(rows); i++)
-		add(m, &rows[i]);
+	add(m, rows, N_ELEMS(rows));
 	add_sealed(m, sealed_counts(realm->sealed));
-	metric_add(&m->registry, &m->table);
-	metric_add(&m->registry, http_metrics());
-	metric_add(&m->registry, proxy_metrics(realm->proxy));
-	metric_add(&m->registry, store_metrics(realm->store));
+	if (realm->registry)
+		add_registry(m);
+	join(m, &m->table);
+	join(m, proxy_metrics(realm->proxy));
+	join(m, store_metrics(realm->store));
+}
+
+void meter_close(struct meter *m)
+{
+	if (!m->registry)
+		return;
+	metric_drop(m->registry, &m->table);
+	metric_drop(m->registry, proxy_metrics(m->realm->proxy));
+	metric_drop(m->registry, store_metrics(m->realm->store));
+	m->registry = NULL;
 }

@@ -59,6 +59,7 @@ static void failed(struct ownleaf *o, const struct fault *fault)
 	snprintf(o->trouble, sizeof(o->trouble), "%s", fault->text);
 	log_warn(o->identity ? "our certificate is not renewed"
 			     : "no certificate of our own yet",
+	    LOG_STR("realm", account_realm(o->config.account)),
 	    LOG_STR("fault", fault->text), LOG_STR("hint", fault->hint));
 }
 

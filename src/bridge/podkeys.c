@@ -186,6 +186,7 @@ static void trouble(struct podkeys *k, const struct fault *fault)
 		return;
 	snprintf(k->trouble, sizeof(k->trouble), "%s", fault->text);
 	log_err("pods cannot log in: their cluster's keys are not at the store",
+	    LOG_STR("realm", account_realm(k->account)),
 	    LOG_STR("fault", fault->text), LOG_STR("hint", fault->hint));
 }
 
@@ -214,7 +215,8 @@ static void on_pushed(
 	k->failures = 0;
 	k->trouble[0] = '\0';
 	(*k->pushed)++;
-	log_info("the cluster's keys are at the store's JWT mount");
+	log_info("the cluster's keys are at the store's JWT mount",
+	    LOG_STR("realm", account_realm(k->account)));
 }
 
 static void push(struct podkeys *k)

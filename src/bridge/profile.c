@@ -2,9 +2,12 @@
  * but health pages, whose sockets are there before.
  */
 #include "bridge/profile.h"
+#include "bridge/realms.h"
 #include "link/callsofcurl.h"
 #include "net/address.h"
 #include "net/socketcalls.h"
+#include "wire/credential.h"
+#include <sys/stat.h>
 
 static const struct isolate_calls *const calls[] = {
 	SOCKETCALLS_DIAL,
@@ -14,10 +17,51 @@ static const struct isolate_calls *const calls[] = {
 static void reach_store(struct profile *p, const struct config *config)
 {
 	profile_resolver(p);
-	profile_port(p, address_port_of(config->vault_addr));
+	if (config->vault_addr)
+		profile_port(p, address_port_of(config->vault_addr));
 	profile_beside(p, config->vault_ca);
 	if (!config->vault_ca && !config->vault_pin)
 		profile_system_cas(p);
+}
+
+/* ---- credentials --------------------------------------------------------- */
+
+static void reach_by(void *ctx, const char *path)
+{
+	struct profile *p = ctx;
+	struct credential c = { .n_beacons = 0 };
+
+	if (realms_read_credential(&c, path, NULL))
+		return; /* whoever serves it says why */
+	profile_port(p, address_port_of(c.address));
+	for (size_t i = 0; i < c.n_beacons; i++)
+		profile_port(p, address_port_of(c.beacon[i]));
+	credential_deinit(&c);
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+/* What comes into a folder later may name the ports that stores and beacons
+ * mostly have, or those that were named at the start. */
+static void reach_credentials(struct profile *p, const struct config *config)
+{
+	enum { PORT_BEACON = 443, PORT_STORE = 8200 };
+	const struct option_list *given = &config->credential;
+
+	realms_each(config, reach_by, p);
+	for (size_t i = 0; i < given->n_items; i++)
+		if (is_folder(given->items[i])) {
+			profile_path(p, given->items[i], ISOLATE_READ);
+			profile_port(p, PORT_BEACON);
+			profile_port(p, PORT_STORE);
+		} else {
+			profile_beside(p, given->items[i]);
+		}
 }
 
 int bridge_profile(
@@ -30,5 +74,7 @@ int bridge_profile(
 	for (size_t i = 0; i < brokers->n_items; i++)
 		profile_port(p, address_port_of(brokers->items[i]));
 	reach_store(p, config);
+	reach_credentials(p, config);
+	profile_beside(p, config->store_token_file);
 	return profile_check(p, fault);
 }

@@ -29,6 +29,7 @@
 
 struct registry {
 	struct loop *loop;
+	const char *realm;
 	const struct registry_events *events;
 	void *ctx;
 	struct space space;
@@ -153,7 +154,8 @@ static void record_set(
 		    LOG_STR("state", registration_state_text(g->record.state)),
 		    LOG_UINT("version", version));
 	else
-		log_warn("the registration is gone from the store");
+		log_warn("the registration is gone from the store",
+		    LOG_STR("realm", g->realm));
 	podkeys_follow(g->keys, registry_record(g));
 	g->events->record(g->ctx);
 }
@@ -186,7 +188,7 @@ static void answered(struct registry *g, const struct fault *fault)
 	uint64_t took = loop_now(g->loop) - g->looked_ms;
 
 	if (g->counts.away)
-		log_info("the store answers again");
+		log_info("the store answers again", LOG_STR("realm", g->realm));
 	g->counts.away = 0;
 	g->counts.reads++;
 	g->failures = 0;
@@ -205,7 +207,7 @@ static void look_failed(struct registry *g, const struct fault *fault)
 		log_warn(g->known ? "the store does not tell the registration; "
 				    "the last one counts"
 				  : "the store does not tell the registration",
-		    LOG_STR("fault", fault->text),
+		    LOG_STR("realm", g->realm), LOG_STR("fault", fault->text),
 		    LOG_STR("hint", fault->hint));
 	g->counts.away = 1;
 	g->counts.failures++;
@@ -221,7 +223,7 @@ static void malformed(struct registry *g, const struct fault *fault)
 {
 	if (strcmp(g->fault.text, fault->text) != 0)
 		log_err("the registration cannot be read",
-		    LOG_STR("fault", fault->text),
+		    LOG_STR("realm", g->realm), LOG_STR("fault", fault->text),
 		    LOG_STR("hint", fault->hint));
 	g->fault = *fault;
 	g->counts.failures++;
@@ -267,7 +269,8 @@ static void no_entry(struct registry *g)
 	if (g->known)
 		record_set(g, NULL, 0);
 	else if (!g->answered)
-		log_info("no registration in the store yet; waiting for it");
+		log_info("no registration in the store yet; waiting for it",
+		    LOG_STR("realm", g->realm));
 }
 
 static void on_look(
@@ -607,6 +610,7 @@ static int open_account(struct registry *g,
 	char login[VAULT_PATH_MOST];
 	struct account_config account = {
 		.store = g->store,
+		.realm = g->realm,
 		.login = login,
 		.role_id = config->role_id,
 		.secret_id = config->secret_id,
@@ -658,6 +662,7 @@ int registry_open(struct registry **out, struct loop *loop,
 	if (!g)
 		return -ENOMEM;
 	g->loop = loop;
+	g->realm = config->realm;
 	g->events = config->events;
 	g->ctx = config->ctx;
 	g->space = *config->space;

@@ -36,6 +36,7 @@ struct registry_events {
 };
 
 struct registry_config {
+	const char *realm; /* for the log; borrowed until registry_close() */
 	const char *address, *ca_file, *pin_hex; /* as in store_config */
 	const struct space *space;
 	const char *role_id;		/* AppRole: as in account_config */

@@ -77,6 +77,7 @@ static void begin(struct sealed *sealed, struct http_stream *stream)
 		.ctx = s,
 	};
 
+	INVARIANT(sealed->tls);
 	if (!s || http_stream_respond(stream, &ok, false)) {
 		http_stream_abandon(stream);
 		if (s)
@@ -131,8 +132,10 @@ int sealed_new(struct sealed **out, const struct identity *identity,
     struct httpd *inside, struct fault *fault)
 {
 	struct sealed *s = calloc(1, sizeof(*s));
-	int r = s ? sealed_context(&s->tls, identity, fault) : -ENOMEM;
+	int r = s ? 0 : -ENOMEM;
 
+	if (!r && identity)
+		r = sealed_context(&s->tls, identity, fault);
 	if (r) {
 		free(s);
 		return r;

@@ -20,7 +20,8 @@ struct sealed_counts {
 	struct metric_histogram handshake; /* of those that went well */
 };
 
-/** sealed_new() - @identity is shown to wrappers; @inside serves them; both are
+/** sealed_new() - @identity is shown to wrappers, NULL: that of the first
+ * sealed_renew(), which comes before any stream; @inside serves them; both are
  * borrowed
  * Return: 0; -errno with @fault. */
 MUST_USE int sealed_new(struct sealed **out, const struct identity *identity,

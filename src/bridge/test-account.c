@@ -94,6 +94,7 @@ static void open_approle(void)
 {
 	struct fault fault = FAULT_NONE;
 	const struct account_config config = { .store = store,
+		.realm = "test",
 		.login = LOGIN_PATH,
 		.role_id = "a role id",
 		.secret_id = secret_id,

@@ -201,7 +201,8 @@ static inline void on_signed(
 static inline void open_registry(void)
 {
 	struct fault fault = FAULT_NONE;
-	const struct registry_config config = { .address = fake.address,
+	const struct registry_config config = { .realm = "test",
+		.address = fake.address,
 		.space = &space,
 		.role_id = "role",
 		.secret_id = secret_id,

@@ -47,7 +47,7 @@ const char *uplink_what_text(enum uplink_what what)
 }
 
 /* An orderly end is no reason to worry. */
-static void log_gone(const struct uplink_news *news)
+static void log_gone(const struct uplink_news *news, struct log_field realm)
 {
 	bool orderly = news->fault->code == -ESHUTDOWN;
 
@@ -55,31 +55,32 @@ static void log_gone(const struct uplink_news *news)
 	    uplink_what_text(news->what), LOG_STR("peer", news->peer),
 	    LOG_STR("target", news->target),
 	    LOG_STR("fault", news->fault->text), LOG_UINT("up", news->up),
-	    LOG_END);
+	    realm, LOG_END);
 }
 
 void uplink_log(void *ctx, const struct uplink_news *news)
 {
 	const char *event = uplink_what_text(news->what);
+	struct log_field realm = ctx ? LOG_STR("realm", ctx) : LOG_END;
 
-	(void)ctx;
 	switch (news->what) {
 	case UPLINK_UP:
 		log_info(event, LOG_STR("peer", news->peer),
-		    LOG_STR("target", news->target), LOG_UINT("up", news->up));
+		    LOG_STR("target", news->target), LOG_UINT("up", news->up),
+		    realm);
 		break;
 	case UPLINK_GONE:
-		log_gone(news);
+		log_gone(news, realm);
 		break;
 	case UPLINK_FAILED:
 		log_warn(event, LOG_PLACE("target", news->target),
 		    LOG_STR("fault", news->fault->text),
-		    LOG_STR("hint", news->fault->hint));
+		    LOG_STR("hint", news->fault->hint), realm);
 		break;
 	case UPLINK_WORKS:
 	case UPLINK_WAITS:
 	case UPLINK_WHATS:
-		log_info(event, LOG_PLACE("target", news->target));
+		log_info(event, LOG_PLACE("target", news->target), realm);
 		break;
 	}
 }

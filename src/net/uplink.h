@@ -30,7 +30,8 @@ struct uplink_news {
 	size_t up;		   /* tunnels that are up now */
 };
 typedef void (*uplink_told_fn)(void *ctx, const struct uplink_news *news);
-/** uplink_log() - (programs) write @news to the log; an uplink_told_fn */
+/** uplink_log() - (programs) write @news to the log; an uplink_told_fn
+ * @ctx: a text that each line has as `realm`; or NULL */
 void uplink_log(void *ctx, const struct uplink_news *news);
 
 /* Peers that have no certificate yet, and come for one: sessions of a protocol
