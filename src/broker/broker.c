@@ -4,6 +4,7 @@
 #include "net/daemon.h"
 #include "net/egress.h"
 #include "net/loop.h"
+#include <stdio.h>
 
 /* ---- what the modules ask for */
 
@@ -34,9 +35,28 @@ static void look_at_reviews(struct broker *b, struct status *status)
 	status->reviews_last_error = reviewer_last_fault(b->reviewer);
 }
 
+static void look_at_boot(const struct broker *b, struct status_join *join)
+{
+	struct boot_state boot;
+
+	boot_look(b->boot, &boot);
+	*join = (struct status_join){
+		.joins = true,
+		.ends = boot.ends,
+		.expired = boot.expired,
+		.waits_for = boot.waits_for,
+		.last_error = boot.last_error,
+		.remedy = boot.remedy,
+		.retry_s = (boot.retry_ms + 999) / 1000,
+	};
+}
+
 static void look(void *ctx, struct status *status)
 {
 	struct broker *b = ctx;
+
+	if (b->boot)
+		look_at_boot(b, &status->join);
 
 	status->pass_through = b->config->pass_through;
 	status->mode = uplink_modes[b->config->uplink.mode];
@@ -44,10 +64,39 @@ static void look(void *ctx, struct status *status)
 	join_look(b->uplink, loop_now(b->loop), status);
 }
 
+int broker_status(void *ctx, char **out)
+{
+	struct status status = { .n_tunnels = 0 };
+
+	look(ctx, &status);
+	return status_print(&status, out);
+}
+
+/* NULL: there is a certificate, and its time is not over. */
+static const char *certificate_lacks(struct broker *b)
+{
+	struct boot_state boot;
+
+	if (!b->boot)
+		return NULL;
+	boot_look(b->boot, &boot);
+	if (boot.ends && !boot.expired)
+		return NULL;
+	(void)snprintf(b->unready, sizeof(b->unready), "%s: %s",
+	    boot.expired ? "the certificate has expired" : "no certificate yet",
+	    *boot.last_error  ? boot.last_error
+	    : *boot.waits_for ? boot.waits_for
+			      : "it is about to be asked for");
+	return b->unready;
+}
+
 const char *broker_ready(void *ctx)
 {
 	struct broker *b = ctx;
+	const char *why = certificate_lacks(b);
 
+	if (why)
+		return why;
 	return uplink_up(b->uplink) ? NULL : "no tunnel to the bridge is up";
 }
 
@@ -62,6 +111,7 @@ void broker_drain(void *ctx)
 {
 	struct broker *b = ctx;
 
+	boot_stop(b->boot);
 	pods_drain(b->pods, patience(b));
 }
 
@@ -76,6 +126,27 @@ bool broker_busy(void *ctx)
 		uplink_drain(b->uplink, patience(b));
 	}
 	return uplink_busy(b->uplink);
+}
+
+/* ---- what was said */
+
+int broker_order_read(struct broker_order *order, const struct config *config,
+    struct fault *fault)
+{
+	int r = join_read(&order->join, config, fault);
+
+	order->config = config;
+	if (!r && (order->join.ca || config_reviews(config)))
+		r = cluster_load(&order->cluster, config, fault);
+	if (!r && order->join.ca)
+		r = cluster_find_self(&order->cluster, config, fault);
+	return r;
+}
+
+void broker_order_clear(struct broker_order *order)
+{
+	join_clear(&order->join);
+	cluster_clear(&order->cluster);
 }
 
 /* ---- opening */
@@ -100,8 +171,9 @@ static int load_client_token(
 	return r < 0 ? r : -EINVAL;
 }
 
-static int load_pods_tls(
-    struct tls_context **out, const struct config *config, struct fault *fault)
+/* @id: to show; NULL: what stands in files. */
+static int load_pods_tls(struct tls_context **out, const struct config *config,
+    const struct identity *id, struct fault *fault)
 {
 	static const char *const alpn[] = { "h2", "http/1.1", NULL };
 	struct tls_config tls = {
@@ -111,6 +183,7 @@ static int load_pods_tls(
 		.alpn_optional = true,
 		.cert_file = config->listen_cert,
 		.key_file = config->listen_key,
+		.identity = id,
 		.trust = TLS_TRUST_NOBODY,
 		.allow_12 = true,
 	};
@@ -125,22 +198,70 @@ static void files_deinit(struct files *f)
 	secret_free(f->client_token);
 }
 
+/* All that is shown with @id; NULL: with what stands in files. */
+static int load_papers(struct files *f, const struct broker *b,
+    const struct identity *id, struct fault *fault)
+{
+	struct uplink_config uplink = b->meeting;
+	int r = load_pods_tls(&f->pods_tls, b->config, id, fault);
+
+	uplink.identity = id;
+	return r ? r : uplink_prepare(&f->papers, b->uplink, &uplink, fault);
+}
+
+static void use_papers(struct broker *b, struct files *f)
+{
+	pods_renew(b->pods, f->pods_tls, b->client_token);
+	uplink_renew(b->uplink, STEAL(f->papers));
+	tls_context_free(b->pods_tls);
+	b->pods_tls = STEAL(f->pods_tls);
+}
+
+static void use_client_token(struct broker *b, struct files *f)
+{
+	pods_renew(b->pods, NULL, f->client_token);
+	secret_free(b->client_token);
+	b->client_token = STEAL(f->client_token);
+}
+
+/* A certificate that came by a boot session is shown again. */
 int broker_reload(void *ctx, struct fault *fault)
 {
 	struct broker *b = ctx;
 	CLEANUP(files_deinit) struct files f = { .papers = NULL };
-	int r;
+	const struct identity *id = b->boot ? uplink_identity(b->uplink) : NULL;
+	bool has_papers = !b->boot || id;
+	int r = load_client_token(&f.client_token, b->config, fault);
 
-	if ((r = load_client_token(&f.client_token, b->config, fault)) ||
-	    (r = load_pods_tls(&f.pods_tls, b->config, fault)) ||
-	    (r = join_prepare(&f.papers, b->uplink, b->config, fault)))
+	if (!r && has_papers)
+		r = load_papers(&f, b, id, fault);
+	if (r)
 		return r;
-	pods_renew(b->pods, f.pods_tls, f.client_token);
-	uplink_renew(b->uplink, STEAL(f.papers));
-	tls_context_free(b->pods_tls);
-	secret_free(b->client_token);
-	b->pods_tls = STEAL(f.pods_tls);
-	b->client_token = STEAL(f.client_token);
+	use_client_token(b, &f);
+	if (has_papers)
+		use_papers(b, &f);
+	return 0;
+}
+
+static void announce_pods(const struct broker *b)
+{
+	daemon_listening("pods", pods_address(b->pods));
+}
+
+/* What a boot session has brought. */
+static int take_certificate(
+    void *ctx, const struct identity *id, struct fault *fault)
+{
+	struct broker *b = ctx;
+	CLEANUP(files_deinit) struct files f = { .papers = NULL };
+	bool first = !uplink_identity(b->uplink);
+	int r = load_papers(&f, b, id, fault);
+
+	if (r)
+		return r;
+	use_papers(b, &f);
+	if (first)
+		announce_pods(b);
 	return 0;
 }
 
@@ -162,39 +283,64 @@ static int open_pods(struct broker *b, struct fault *fault)
 	return pods_open(&b->pods, b->loop, &pods, fault);
 }
 
-static int open_reviews(struct broker *b, struct fault *fault)
+static int open_uplink(struct broker *b, struct fault *fault)
 {
+	join_config(&b->meeting, &b->order->join, b->config);
+	return uplink_open(&b->uplink, b->loop, &b->meeting, fault);
+}
+
+static int open_boot(struct broker *b, struct fault *fault)
+{
+	const struct boot_config boot = {
+		.ca = b->order->join.ca,
+		.kube = b->kube,
+		.self = &b->order->cluster.self,
+		.take = take_certificate,
+		.ctx = b,
+	};
+	const struct bootway_order way = { b->loop, b->uplink, &b->meeting };
+
+	return boot_open(&b->boot, &boot, &way, fault);
+}
+
+/* All that asks the cluster. */
+static int open_cluster(struct broker *b, struct fault *fault)
+{
+	const struct kube_access *access = &b->order->cluster.access;
 	int r;
 
-	if (!config_reviews(b->config))
+	if (!access->server)
 		return 0;
-	r = kube_open(&b->kube, b->loop, &b->cluster->access, fault);
-	return r ? r
-		 : reviewer_new(
-		       &b->reviewer, b->loop, b->kube, &reviewer_rules);
+	r = kube_open(&b->kube, b->loop, access, fault);
+	if (!r && config_reviews(b->config))
+		r = reviewer_new(
+		    &b->reviewer, b->loop, b->kube, &reviewer_rules);
+	return r;
 }
 
 static int open_parts(struct broker *b, struct fault *fault)
 {
+	bool joins = b->order->join.ca;
 	int r;
 
 	if ((r = egress_open(
 		 &b->egress, b->loop, b->config->uplink.egress_proxy, fault)) ||
 	    (r = load_client_token(&b->client_token, b->config, fault)) ||
-	    (r = load_pods_tls(&b->pods_tls, b->config, fault)) ||
-	    (r = join_open(&b->uplink, b->loop, b->config, fault)) ||
+	    (!joins &&
+		(r = load_pods_tls(&b->pods_tls, b->config, NULL, fault))) ||
+	    (r = open_uplink(b, fault)) ||
 	    (r = carry_new(&b->carry, b->loop, &b->way)) ||
 	    (b->config->pass_through &&
 		(r = forward_new(&b->forward, b->loop, &b->way))) ||
-	    (r = open_reviews(b, fault)) || (r = open_pods(b, fault)))
+	    (r = open_cluster(b, fault)) || (r = open_pods(b, fault)) ||
+	    (joins && (r = open_boot(b, fault))))
 		return r;
 	meter_init(&b->meter, b);
 	return 0;
 }
 
 int broker_open(struct broker **out, struct loop *loop,
-    const struct config *config, const struct cluster *cluster,
-    struct fault *fault)
+    const struct broker_order *order, struct fault *fault)
 {
 	struct broker *b = calloc(1, sizeof(*b));
 	int r;
@@ -202,8 +348,8 @@ int broker_open(struct broker **out, struct loop *loop,
 	if (!b)
 		return -ENOMEM;
 	b->loop = loop;
-	b->config = config;
-	b->cluster = cluster;
+	b->order = order;
+	b->config = order->config;
 	b->way = (struct way){ .pick = pick,
 		.any = any,
 		.fault = why_none,
@@ -226,7 +372,8 @@ void broker_announce(const struct broker *b)
 			 "clients read through it");
 	if (reverse)
 		daemon_listening("tunnels", reverse);
-	daemon_listening("pods", pods_address(b->pods));
+	if (!b->boot) /* else once there is a certificate */
+		announce_pods(b);
 }
 
 /* From the outside in, so that nothing calls what is no longer there; the quota
@@ -239,6 +386,7 @@ void broker_close(struct broker *b)
 	carry_free(b->carry);
 	forward_free(b->forward);
 	pods_close(b->pods);
+	boot_close(b->boot);
 	reviewer_free(b->reviewer);
 	kube_close(b->kube);
 	uplink_close(b->uplink);

@@ -16,14 +16,51 @@ static const struct option_row rows[] = {
 	    .metavar = "FILE",
 	    .help = "certificate chain of that listener, PEM",
 	    .type = OPTION_TEXT,
-	    .flags = OPTION_REQUIRED,
 	    AT(listen_cert) },
 	{ .name = "listen-key",
 	    .metavar = "FILE",
 	    .help = "its private key, PEM",
 	    .type = OPTION_TEXT,
-	    .flags = OPTION_REQUIRED,
 	    AT(listen_key) },
+	{ .name = "join",
+	    .metavar = "STRING",
+	    .help = "all that pharos source register printed",
+	    .detail = "Beacons and the bridge's CA. The certificate, for the "
+		      "tunnel and for that listener, is asked for at the "
+		      "bridge by a token of the pod's ServiceAccount, kept in "
+		      "memory, and renewed at two thirds of its life.",
+	    .type = OPTION_TEXT,
+	    AT(join) },
+	{ .name = "join-file",
+	    .metavar = "FILE",
+	    .help = "the same, in a file",
+	    .type = OPTION_TEXT,
+	    .flags = OPTION_RARE,
+	    AT(join_file) },
+	{ .name = "pod-namespace",
+	    .metavar = "NAME",
+	    .help = "of the broker's pod; else as its token says",
+	    .type = OPTION_TEXT,
+	    .flags = OPTION_RARE,
+	    AT(pod_namespace) },
+	{ .name = "pod-name",
+	    .metavar = "NAME",
+	    .help = "of the broker's pod; else as its token says",
+	    .type = OPTION_TEXT,
+	    .flags = OPTION_RARE,
+	    AT(pod_name) },
+	{ .name = "pod-uid",
+	    .metavar = "UID",
+	    .help = "of the broker's pod; else as its token says",
+	    .type = OPTION_TEXT,
+	    .flags = OPTION_RARE,
+	    AT(pod_uid) },
+	{ .name = "service-account",
+	    .metavar = "NAME",
+	    .help = "of the broker's pod; else as its token says",
+	    .type = OPTION_TEXT,
+	    .flags = OPTION_RARE,
+	    AT(service_account) },
 	{ .name = "client-token-file",
 	    .metavar = "FILE",
 	    .help = "pods must show the token in it",
@@ -51,6 +88,7 @@ static const struct option_row rows[] = {
 	    .detail = "Without it the broker asks as the pod that it is, with "
 		      "its ServiceAccount's token.",
 	    .type = OPTION_TEXT,
+	    .flags = OPTION_RARE,
 	    AT(kubeconfig) },
 	{ .name = "pass-through",
 	    .help = "serve store clients too; sees what they read",
@@ -88,20 +126,88 @@ bool config_reviews(const struct config *config)
 	return config->review_pods == OPTION_YES;
 }
 
+bool config_joins(const struct config *config)
+{
+	return config->join || config->join_file;
+}
+
+struct belonging {
+	const char *name, *value;
+};
+
+static int check_listener(const struct config *c, struct fault *fault)
+{
+	const struct belonging files[] = {
+		{ "listen-cert", c->listen_cert },
+		{ "listen-key", c->listen_key },
+	};
+	bool joins = config_joins(c);
+
+	for (size_t i = 0; i < N_ELEMS(files); i++) {
+		if (joins && files[i].value)
+			return fault_set(fault, -EINVAL,
+			    "Leave it out: the listener shows the certificate "
+			    "that the bridge signs.",
+			    "--%s does not go with --join", files[i].name);
+		if (!joins && !files[i].value)
+			return fault_set(fault, -EINVAL,
+			    "`pharos pki init --broker-host` makes the files.",
+			    "--%s is missing, and so is --join", files[i].name);
+	}
+	return 0;
+}
+
+static int check_joining(const struct config *c, struct fault *fault)
+{
+	const struct belonging only[] = {
+		{ "pod-namespace", c->pod_namespace },
+		{ "pod-name", c->pod_name },
+		{ "pod-uid", c->pod_uid },
+		{ "service-account", c->service_account },
+	};
+
+	if (c->join && c->join_file)
+		return fault_set(fault, -EINVAL, "Give one of them.",
+		    "--join and --join-file are both given");
+	for (size_t i = 0; !config_joins(c) && i < N_ELEMS(only); i++)
+		if (only[i].value)
+			return fault_set(fault, -EINVAL,
+			    "It says for which pod the cluster is asked for a "
+			    "token to join with.",
+			    "--%s goes with --join, which is not given",
+			    only[i].name);
+	return 0;
+}
+
+static int check_cluster(const struct config *c, struct fault *fault)
+{
+	bool reviews = config_reviews(c);
+
+	if (reviews && c->client_token_file)
+		return fault_set(fault, -EINVAL,
+		    "A pod shows one token: its own, or the one of all.",
+		    "--client-token-file does not go with --review-pods yes");
+	if (!reviews && !config_joins(c) && c->kubeconfig)
+		return fault_set(fault, -EINVAL,
+		    "Add --review-pods yes or --join, or leave --kubeconfig "
+		    "out.",
+		    "--kubeconfig does not go with --review-pods no");
+	return 0;
+}
+
 int config_check(const struct config *config, struct fault *fault)
 {
 	const struct uplink_options_case with = {
 		.reverse = "reverse-listen",
 		.given = config->reverse_listen,
+		.instead = "join",
+		.joins = config_joins(config),
 	};
+	int r = check_joining(config, fault);
 
-	if (config_reviews(config) && config->client_token_file)
-		return fault_set(fault, -EINVAL,
-		    "A pod shows one token: its own, or the one of all.",
-		    "--client-token-file does not go with --review-pods yes");
-	if (!config_reviews(config) && config->kubeconfig)
-		return fault_set(fault, -EINVAL,
-		    "Add --review-pods yes, or leave --kubeconfig out.",
-		    "--kubeconfig does not go with --review-pods no");
-	return uplink_options_check(&config->uplink, &with, fault);
+	if (!r)
+		r = check_cluster(config, fault);
+	if (!r)
+		r = uplink_options_check(&config->uplink, &with, fault);
+	return r ? r : check_listener(config, fault);
 }

@@ -9,6 +9,11 @@ struct config {
 	struct uplink_options uplink;
 	char *reverse_listen;
 	char *listen, *listen_cert, *listen_key;
+	/* joining by a join string: one of the two; else certificates are in
+	 * files */
+	char *join, *join_file;
+	char *pod_namespace, *pod_name; /* NULL: as the token claims; all */
+	char *pod_uid, *service_account;
 	char *client_token_file; /* or NULL */
 	int review_pods;	 /* index into its choices */
 	char *kubeconfig;	 /* NULL: as a pod of the cluster */
@@ -19,6 +24,8 @@ struct config {
 
 extern const struct option_table config_options;
 
+/** config_joins() - does the certificate come by a join string? */
+bool config_joins(const struct config *config);
 /** config_reviews() - are pods' tokens reviewed by the cluster? */
 bool config_reviews(const struct config *config);
 /** config_check() - what the table cannot say: which options belong together

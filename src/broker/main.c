@@ -1,7 +1,6 @@
 /* pharos-broker: lets pods reach the bridge over tunnels that it dials. See
  * pharos-broker(8). */
 #include "broker/broker.h"
-#include "broker/cluster.h"
 #include "broker/limits.h"
 #include "broker/profile.h"
 #include "net/daemon.h"
@@ -11,8 +10,8 @@
 static int run(struct loop *loop, const void *from, struct fault *fault)
 {
 	const struct config *config = from;
-	CLEANUP(cluster_clear)
-	struct cluster cluster = { .access.from = NULL };
+	CLEANUP(broker_order_clear)
+	struct broker_order order = { .config = NULL };
 	const char *const files[] = { UPLINK_OPTION_FILES(config->uplink),
 		config->listen_cert, config->listen_key,
 		config->client_token_file };
@@ -23,6 +22,7 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.common = &config->common,
 		.health_address = config->health_addr,
 		.ready = broker_ready,
+		.status = broker_status,
 		.reload = broker_reload,
 		.files = files,
 		.n_files = N_ELEMS(files),
@@ -32,14 +32,12 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 		.profile = &profile.isolate,
 		.descriptors = LIMIT_DESCRIPTORS,
 	};
-	int r =
-	    config_reviews(config) ? cluster_load(&cluster, config, fault) : 0;
+	int r = broker_order_read(&order, config, fault);
 
-	if (r)
-		return r;
-	r = broker_profile(&profile, config, &cluster, fault);
 	if (!r)
-		r = broker_open(&broker, loop, config, &cluster, fault);
+		r = broker_profile(&profile, &order, fault);
+	if (!r)
+		r = broker_open(&broker, loop, &order, fault);
 	if (r)
 		return r;
 	d.metrics = &broker->meter.registry;

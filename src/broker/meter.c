@@ -127,7 +127,9 @@ static uint64_t read_tunnel_expiry(void *ctx)
 
 static uint64_t read_listen_expiry(void *ctx)
 {
-	return (uint64_t)tls_context_expiry(((struct broker *)ctx)->pods_tls);
+	const struct broker *b = ctx;
+
+	return b->pods_tls ? (uint64_t)tls_context_expiry(b->pods_tls) : 0;
 }
 
 static uint64_t read_connections(void *ctx)
@@ -175,6 +177,25 @@ static uint64_t read_sources(void *ctx)
 	return pods_gauges(((struct broker *)ctx)->pods).sources;
 }
 
+/* The same rows, be there a join string or not. */
+static void add_boot(struct meter *m, const struct boot *b)
+{
+	static const struct boot_counts none = { .granted = 0 };
+	const struct boot_counts *c = b ? boot_counts(b) : &none;
+	const struct metric_row rows[] = {
+		{ NAME("boot_tries_total"), "result=\"granted\"",
+		    "tries to get a certificate by the join string",
+		    METRIC_COUNTER, &c->granted },
+		{ NAME("boot_tries_total"), "result=\"refused\"", NULL,
+		    METRIC_COUNTER, &c->refused },
+		{ NAME("boot_tries_total"), "result=\"failed\"", NULL,
+		    METRIC_COUNTER, &c->failed },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		add_row(m, &rows[i]);
+}
+
 static void add_bytes(struct meter *m, struct broker *b)
 {
 	const struct metric_row rows[] = {
@@ -201,7 +222,8 @@ static void add_gauges(struct meter *m, struct broker *b)
 		    METRIC_GAUGE, .read = read_tunnels },
 		{ NAME("certificate_expiry_timestamp_seconds"),
 		    "use=\"tunnel\"",
-		    "when the broker's own certificates end, since 1970",
+		    "when the broker's own certificates end, since 1970; 0: "
+		    "there is none yet",
 		    METRIC_GAUGE, .read = read_tunnel_expiry },
 		{ NAME("certificate_expiry_timestamp_seconds"),
 		    "use=\"listen\"", NULL, METRIC_GAUGE,
@@ -235,6 +257,7 @@ void meter_init(struct meter *m, struct broker *b)
 	add_gauges(m, b);
 	add_carry(m, carry_counts(b->carry));
 	add_forward(m, b->forward);
+	add_boot(m, b->boot);
 	add_bytes(m, b);
 	add_reviews(m, b);
 	add_refusals(m, &b->refusals);

@@ -145,7 +145,8 @@ static int listen_at(struct pods *p, struct fault *fault)
 
 	if (!c->address)
 		return 0;
-	r = httpd_listen(p->httpd, c->address, c->tls, fault);
+	r = c->tls ? httpd_listen(p->httpd, c->address, c->tls, fault)
+		   : httpd_listen_later(p->httpd, c->address, fault);
 	if (r)
 		fault_wrap(fault, "--listen");
 	return r;
@@ -191,7 +192,8 @@ int pods_open(struct pods **out, struct loop *loop,
 void pods_renew(
     struct pods *p, struct tls_context *tls, const struct secret *token)
 {
-	httpd_renew(p->httpd, tls);
+	if (tls)
+		httpd_renew(p->httpd, tls);
 	door_renew(p->door, token);
 }
 

@@ -18,7 +18,9 @@ struct pods;
 
 struct pods_config {
 	const char *address;
-	struct tls_context *tls;	   /* counted up */
+	/* counted up; NULL: it is to come by pods_renew(), and nobody is let
+	 * in before */
+	struct tls_context *tls;
 	const struct secret *client_token; /* borrowed; NULL: none needed */
 	struct reviewer *reviewer;	   /* borrowed; NULL: no reviews */
 	const struct quota_rules *rules;
@@ -34,7 +36,8 @@ struct pods_config {
  * Return: 0; -errno with @fault. */
 MUST_USE int pods_open(struct pods **out, struct loop *loop,
     const struct pods_config *config, struct fault *fault);
-/** pods_renew() - show newcomers @tls (counted up), and ask them for @token
+/** pods_renew() - show newcomers @tls (counted up; NULL: what they are shown),
+ * and ask them for @token
  * (borrowed; NULL: none) */
 void pods_renew(
     struct pods *p, struct tls_context *tls, const struct secret *token);

@@ -1,8 +1,9 @@
-/* The broker dials beacons, and the cluster's API where it reviews pods. In the
- * reverse mode without reviews it dials nobody at all. What it listens on is
- * bound before.
+/* The broker dials beacons, and the cluster's API where it joins by a join
+ * string or reviews pods. In the reverse mode without these it dials nobody at
+ * all. What it listens on is bound before.
  */
 #include "broker/profile.h"
+#include "broker/broker.h"
 #include "link/callsofcurl.h"
 #include "net/socketcalls.h"
 
@@ -11,14 +12,15 @@ static const struct isolate_calls *const calls[] = {
 	&callsofcurl, /* the last one: not without a cluster */
 };
 
-int broker_profile(struct profile *p, const struct config *config,
-    const struct cluster *cluster, struct fault *fault)
+int broker_profile(
+    struct profile *p, const struct broker_order *order, struct fault *fault)
 {
+	const struct config *config = order->config;
 	size_t n = N_ELEMS(calls);
 
-	profile_init(p, calls, cluster->access.server ? n : n - 1);
-	uplink_options_profile(&config->uplink, p);
-	cluster_profile(cluster, p);
+	profile_init(p, calls, order->cluster.access.server ? n : n - 1);
+	join_profile(&order->join, config, p);
+	cluster_profile(&order->cluster, p);
 	profile_beside(p, config->listen_cert);
 	profile_beside(p, config->listen_key);
 	profile_beside(p, config->client_token_file);

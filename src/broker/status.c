@@ -70,6 +70,23 @@ static json_t *reviews_of(const struct status *status)
 	    text_of(status->reviews_last_error));
 }
 
+static json_t *join_of(const struct status_join *s)
+{
+	json_t *j = json_pack("{s:s, s:o, s:o, s:o}", "certificate",
+	    s->expired ? "expired"
+	    : s->ends  ? "good"
+		       : "none",
+	    "waits_for", text_of(s->waits_for), "last_error",
+	    text_of(s->last_error), "remedy", text_of(s->remedy));
+
+	if (j && s->ends)
+		json_object_set_new(j, "ends", json_integer(s->ends));
+	if (j && s->retry_s)
+		json_object_set_new(j, "retry_in_seconds",
+		    json_integer((json_int_t)s->retry_s));
+	return j;
+}
+
 int status_print(const struct status *status, char **out)
 {
 	json_t *j = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o, s:s, s:o*}",
@@ -78,8 +95,11 @@ int status_print(const struct status *status, char **out)
 	    "targets", targets_of(status), "last_error",
 	    text_of(status->last_error), "asks_for", asks[status->asks_for],
 	    "reviews", reviews_of(status));
-	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	char *text;
 
+	if (j && status->join.joins)
+		json_object_set_new(j, "join", join_of(&status->join));
+	text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 	json_decref(j);
 	if (!text)
 		return -ENOMEM;

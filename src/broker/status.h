@@ -6,6 +6,13 @@
  *    "last_error":"","asks_for":"pod token",
  *    "reviews":{"waiting":0,"remembered":12,"last_error":""}}
  *
+ * and, where the broker joins by a join string,
+ *
+ *    "join":{"certificate":"good","ends":1800000000,"waits_for":"",
+ *     "last_error":"","remedy":"","retry_in_seconds":30}
+ *
+ * with certificate none, good or expired; ends and retry_in_seconds only where
+ * there is one.
  * asks_for: what pods must show: nothing, a client token, a pod token; reviews
  * is there for the last of them only.
  * sealed: every byte that pods exchange with the bridge is encrypted between
@@ -27,6 +34,15 @@ struct status_target {
 	const char *last_error;
 };
 
+/* How it stands with the certificate. */
+struct status_join {
+	bool joins; /* by a join string; else the rest is not looked at */
+	bool expired;
+	int64_t ends; /* since 1970; 0: there is none */
+	const char *waits_for, *last_error, *remedy; /* "" */
+	uint64_t retry_s;			     /* 0: none is awaited */
+};
+
 enum { STATUS_TUNNELS_MOST = 64, STATUS_TARGETS_MOST = 16 };
 
 struct status {
@@ -46,6 +62,7 @@ struct status {
 	 * whose is remembered, and why there is none; "" when all is well */
 	uint64_t reviews_waiting, reviews_remembered;
 	const char *reviews_last_error;
+	struct status_join join;
 };
 
 /** status_print() - @out: on the heap, NUL-terminated; the caller frees it

@@ -1,4 +1,5 @@
 #include "broker/profile.h"
+#include "broker/broker.h"
 #include "base/test-callnames.h"
 #include "base/test-confined.h"
 
@@ -8,13 +9,14 @@ static const struct cluster nothing = { .access.server = NULL };
 
 static void enter(struct config *config, const struct cluster *cluster)
 {
+	const struct broker_order order = { .config = config,
+		.cluster = *cluster };
 	struct fault fault = FAULT_NONE;
 	struct profile profile;
 
 	config->listen_cert = file;
 	config->uplink.tls_cert = file;
-	confined_enter(
-	    &profile, broker_profile(&profile, config, cluster, &fault));
+	confined_enter(&profile, broker_profile(&profile, &order, &fault));
 	confined_dials();
 }
 
@@ -62,12 +64,12 @@ static void only_what_a_broker_does(void **state)
 static void calls_of_every_machine(void **state)
 {
 	static const struct config config = { .listen = NULL };
-	const struct cluster cluster = { .access.server = api };
+	const struct broker_order order = { .config = &config,
+		.cluster.access.server = api };
 	struct profile profile;
 
 	(void)state;
-	callnames_check(
-	    &profile, broker_profile(&profile, &config, &cluster, NULL));
+	callnames_check(&profile, broker_profile(&profile, &order, NULL));
 }
 
 int main(void)

@@ -61,6 +61,48 @@ static const struct {
 	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\","
 	    "\"asks_for\":\"pod token\",\"reviews\":{\"waiting\":3,"
 	    "\"remembered\":12,\"last_error\":\"cluster: 403\"}}" },
+	{ "joining, and the bridge refuses",
+	    { .mode = "beacon",
+		.last_error = "",
+		.join = { .joins = true,
+		    .waits_for = "",
+		    .last_error = "not yet",
+		    .remedy = "approve it",
+		    .retry_s = 30 } },
+	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
+	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\","
+	    "\"asks_for\":\"nothing\","
+	    "\"join\":{\"certificate\":\"none\",\"waits_for\":\"\","
+	    "\"last_error\":\"not yet\",\"remedy\":\"approve it\","
+	    "\"retry_in_seconds\":30}}" },
+	{ "joined",
+	    { .mode = "beacon",
+		.last_error = "",
+		.join = { .joins = true,
+		    .ends = 1800000000,
+		    .waits_for = "",
+		    .last_error = "",
+		    .remedy = "" } },
+	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
+	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\","
+	    "\"asks_for\":\"nothing\","
+	    "\"join\":{\"certificate\":\"good\",\"waits_for\":\"\","
+	    "\"last_error\":\"\",\"remedy\":\"\",\"ends\":1800000000}}" },
+	{ "a certificate that has ended",
+	    { .mode = "beacon",
+		.last_error = "",
+		.join = { .joins = true,
+		    .expired = true,
+		    .ends = 1,
+		    .waits_for = "TLS with the bridge",
+		    .last_error = "",
+		    .remedy = "" } },
+	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
+	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\","
+	    "\"asks_for\":\"nothing\","
+	    "\"join\":{\"certificate\":\"expired\","
+	    "\"waits_for\":\"TLS with the bridge\","
+	    "\"last_error\":\"\",\"remedy\":\"\",\"ends\":1}}" },
 	{ "quotes and broken UTF-8",
 	    { .mode = "beacon",
 		.targets = { { "a:1", 0, 0, 1, "half a letter: \xc3" } },

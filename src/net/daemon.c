@@ -30,6 +30,13 @@ static const char *ready(void *ctx)
 	return d->config.ready ? d->config.ready(d->config.ctx) : NULL;
 }
 
+static int status(void *ctx, char **out)
+{
+	const struct daemon *d = ctx;
+
+	return d->config.status(d->config.ctx, out);
+}
+
 static void announce_health(const struct daemon *d)
 {
 	const char *admin = health_admin_address(d->health);
@@ -45,6 +52,7 @@ static int health_start(struct daemon *d, struct fault *fault)
 		.address = d->config.health_address,
 		.metrics = d->config.metrics,
 		.ready = ready,
+		.status = d->config.status ? status : NULL,
 		.ctx = d,
 		.drain = d->config.drain ? daemon_drain : NULL,
 		.drain_ctx = d,

@@ -41,9 +41,10 @@ enum { DAEMON_DRAIN_SLACK_MS = 1000 };
 
 struct daemon_config {
 	const struct option_common *common;
-	const char *health_address;	 /* NULL: no health pages */
-	struct metric_registry *metrics; /* gets those of the daemon too */
-	const char *(*ready)(void *ctx); /* as health_config.ready */
+	const char *health_address;	      /* NULL: no health pages */
+	struct metric_registry *metrics;      /* gets those of the daemon too */
+	const char *(*ready)(void *ctx);      /* as health_config.ready */
+	int (*status)(void *ctx, char **out); /* and .status */
 	void *ctx;
 	/* The way out (net/drain.h): begin, busy, and how long that may take.
 	 * NULL: there is nothing to wait for. While it lasts /readyz says so.

@@ -67,6 +67,30 @@ static void on_metrics(
 	free(text);
 }
 
+static void on_status(
+    void *ctx, struct http_stream *s, const struct http_head *head)
+{
+	struct health *h = ctx;
+	char *text = NULL;
+
+	(void)head;
+	if (!h->config.status) {
+		answer_text(s, 404, "there is no such page\n");
+		return;
+	}
+	if (h->config.status(h->config.ctx, &text)) {
+		answer_text(s, 503, "out of memory\n");
+		return;
+	}
+	http_stream_answer(s, &(struct http_answer){
+				  .status = 200,
+				  .content_type = "application/json",
+				  .body = text,
+				  .n = strlen(text),
+			      });
+	free(text);
+}
+
 static void on_drain(
     void *ctx, struct http_stream *s, const struct http_head *head)
 {
@@ -85,6 +109,7 @@ static const struct httpd_route routes[] = {
 	{ "GET", "/healthz", on_healthz },
 	{ "GET", "/readyz", on_readyz },
 	{ "GET", "/metrics", on_metrics },
+	{ "GET", "/v1/status", on_status },
 	{ "POST", "/admin/drain", on_drain },
 };
 enum { PUBLIC_ROUTES = N_ELEMS(routes) - 1 };

@@ -1,8 +1,9 @@
 /* net/health.h: what every daemon serves on --health-addr.
  *
  * /healthz (the loop is alive: 200), /readyz (useful now: 200, or 503 with the
- * reason), /metrics (Prometheus text). Plain HTTP; the address is the
- * operator's choice and 127.0.0.1 the sensible one.
+ * reason), /metrics (Prometheus text), and /v1/status where a program has such
+ * a page (JSON). Plain HTTP; the address is the operator's choice and 127.0.0.1
+ * the sensible one.
  *
  * POST /admin/drain is for this machine only: there too if the address is
  * loopback, otherwise on 127.0.0.1 and ::1, one port above. A request with an
@@ -18,6 +19,9 @@ struct health_config {
 	const struct metric_registry *metrics;
 	/* NULL when ready, else the reason, borrowed */
 	const char *(*ready)(void *ctx);
+	/* the text of /v1/status, on the heap; 0 or -ENOMEM. NULL: there is no
+	 * such page */
+	int (*status)(void *ctx, char **out);
 	void *ctx;
 	/* what /admin/drain does, or NULL: there is no such thing */
 	void (*drain)(void *drain_ctx);

@@ -39,6 +39,7 @@ struct door {
 	struct httpd *httpd;
 	struct listener *listener;
 	struct tls_context *tls;
+	bool later; /* TLS, whose context is to come */
 };
 
 struct httpd {
@@ -206,7 +207,7 @@ static struct guest *guest_admit(struct httpd *h, const char *source)
 static void door_on_accept(void *ctx, int fd, const char *source)
 {
 	struct door *door = ctx;
-	struct guest *g = guest_admit(door->httpd, source);
+	struct guest *g = door->later ? NULL : guest_admit(door->httpd, source);
 	struct leg *leg;
 
 	if (!g) {
@@ -245,6 +246,16 @@ int httpd_listen(struct httpd *h, const char *address, struct tls_context *tls,
 	door->tls = tls ? tls_context_ref(tls) : NULL;
 	h->n_doors++;
 	return 0;
+}
+
+int httpd_listen_later(
+    struct httpd *h, const char *address, struct fault *fault)
+{
+	struct door *door = &h->doors[h->n_doors];
+	int r = httpd_listen(h, address, NULL, fault);
+
+	door->later = !r;
+	return r;
 }
 
 void httpd_serve(struct httpd *h, struct leg *leg, enum http_version version)
@@ -385,10 +396,11 @@ void httpd_renew(struct httpd *h, struct tls_context *tls)
 	for (size_t i = 0; i < h->n_doors; i++) {
 		struct door *door = &h->doors[i];
 
-		if (!door->tls)
+		if (!door->tls && !door->later)
 			continue;
 		tls_context_free(door->tls);
 		door->tls = tls_context_ref(tls);
+		door->later = false;
 	}
 }
 

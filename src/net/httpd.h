@@ -48,13 +48,16 @@ void httpd_free(struct httpd *h);
  * that run may end for @ms; httpd_connections() says when nobody is left */
 void httpd_drain(struct httpd *h, unsigned ms);
 /** httpd_renew() - show newcomers @tls (counted up) where httpd_listen() got
- * one
- */
+ * one, or was to get one later */
 void httpd_renew(struct httpd *h, struct tls_context *tls);
 /** httpd_listen() - serve on an address; @tls (counted up) or NULL for plain
  * Return: 0; -errno with @fault. */
 MUST_USE int httpd_listen(struct httpd *h, const char *address,
     struct tls_context *tls, struct fault *fault);
+/** httpd_listen_later() - the same for TLS whose certificate is to come:
+ * whoever connects is closed, as at a limit, until httpd_renew() brings it */
+MUST_USE int httpd_listen_later(
+    struct httpd *h, const char *address, struct fault *fault);
 /** httpd_serve() - serve one more leg, which is taken; @version as agreed */
 void httpd_serve(struct httpd *h, struct leg *leg, enum http_version version);
 /** httpd_dispatch() - hand a request of somebody else's connection to the

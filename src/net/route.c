@@ -59,9 +59,15 @@ struct route {
 
 static void on_task(struct loop_task *task);
 
+/* Is there all that a visit needs? */
+static bool is_equipped(const struct route *r)
+{
+	return r->kind != ROUTE_BEACON || r->beacon.outer;
+}
+
 static void ask_plan_again(struct route *r)
 {
-	if (r->kind != ROUTE_ACCEPT && !r->stopped)
+	if (r->kind != ROUTE_ACCEPT && !r->stopped && is_equipped(r))
 		loop_post(r->loop, &r->task, on_task);
 }
 
@@ -400,6 +406,7 @@ void route_renew(
 	r->beacon.outer = outer;
 	r->beacon.identity = identity;
 	r->beacon.name = identity->subject.name;
+	ask_plan_again(r);
 }
 
 void route_ended(struct route *r, unsigned target)

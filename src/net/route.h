@@ -48,7 +48,8 @@ struct route_events {
 	void (*target)(void *ctx, unsigned target, const struct fault *fault);
 };
 
-/** route_open() - begin; strings are copied, contexts and identities borrowed
+/** route_open() - begin; strings are copied, contexts and identities borrowed.
+ * Without beacon.outer a ROUTE_BEACON dials nothing before route_renew()
  * Return: 0; -errno with @fault (bad target, cannot listen). */
 MUST_USE int route_open(struct route **out, struct loop *loop,
     const struct route_config *config, const struct route_events *events,

@@ -425,9 +425,53 @@ static void test_alpn_decides(void **state)
 	pass(3000);
 }
 
+/* Before its certificate there is nothing to speak with. */
+static void test_tls_to_come(void **state)
+{
+	static const char *const alpn[] = { "http/1.1", NULL };
+	struct httpd_config config = { .routes = routes,
+		.n_routes = N_ELEMS(routes) };
+	struct tls_config server = server_config(), client = client_config();
+	struct tls_context *near, *far;
+	struct httpd *h;
+	struct leg *leg;
+	char said[4096];
+	unsigned seen = 0;
+	int fd;
+
+	(void)state;
+	server.alpn = client.alpn = alpn;
+	near = context_of(client);
+	far = context_of(server);
+	assert_int_equal(httpd_new(&h, loop, &config), 0);
+	assert_int_equal(httpd_listen_later(h, "127.0.0.1:0", NULL), 0);
+	fd = knock(h);
+	assert_true(talk(fd, "GET /exact HTTP/1.0\r\n\r\n", said, NULL) <= 0);
+	close(fd);
+	assert_int_equal(httpd_refused(h), 1);
+	httpd_renew(h, far);
+	assert_int_equal(tcp_leg_open(&leg, loop, knock(h), false), 0);
+	assert_int_equal(tls_leg_open(&leg, leg, near, SERVER_NAME), 0);
+	leg_handle(leg, on_leg, &seen);
+	leg_want(leg, LEG_WRITE);
+	UNTIL(seen);
+	assert_int_equal(fetch(leg, HTTP_1), 200);
+	tls_context_free(near);
+	httpd_free(h);
+	tls_context_free(far);
+	pass(3000);
+}
+
 /* ---- health */
 
 static const char *reason;
+
+static int say_status(void *ctx, char **out)
+{
+	assert_ptr_equal(ctx, &reason);
+	*out = strdup("{\"is\":\"fine\"}");
+	return *out ? 0 : -ENOMEM;
+}
 
 static const char *is_ready(void *ctx)
 {
@@ -446,12 +490,14 @@ static void test_health(void **state)
 		    "no tunnel is up\n" },
 		{ "/metrics", NULL, "HTTP/1.1 200 ",
 		    "pharos_http_refused_total{limit=\"head\"} " },
+		{ "/v1/status", NULL, "HTTP/1.1 200 ", "{\"is\":\"fine\"}" },
 		{ "/other", NULL, "HTTP/1.1 404 ", "" },
 	};
 	struct metric_registry metrics = { .first = NULL };
 	const struct health_config config = { .address = "127.0.0.1:0",
 		.metrics = &metrics,
 		.ready = is_ready,
+		.status = say_status,
 		.ctx = &reason };
 	struct fault fault = FAULT_NONE;
 	struct health *h;
@@ -572,6 +618,7 @@ int main(void)
 		TEST(test_address_in_use),
 		TEST(test_free_under_a_handler),
 		TEST(test_alpn_decides),
+		TEST(test_tls_to_come),
 		TEST(test_health),
 		TEST(test_drain),
 		TEST(test_health_address_in_use),

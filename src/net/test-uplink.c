@@ -274,6 +274,101 @@ static void who_is_shut_out_later_is_cut(void **state)
 	assert_int_equal(uplink_up(uplink), 1);
 }
 
+/* A broker that waits for its identity, and for whom dials it. */
+static void open_waiting(enum route_kind kind)
+{
+	static const char *const here[] = { "127.0.0.1:0" };
+	const struct uplink_config config = {
+		.ca = ca.cert,
+		.role = ROLE_BROKER,
+		.peer_role = ROLE_BRIDGE,
+		.end = TLS_CLIENT,
+		.route = { .kind = kind,
+		    .keep = ROUTE_SOME,
+		    .count = 1,
+		    .targets = kind == ROUTE_ACCEPT ? here : targets,
+		    .n_targets = 1,
+		    .beacon = { .role = FRAME_CONNECT } },
+		.told = on_told,
+	};
+
+	assert_int_equal(uplink_open(&uplink, loop, &config, NULL), 0);
+	turns();
+	assert_null(uplink_identity(uplink));
+	assert_int_equal(uplink_expiry(uplink), 0);
+}
+
+static int dial_in(void)
+{
+	const char *address = route_address(uplink_route(uplink));
+	int fd =
+	    test_connect((uint16_t)strtol(strrchr(address, ':') + 1, NULL, 10));
+
+	turns();
+	return fd;
+}
+
+static void without_an_identity_no_beacon_is_dialled(void **state)
+{
+	(void)state;
+	open_waiting(ROUTE_BEACON);
+	loop_set_now(loop, loop_now(loop) + 60000);
+	turns();
+	assert_null(network.calls);
+	assert_int_equal(uplink_waiting(uplink), 0);
+	assert_int_equal(told.failures, 0);
+}
+
+static struct leg *lent;
+
+static void on_lent(void *ctx, struct leg *leg, unsigned target)
+{
+	assert_ptr_equal(ctx, &lent);
+	assert_int_equal(target, 0);
+	lent = leg;
+}
+
+/* Who dials gets no tunnel before there is an identity, but a session of
+ * another kind may have the connection. */
+static void a_connection_may_be_borrowed(void **state)
+{
+	int fd[3];
+	char byte;
+
+	(void)state;
+	open_waiting(ROUTE_ACCEPT);
+	fd[0] = dial_in();
+	assert_int_equal(recv(fd[0], &byte, 1, 0), -1); /* reset */
+	uplink_borrow(uplink, on_lent, &lent, 1000);
+	fd[1] = dial_in();
+	assert_non_null(lent);
+	fd[2] = dial_in(); /* one, and no more */
+	assert_int_equal(recv(fd[2], &byte, 1, 0), -1);
+	leg_reset(STEAL(lent));
+	uplink_return(uplink, 0);
+	for (size_t i = 0; i < N_ELEMS(fd); i++)
+		close(fd[i]);
+}
+
+/* A peer that keeps its number of tunnels dials again when one ends. */
+static void a_tunnel_makes_room_for_what_is_borrowed(void **state)
+{
+	(void)state;
+	open_uplink(1);
+	uplink_borrow(uplink, on_lent, &lent, 1000);
+	turns();
+	assert_int_equal(told.gones, 1);
+	assert_int_equal(far[0].gones, 1);
+	loop_set_now(loop, loop_now(loop) + 30000);
+	turns();
+	assert_non_null(lent);
+	assert_int_equal(uplink_up(uplink), 0);
+	leg_reset(STEAL(lent));
+	uplink_return(uplink, 0);
+	if (far[0].tunnel)
+		tunnel_cut(STEAL(far[0].tunnel));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -284,6 +379,9 @@ int main(void)
 		TEST(another_one_is_refused),
 		TEST(who_is_shut_out_gets_no_tunnel),
 		TEST(who_is_shut_out_later_is_cut),
+		TEST(without_an_identity_no_beacon_is_dialled),
+		TEST(a_connection_may_be_borrowed),
+		TEST(a_tunnel_makes_room_for_what_is_borrowed),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -36,6 +36,8 @@ struct tunnel_set {
 	struct member *members;
 	size_t n_members, n_up;
 	uint64_t refused;
+	tunnel_set_lent_fn lend; /* the next leg; NULL: it becomes a tunnel */
+	void *lend_ctx;
 	char last_fault[FAULT_TEXT_MAX];
 };
 
@@ -190,9 +192,15 @@ static int member_open(struct tunnel_set *s, struct leg *leg, unsigned target)
 static void on_leg(void *ctx, struct leg *leg, unsigned target)
 {
 	struct tunnel_set *s = ctx;
+	tunnel_set_lent_fn lend = STEAL(s->lend);
+	bool full = s->n_members >= s->config.most;
 
-	if (s->n_members >= s->config.most) {
-		s->refused++;
+	if (lend) {
+		lend(s->lend_ctx, leg, target);
+		return;
+	}
+	if (full || !s->config.context) {
+		s->refused += full;
 		leg_reset(leg);
 		route_ended(s->route, target);
 		return;
@@ -254,6 +262,34 @@ void tunnel_set_close(struct tunnel_set *s)
 	}
 	route_close(s->route);
 	free(s);
+}
+
+/* The last of the list that is up; those that came before it carry more. */
+static void retire_youngest(struct tunnel_set *s, unsigned ms)
+{
+	struct member *youngest = NULL;
+
+	for (struct member *m = s->members; m; m = m->next)
+		if (m->up && !m->retired)
+			youngest = m;
+	if (!youngest)
+		return;
+	youngest->retired = true;
+	tunnel_close(youngest->tunnel, ms);
+}
+
+void tunnel_set_borrow(
+    struct tunnel_set *s, tunnel_set_lent_fn fn, void *ctx, unsigned ms)
+{
+	s->lend = fn;
+	s->lend_ctx = ctx;
+	if (fn)
+		retire_youngest(s, ms);
+}
+
+void tunnel_set_return(struct tunnel_set *s, unsigned target)
+{
+	route_ended(s->route, target);
 }
 
 static void member_shut_out(struct member *m)

@@ -14,7 +14,8 @@ struct tunnel_set;
 
 struct tunnel_set_config {
 	struct route_config route;
-	struct tls_context *context; /* as in struct tunnel_config */
+	struct tls_context *context; /* as in struct tunnel_config; NULL: until
+				tunnel_set_renew() legs that come are reset */
 	struct httpd *handlers;
 	unsigned most; /* tunnels at once; 0: 64; a leg over it is reset */
 };
@@ -38,6 +39,15 @@ MUST_USE int tunnel_set_open(struct tunnel_set **out, struct loop *loop,
     const struct tunnel_set_config *config,
     const struct tunnel_set_events *events, void *ctx, struct fault *fault);
 void tunnel_set_close(struct tunnel_set *s);
+/* @leg: as the route gave it, the callee's; @target: for tunnel_set_return() */
+typedef void (*tunnel_set_lent_fn)(void *ctx, struct leg *leg, unsigned target);
+/** tunnel_set_borrow() - the next leg that comes becomes no tunnel but is
+ * @fn's, once; NULL: no more. If tunnels are up, the youngest is closed in
+ * order (its streams may end for @ms), so that the peer sends another leg in
+ * its place tunnel_set_return() - that leg has ended */
+void tunnel_set_borrow(
+    struct tunnel_set *s, tunnel_set_lent_fn fn, void *ctx, unsigned ms);
+void tunnel_set_return(struct tunnel_set *s, unsigned target);
 /** tunnel_set_cut() - at once, those whose peer @admit does not let in any
  * more; `gone` comes for each, and the set is not closed from it
  * Return: how many. */

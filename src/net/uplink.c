@@ -203,17 +203,21 @@ static struct papers_order order_of(const struct uplink_config *config)
 	};
 }
 
-static void prepare_beacon(struct uplink *u, struct beaconc_config *beacon)
+static int prepare_beacon(
+    struct uplink *u, struct beaconc_config *beacon, X509 *ca)
 {
-	const struct identity *identity = u->papers->identity;
+	const struct identity *identity = uplink_identity(u);
 
+	beacon->require_proven = true;
+	if (beacon->role == FRAME_LISTEN)
+		u->works = UPLINK_WAITS;
+	if (!identity)
+		return realm_of(beacon->hash, ca);
 	beacon->outer = u->papers->outer;
 	beacon->identity = identity;
 	beacon->name = identity->subject.name;
-	beacon->require_proven = true;
 	memcpy(beacon->hash, identity->realm, FRAME_HASH);
-	if (beacon->role == FRAME_LISTEN)
-		u->works = UPLINK_WAITS;
+	return 0;
 }
 
 static int open_set(
@@ -221,13 +225,16 @@ static int open_set(
 {
 	struct tunnel_set_config set = {
 		.route = config->route,
-		.context = u->papers->tunnel,
+		.context = u->papers ? u->papers->tunnel : NULL,
 		.handlers = config->handlers,
 		.most = config->most,
 	};
+	int r = 0;
 
 	if (config->route.kind == ROUTE_BEACON)
-		prepare_beacon(u, &set.route.beacon);
+		r = prepare_beacon(u, &set.route.beacon, config->ca);
+	if (r)
+		return r;
 	return tunnel_set_open(&u->set, u->loop, &set, &events, u, fault);
 }
 
@@ -261,7 +268,7 @@ int uplink_open(struct uplink **out, struct loop *loop,
 	u->ctx = config->ctx;
 	u->guests = config->guests;
 	TAILQ_INIT(&u->lines);
-	r = uplink_prepare(&u->papers, u, config, fault);
+	r = config->ca ? 0 : uplink_prepare(&u->papers, u, config, fault);
 	if (!r)
 		r = open_set(u, config, fault);
 	if (r)
@@ -283,6 +290,17 @@ void uplink_close(struct uplink *u)
 }
 
 /* ---- use */
+
+void uplink_borrow(
+    struct uplink *u, tunnel_set_lent_fn fn, void *ctx, unsigned ms)
+{
+	tunnel_set_borrow(u->set, fn, ctx, ms);
+}
+
+void uplink_return(struct uplink *u, unsigned target)
+{
+	tunnel_set_return(u->set, target);
+}
 
 size_t uplink_cut(
     struct uplink *u, bool (*admit)(void *ctx, const char *name), void *ctx)
@@ -354,10 +372,10 @@ struct route *uplink_route(const struct uplink *u)
 
 const struct identity *uplink_identity(const struct uplink *u)
 {
-	return u->papers->identity;
+	return u->papers ? u->papers->identity : NULL;
 }
 
 int64_t uplink_expiry(const struct uplink *u)
 {
-	return tls_context_expiry(u->papers->tunnel);
+	return u->papers ? tls_context_expiry(u->papers->tunnel) : 0;
 }

@@ -49,6 +49,9 @@ struct uplink_config {
 	const char *cert_file, *key_file, *ca_file;
 	const struct identity *identity; /* instead of these, one in memory;
 					    borrowed for the call */
+	X509 *ca; /* instead, of the identity to come by uplink_prepare() and
+		     uplink_renew(): it listens, where it does, but dials
+		     nothing and lets nobody in before */
 	const char *info_hash; /* as typed; must be that of the CA; or NULL */
 	enum role role, peer_role;
 	const char *const *peer_names; /* borrowed until uplink_close(); 0 of
@@ -89,6 +92,11 @@ MUST_USE int uplink_prepare(struct papers **out, const struct uplink *u,
     const struct uplink_config *config, struct fault *fault);
 void uplink_renew(struct uplink *u, struct papers *fresh);
 
+/** uplink_borrow(), uplink_return() - as of the set (net/tunnelset.h): a leg
+ * for another session, where peers dial us and keep a number of tunnels */
+void uplink_borrow(
+    struct uplink *u, tunnel_set_lent_fn fn, void *ctx, unsigned ms);
+void uplink_return(struct uplink *u, unsigned target);
 /** uplink_cut() - as tunnel_set_cut(): tunnels to whom @admit does not let in
  * any more; for who shuts somebody out while his tunnels live */
 size_t uplink_cut(
@@ -117,6 +125,7 @@ struct uplink_line {
 size_t uplink_lines(
     const struct uplink *u, struct uplink_line *lines, size_t most);
 struct route *uplink_route(const struct uplink *u);
+/** uplink_identity() - NULL while it is to come
+ * uplink_expiry() - of our certificate, seconds since 1970; 0: none yet */
 const struct identity *uplink_identity(const struct uplink *u);
-/** uplink_expiry() - of our certificate, seconds since 1970 */
 int64_t uplink_expiry(const struct uplink *u);

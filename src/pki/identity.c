@@ -101,6 +101,23 @@ static int no_passphrase(char *to, int room, int writing, void *asked)
 	return -1;
 }
 
+int pki_read_cert(X509 **out, const char *pem, struct fault *fault)
+{
+	bool asked = false;
+	CLEANUP(bio_p) BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *cert =
+	    bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, &asked) : NULL;
+
+	ERR_clear_error();
+	if (!bio)
+		return -ENOMEM;
+	if (!cert)
+		return fault_set(fault, -EINVAL, NULL,
+		    "expected a certificate in PEM, found none");
+	*out = cert;
+	return 0;
+}
+
 static int parse_key(
     EVP_PKEY **out, BIO *bio, const char *file, struct fault *fault)
 {

@@ -43,6 +43,10 @@ MUST_USE int pki_load_certs(
 MUST_USE int pki_load_key(
     EVP_PKEY **out, const char *file, struct fault *fault);
 
+/** pki_read_cert() - a PEM text from memory: one certificate is taken, the
+ * first Return: 0; -EINVAL with @fault; -ENOMEM. */
+MUST_USE int pki_read_cert(X509 **out, const char *pem, struct fault *fault);
+
 /* What a peer must be. */
 struct expectation {
 	X509 *ca;	/* issued by this one; no intermediates in v1 */
