@@ -1,5 +1,7 @@
 """Bridge, broker and wrapper where nothing but a proxy can be reached: an HTTP
 proxy (tinyproxy) and a SOCKS5 server (microsocks), both asking for a login."""
+import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -241,6 +243,38 @@ def test_a_pipe_goes_out_too(place, kind, request):
     assert done.returncode == 0
     end(exposed)
     service.kill()
+
+
+def source(place, *words, **env):
+    """`pharos source`, beside the store's proxy."""
+    clean = {name: value for name, value in os.environ.items()
+             if not name.lower().endswith("_proxy")}
+    return subprocess.run(
+        ["ip", "netns", "exec", place.lab.network.side("store"),
+         *map(str, [parts.program("pharos"), "source", *words,
+                    "--secretstore-address", place.store,
+                    "--secretstore-ca", place.lab.server_ca])],
+        env={**clean, "PHAROS_SECRETSTORE_TOKEN": place.admin.token, **env},
+        text=True, capture_output=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+def test_source_goes_out_too(place, kind, request):
+    """An operator's verbs by the option and by the environment."""
+    request.getfixturevalue({"http": "tinyproxy", "socks5": "microsocks"}[kind])
+    proxy = place.proxy_of("store", kind)
+    made = source(place, "grant", "--namespace", "team-a", "--serviceaccount",
+                  kind, "--info-hash", place.lab.info_hash, "--path",
+                  "secret/app", "--egress-proxy", proxy)
+    assert made.returncode == 0, made.stderr
+    told = source(place, "grants", "-o", "json", HTTPS_PROXY=proxy)
+    assert told.returncode == 0, told.stderr
+    assert kind in [one["serviceaccount"] for one in json.loads(told.stdout)]
+    alone = source(place, "grants")
+    assert alone.returncode == 1 and place.store in alone.stderr
+    for done in made, told:
+        for _, password, _ in LOGINS.values():
+            assert password not in done.stdout + done.stderr
 
 
 def test_without_a_proxy_there_is_no_way(place, tinyproxy):
