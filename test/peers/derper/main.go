@@ -93,6 +93,18 @@ func (r *relay) join(conn *tls.Conn) *derp.Client {
 		derp.ServerPublicKey(relayKey(conn))))
 }
 
+// await is a client that others may send to: the relay drops what comes before
+// it knows whom for, and says its ServerInfo once it does.
+func (r *relay) await() *derp.Client {
+	client := r.join(r.dial())
+	for {
+		_, is := must(client.Recv()).(derp.ServerInfoMessage)
+		if is {
+			return client
+		}
+	}
+}
+
 // receive is the next packet; what the relay itself says is passed over.
 func receive(client *derp.Client) []byte {
 	for {
@@ -149,7 +161,7 @@ func carry(from, to *derp.Client, bytes int) {
 }
 
 func stream(r *relay, warm, bytes int) {
-	a, b := r.join(r.dial()), r.join(r.dial())
+	a, b := r.await(), r.await()
 	carry(a, b, warm)
 	carry(b, a, warm)
 	fmt.Println(`{"ready": 1}`)
@@ -177,7 +189,7 @@ func percentile(sorted []time.Duration, share float64) float64 {
 }
 
 func pairs(r *relay, count, rate int) {
-	waiting := r.join(r.dial())
+	waiting := r.await()
 	taken := make([]time.Duration, count)
 	began := time.Now()
 	for i := range taken {
