@@ -92,7 +92,7 @@ def runners(bench, stack, size):
 
 
 def measure(bench):
-    size, rounds = GIB // 4, bench.of(9, 3)
+    size, rounds = bench.of(GIB // 2, GIB // 4), bench.of(9, 3)
     with contextlib.ExitStack() as stack:
         found, absent = runners(bench, stack, size)
         stack.enter_context(awake())

@@ -1,7 +1,6 @@
 """One run: a folder, certificates, the sources that load comes from, rows."""
 import http.client
 import json
-import os
 import pathlib
 import re
 import socket
@@ -9,7 +8,7 @@ import subprocess
 
 from lab import parts
 
-from .processes import BenchError, Measured, cores_of_load
+from .processes import BenchError, Measured, cores_of_load, keep_to
 from .rows import Rows
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -95,7 +94,7 @@ class Bench:
             [str(word) for word in command],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, cores_of_load()))
+            preexec_fn=lambda: keep_to(cores_of_load()))
 
     @staticmethod
     def finish_load(child, seconds=300):

@@ -8,22 +8,20 @@ wakes it pays for that: it multiplies by six what a relay spends that hardly doe
 anything else.
 """
 import contextlib
-import ctypes
 import fcntl
 import os
 import pathlib
-import signal
 import socket
 import struct
 import subprocess
 import sys
 
+from .processes import LIBC, keep_to
+
 CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-PR_SET_PDEATHSIG = 1
 CONGESTION = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control")
 UNPACED = ("cubic", "reno")
-LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def raise_loopback():
@@ -60,8 +58,7 @@ def describe(own_network):
 
 def stay_on(core):
     """In a child: whoever wants the core has it at once; it ends with us."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.sched_setaffinity(0, {core})
+    keep_to({core})
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 

@@ -1,4 +1,5 @@
 """Processes whose time and memory are measured."""
+import ctypes
 import os
 import pathlib
 import re
@@ -12,6 +13,8 @@ class BenchError(Exception):
 
 
 CORES = sorted(os.sched_getaffinity(0))
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG = 1
 
 
 def cores_of_relays():
@@ -22,6 +25,13 @@ def cores_of_relays():
 
 def cores_of_load():
     return set(CORES[:-1]) if len(CORES) > 1 else set(CORES)
+
+
+def keep_to(cores):
+    """In a child, before its program: its cores; and it ends with us, even if
+    we are killed."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.sched_setaffinity(0, cores)
 
 
 class Measured:
@@ -35,8 +45,7 @@ class Measured:
             self.child = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, cwd=folder,
-                preexec_fn=lambda: os.sched_setaffinity(
-                    0, cores or cores_of_relays()))
+                preexec_fn=lambda: keep_to(cores or cores_of_relays()))
 
     def __enter__(self):
         return self

@@ -2,7 +2,9 @@
 beacon for a moment. What they measure is bench/run's; what must hold however
 slow the machine is stands here."""
 import json
+import os
 import pathlib
+import select
 import socket
 import subprocess
 import sys
@@ -158,3 +160,25 @@ def test_rounds_that_the_host_took_are_set_aside(monkeypatch, label, lost,
                            for who, of in numbers.items()}, rounds)
     assert sorted(taken["ours"]) == sorted(taken["theirs"]) == count, label
     assert (f"({more} more set aside" in said) == (more > 0)
+
+
+BENCH = """
+import sys
+sys.path[:0] = [{bench!r}, {test!r}]
+from measure.processes import Measured
+print(Measured({folder!r}, "relay", ["sleep", "60"]).pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_killed_bench_has_started_ends(tmp_path):
+    source = pathlib.Path(__file__).parents[2]
+    with subprocess.Popen(
+            [sys.executable, "-c", BENCH.format(
+                bench=str(source / "bench"), test=str(source / "test"),
+                folder=str(tmp_path))], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE) as bench:
+        relay = os.pidfd_open(int(bench.stdout.readline()))
+        bench.kill()
+        assert select.select([relay], [], [], 20)[0]
+        os.close(relay)
