@@ -12,6 +12,7 @@ from functools import partial
 
 import pytest
 
+from conftest import Delivery
 from lab import parts
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bench"))
@@ -182,3 +183,33 @@ def test_what_a_killed_bench_has_started_ends(tmp_path):
         bench.kill()
         assert select.select([relay], [], [], 20)[0]
         os.close(relay)
+
+
+# ---- pods
+
+@pytest.mark.parametrize("way", ["relayed", "straight"])
+def test_pods_are_served(lab, way):
+    chain = Delivery(lab)
+    lab.store.write_secret("bench/one", {"value": "x"})
+    lab.store.trust_cluster(chain.cluster, chain.audience, "bench/one")
+    port = chain.broker.port if way == "relayed" else chain.store.port
+    words = ["--port", port, "--relay-ca", lab.server_ca, "--bridge-ca",
+             lab.pki / "ca.crt", "--role", "team-a.web", "--way", way,
+             "--pods", 20, "--sources", 20, "--jwt-file", chain.pod_token()]
+    report = load("pods", *words, "--path", "secret/data/bench/one")
+    assert report["lost"] == 0 and report["served_ms"]["n"] == 20
+    refused = load("pods", *words, "--path", "secret/data/another")
+    assert refused["lost"] == 20 and refused["served_ms"]["n"] == 0
+
+
+def test_pods_of_one_address_are_told_to_come_again(lab):
+    """Who is over a limit is served later, and that is counted."""
+    chain = Delivery(lab)
+    lab.store.write_secret("bench/one", {"value": "x"})
+    lab.store.trust_cluster(chain.cluster, chain.audience, "bench/one")
+    report = load("pods", "--port", chain.broker.port, "--relay-ca",
+                  lab.server_ca, "--bridge-ca", lab.pki / "ca.crt", "--role",
+                  "team-a.web", "--pods", 24, "--jwt-file", chain.pod_token(),
+                  "--path", "secret/data/bench/one")
+    assert report["lost"] == 0 and report["served_ms"]["n"] == 24
+    assert report["again"] > 0
