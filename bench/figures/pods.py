@@ -59,7 +59,7 @@ class Chain:
             "--pods", count, *self.bench.source_words(count))
         if report["lost"]:
             raise BenchError(f"{report['lost']} of {count} pods, {way}, were "
-                             "not served")
+                             f"not served: {report['first_fault']}")
         return report
 
     def first_secret(self, broker, *words):

@@ -165,7 +165,8 @@ static void pod_retry(struct pod *p, unsigned ms, const struct fault *fault)
 		pod_lose(p, fault);
 		return;
 	}
-	p->run->again += !p->ending;
+	if (!p->ending && !p->run->again++ && !p->run->lost)
+		p->run->first = *fault;
 	pod_end(p, ms ? ms : AGAIN_MS);
 }
 
@@ -204,12 +205,20 @@ static int ask(struct pod *p, struct vault_call *call, httpc_fn fn)
 static bool is_good(
     struct pod *p, const struct httpc_answer *answer, const struct fault *fault)
 {
+	struct fault f = FAULT_NONE;
+
 	p->call = NULL;
-	if (!answer)
+	if (!answer) {
 		pod_retry(p, 0, fault);
-	else if (answer->status != READY)
+		return false;
+	}
+	if (answer->status == 429 || answer->status >= 500) {
+		fault_set(&f, -EAGAIN, NULL, "answered %d: %.200s",
+		    answer->status, answer->body);
+		pod_retry(p, 0, &f);
+	} else if (answer->status != READY)
 		pod_lose_text(p, "answered", answer->status);
-	return answer && answer->status == READY;
+	return answer->status == READY;
 }
 
 static void on_read(
@@ -391,6 +400,16 @@ static int prepare(struct run *run, struct fault *fault)
 	return r ? r : open_store(run, fault);
 }
 
+/* As JSON: what stands in its way is left out. */
+static void print_text(const char *text)
+{
+	putchar('"');
+	for (; *text; text++)
+		if (*text != '"' && *text != '\\' && *text >= ' ')
+			putchar(*text);
+	putchar('"');
+}
+
 static void report(struct run *run)
 {
 	printf("{\"pods\": %ld, \"lost\": %ld, \"again\": %ld, "
@@ -398,10 +417,9 @@ static void report(struct run *run)
 	    run->config->pods, run->lost, run->again,
 	    (double)(tally_now() - run->began) / 1e9);
 	tally_print(&run->served, "served_ms");
-	printf(", \"first_fault\": \"%s\"}\n",
-	    run->lost ? "see standard error" : "");
-	if (run->lost)
-		fault_print("load-pods", &run->first);
+	printf(", \"first_fault\": ");
+	print_text(run->lost || run->again ? run->first.text : "");
+	printf("}\n");
 }
 
 static int run_all(struct load *load, const void *from, struct fault *fault)

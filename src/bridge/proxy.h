@@ -14,8 +14,8 @@
 struct proxy;
 
 enum {
-	PROXY_CALLS_MOST = 512, /* requests under way; more: 503 */
-	PROXY_BODY_MS = 10000,	/* for a request's body to come */
+	PROXY_CALLS_MOST = 1024, /* requests under way; more: 503 */
+	PROXY_BODY_MS = 10000,	 /* for a request's body to come */
 };
 
 /** proxy_new() - @policy and @store are borrowed */

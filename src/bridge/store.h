@@ -9,7 +9,7 @@
 struct store;
 
 enum {
-	STORE_CALLS_MOST = 256, /* at once; more are refused */
+	STORE_CALLS_MOST = 1000, /* at once; more are refused */
 	STORE_CONNECTIONS_MOST = 16,
 	STORE_CALL_MS = 30000, /* for all of a call */
 };

@@ -362,7 +362,7 @@ static void test_limit(void **state)
 	assert_int_equal(httpd_new(&httpd, loop,
 			     &(struct httpd_config){ .routes = routes,
 				 .n_routes = N_ELEMS(routes),
-				 .streams_max = 1000 }),
+				 .streams_max = PROXY_CALLS_MOST }),
 	    0);
 	open_client();
 	fake.manner = FAKE_HANG;
