@@ -2,10 +2,11 @@
 #include "base/option.h"
 #include "cli/servercheck.h"
 #include "link/web.h"
+#include "net/address.h"
 #include "net/loop.h"
 #include "wire/json.h"
 
-enum { DNS, TCP, PROXY, OUTER, STATUS, TUNNEL };
+enum { DNS, TCP, PROXY, OUTER, STATUS, TUNNEL, POD };
 
 static const struct checks_hop hops[] = {
 	PROBE_ROWS("the broker"),
@@ -17,6 +18,7 @@ static const struct checks_hop hops[] = {
 	{ "tunnel", "the broker has a tunnel to its bridge",
 	    "Try its own way: pharos target debug with the broker's join "
 	    "string, on the machine that it runs on." },
+	PODCHECK_ROWS,
 };
 
 static const struct web_words words = {
@@ -116,9 +118,18 @@ int brokercheck(struct checks *out, struct probe *p,
 		.option = "--broker",
 		.ca_file = order->ca_file,
 		.hop = "the broker's TLS" };
+	struct podcheck_order pod = order->pod;
 	struct answer a = { .status = 0 };
+	struct address where;
 	int r;
 
+	pod.target = order->url + strcspn(order->url, "/");
+	pod.target += strspn(pod.target, "/");
+	if (pod.token_file && (strncmp(order->url, "https://", 8) != 0 ||
+				  address_parse(&where, pod.target)))
+		return fault_set(fault, OPTION_E_BAD,
+		    "expected is https://HOST:PORT",
+		    "--broker %.200s: a pod cannot use it", order->url);
 	checks_init(out, order->url, hops, N_ELEMS(hops));
 	r = servercheck(out, p, &server, fault);
 	if (!r && checks_turn(out, STATUS)) {
@@ -127,5 +138,13 @@ int brokercheck(struct checks *out, struct probe *p,
 			tell(out, &a);
 	}
 	json_decref(a.body);
-	return r;
+	if (r || !checks_turn(out, POD))
+		return r;
+	pod.ca_file = order->ca_file;
+	pod.first = POD;
+	if (pod.token_file)
+		return podcheck(p, out, &pod, fault);
+	for (size_t i = POD; i < N_ELEMS(hops); i++)
+		checks_skip(out, i, "no --token-file");
+	return 0;
 }

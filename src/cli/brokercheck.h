@@ -2,11 +2,14 @@
  * broker says of itself.
  */
 #pragma once
-#include "cli/probe.h"
+#include "cli/podcheck.h"
 
 struct brokercheck_order {
 	const char *url;     /* "https://host:port" */
 	const char *ca_file; /* NULL: the system's roots */
+	/* what a pod does there; its token_file NULL: nothing. Target, ca_file
+	 * and first are set here. */
+	struct podcheck_order pod;
 };
 /** brokercheck() - try it; @out has every hop then
  * Return: 0, whatever the hops say; OPTION_E_BAD with @fault: the URL; -errno

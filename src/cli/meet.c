@@ -8,13 +8,13 @@
  */
 #include "cli/meet.h"
 #include "base/hex.h"
+#include "cli/bridgecheck.h"
 #include "net/address.h"
 #include "net/loop.h"
-#include "net/tunnel.h"
 #include "pki/identity.h"
 #include <stdio.h>
 
-enum { DNS, TCP, PROXY, OUTER, HELLO, PAIRING, INNER, PIN, ROLE };
+enum { DNS, TCP, PROXY, OUTER, HELLO, PAIRING, INNER };
 
 static const struct checks_hop hops[] = {
 	PROBE_ROWS("the beacon"),
@@ -27,15 +27,7 @@ static const struct checks_hop hops[] = {
 	    "Start the bridge, or look in its log whether it reaches this "
 	    "beacon; allow outbound TCP 443 on its side. Both sides must have "
 	    "the same CA." },
-	{ "inner tls", "who answers there speaks Pharos' protocol",
-	    "Are the bridge and this of versions that belong together?" },
-	{ "pin", "a certificate of the bridge's CA",
-	    "Somebody else waits under this info hash, or the bridge has "
-	    "certificates of another CA: register the cluster again with "
-	    "pharos source register, and give the broker the new join "
-	    "string." },
-	{ "role", "the role bridge, in that CA's realm",
-	    "Not a bridge: look at whose certificate it is." },
+	BRIDGECHECK_ROWS("inner tls"),
 };
 
 /* ---- the visit ----------------------------------------------------------- */
@@ -140,68 +132,6 @@ static void tell_visit(
 		checks_bad(c, PAIRING, &v->fault);
 }
 
-/* ---- who answers --------------------------------------------------------- */
-
-struct inner {
-	X509 *ca;
-	bool shown; /* a certificate of that CA */
-	struct subject seen;
-	struct fault fault; /* what else is wrong with it */
-};
-
-static int check_bridge(void *ctx, X509 *leaf, struct fault *fault)
-{
-	struct inner *i = ctx;
-	struct expectation expected = {
-		.ca = i->ca, .role = ROLE_BRIDGE, .as_server = true
-	};
-	int r = pki_expect(&expected, leaf, 0, &i->seen, &i->fault);
-
-	i->shown = true;
-	*fault = i->fault;
-	return r;
-}
-
-static struct leg *answer(struct probe *p, struct inner *i,
-    struct probe_tls *order, const char *protocol, struct fault *fault)
-{
-	const char *const alpn[] = { protocol, NULL };
-	CLEANUP(tls_context_freep) struct tls_context *context = NULL;
-	struct tls_config config = { .end = TLS_CLIENT,
-		.hop = "inner TLS",
-		.alpn = alpn,
-		.trust = TLS_TRUST_CA,
-		.ca = i->ca,
-		.check = check_bridge,
-		.check_ctx = i };
-
-	if (tls_context_new(&context, &config, fault)) {
-		leg_reset(STEAL(order->lower));
-		return NULL;
-	}
-	order->context = context;
-	return probe_tls(p, order);
-}
-
-static void tell_answer(struct checks *c, const struct inner *i,
-    const struct probe_tls *order, bool good)
-{
-	if (!good && order->why != TLS_FAILURE_TRUST) {
-		checks_bad(c, INNER, &order->fault);
-		return;
-	}
-	checks_good(c, INNER, "TLS 1.3, and a certificate");
-	if (!good && !i->shown) {
-		checks_bad(c, PIN, &order->fault);
-		return;
-	}
-	checks_good(c, PIN, "of the bridge's CA");
-	if (good)
-		checks_good(c, ROLE, "bridge %s", i->seen.name);
-	else
-		checks_bad(c, ROLE, &i->fault);
-}
-
 /* ---- all of it ----------------------------------------------------------- */
 
 static void check_outer(struct checks *c, struct probe *p,
@@ -230,8 +160,9 @@ int meet_check(struct checks *out, struct probe *p,
     const struct meet_order *order, struct fault *fault)
 {
 	CLEANUP(tls_context_freep) struct tls_context *outer = NULL;
-	struct inner inner = { .ca = order->ca };
-	struct probe_tls tls = { .name = TUNNEL_BRIDGE_NAME };
+	struct bridgecheck_order bridge = {
+		.ca = order->ca, .alpn = order->alpn, .first = INNER
+	};
 	char about[CHECKS_ABOUT_MOST];
 	struct visit v;
 	struct leg *leg;
@@ -248,11 +179,9 @@ int meet_check(struct checks *out, struct probe *p,
 	tell_visit(out, &v, order);
 	if (!v.leg)
 		return 0;
-	tls.lower = v.leg;
-	leg = answer(p, &inner, &tls, order->alpn, fault);
-	if (!leg && fault->code)
-		return fault->code;
-	tell_answer(out, &inner, &tls, leg);
-	leg_close(leg);
-	return 0;
+	bridge.lower = v.leg;
+	r = bridgecheck(&leg, p, out, &bridge, fault);
+	if (!r)
+		leg_close(leg);
+	return r;
 }

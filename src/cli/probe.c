@@ -142,8 +142,8 @@ static void on_dialled(void *ctx, struct leg *leg, const struct fault *fault)
 }
 
 /* @near: not by the proxy. */
-static struct leg *dial(struct probe *p, struct checks *c, size_t hop,
-    const char *target, bool near)
+static struct leg *dial(
+    struct probe *p, const char *target, bool near, struct fault *fault)
 {
 	struct attempt a = { .leg = NULL };
 	int r = near ? dial_open_near(&a.dial, p->loop, target, PROBE_MS,
@@ -155,11 +155,27 @@ static struct leg *dial(struct probe *p, struct checks *c, size_t hop,
 		(void)fault_set(&a.fault, r, NULL, "%s", strerror(-r));
 	while (a.dial)
 		loop_wait(p->loop);
-	if (a.leg)
-		checks_good(c, hop, "connected to %s", leg_source(a.leg));
-	else
-		checks_bad(c, hop, &a.fault);
+	if (!a.leg)
+		*fault = a.fault;
 	return a.leg;
+}
+
+struct leg *probe_dial(struct probe *p, const char *target, struct fault *fault)
+{
+	return dial(p, target, false, fault);
+}
+
+static struct leg *check_dial(struct probe *p, struct checks *c, size_t hop,
+    const char *target, bool near)
+{
+	struct fault fault = FAULT_NONE;
+	struct leg *leg = dial(p, target, near, &fault);
+
+	if (leg)
+		checks_good(c, hop, "connected to %s", leg_source(leg));
+	else
+		checks_bad(c, hop, &fault);
+	return leg;
 }
 
 struct leg *probe_reach(
@@ -180,15 +196,15 @@ struct leg *probe_reach(
 	if (!check_name(
 		p, c, first + PROBE_DNS, proxy ? &proxy->where : &where))
 		return NULL;
-	leg =
-	    dial(p, c, first + PROBE_TCP, proxy ? proxy->target : target, true);
+	leg = check_dial(
+	    p, c, first + PROBE_TCP, proxy ? proxy->target : target, true);
 	if (!leg || !proxy) {
 		if (leg)
 			checks_skip(c, first + PROBE_PROXY, "none on this way");
 		return leg;
 	}
 	leg_close(leg);
-	return dial(p, c, first + PROBE_PROXY, target, false);
+	return check_dial(p, c, first + PROBE_PROXY, target, false);
 }
 
 /* ---- TLS ----------------------------------------------------------------- */

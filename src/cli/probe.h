@@ -42,6 +42,11 @@ enum { PROBE_DNS, PROBE_TCP, PROBE_PROXY, PROBE_HOPS };
 struct leg *probe_reach(
     struct probe *p, struct checks *c, size_t first, const char *target);
 
+/** probe_dial() - once more, where the hops are good already
+ * Return: the leg, the caller's; NULL with @fault. */
+struct leg *probe_dial(
+    struct probe *p, const char *target, struct fault *fault);
+
 struct probe_tls {
 	struct leg *lower; /* taken; NULL: the hop is not reached */
 	struct tls_context *context;

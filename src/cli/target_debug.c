@@ -14,7 +14,8 @@
 
 struct config {
 	char *join, *join_file, *tls_ca, *info_hash, *beacon_ca, *beacon_pin,
-	    *egress, *broker, *broker_ca;
+	    *egress, *broker, *broker_ca, *broker_token_file, *token_file,
+	    *mount, *role, *path;
 	struct option_list beacon_address;
 	long wait_ms;
 	int output;
@@ -83,6 +84,37 @@ static const struct option_row rows[] = {
 	    .help = "its CA; else the system's",
 	    .type = OPTION_TEXT,
 	    AT(broker_ca) },
+	{ .name = "token-file",
+	    .metavar = "FILE",
+	    .help = "a pod's token: log in at that broker, and read",
+	    .detail = "A ServiceAccount's token for the store, as a pod has "
+		      "it. Needs the bridge's CA: a join string, or --tls-ca.",
+	    .type = OPTION_TEXT,
+	    AT(token_file) },
+	{ .name = "broker-token-file",
+	    .metavar = "FILE",
+	    .help = "the pod's token for the broker",
+	    .flags = OPTION_RARE,
+	    .type = OPTION_TEXT,
+	    AT(broker_token_file) },
+	{ .name = "auth-mount",
+	    .metavar = "NAME",
+	    .help = "JWT mount of the store",
+	    .initial = "jwt",
+	    .flags = OPTION_RARE,
+	    .type = OPTION_TEXT,
+	    AT(mount) },
+	{ .name = "role",
+	    .metavar = "NAME",
+	    .help = "to log in with; else NAMESPACE.ACCOUNT",
+	    .flags = OPTION_RARE,
+	    .type = OPTION_TEXT,
+	    AT(role) },
+	{ .name = "path",
+	    .metavar = "PATH",
+	    .help = "what to read then; the value is not shown",
+	    .type = OPTION_TEXT,
+	    AT(path) },
 	EGRESS_OPTION_ROW(struct config, egress),
 	{ .name = "output",
 	    .letter = 'o',
@@ -195,8 +227,15 @@ static int take_aim(
 	bool joins = c->join || c->join_file;
 	int r = 0;
 
+	if (c->token_file && !c->broker)
+		return fault_set(fault, OPTION_E_BAD,
+		    "It is tried at a broker.", "--token-file needs --broker");
 	if (!joins && !c->tls_ca && !c->beacon_address.n_items && c->broker)
-		return 0;
+		return !c->token_file
+			   ? 0
+			   : fault_set(fault, OPTION_E_BAD,
+				 "--join, --join-file or --tls-ca has it.",
+				 "--token-file needs the bridge's CA");
 	if (joins == !!c->tls_ca)
 		return fault_set(fault, OPTION_E_BAD,
 		    "A join string has both; a broker with certificates in "
@@ -211,7 +250,7 @@ static int take_aim(
 		r = take_beacons(aim, c, fault);
 	if (!r)
 		r = check_hash(aim, c, fault);
-	if (!r && !aim->join.n_beacons)
+	if (!r && !aim->join.n_beacons && !c->broker)
 		return fault_set(fault, OPTION_E_BAD,
 		    "Name one with --beacon-address.", "no beacon");
 	return r;
@@ -228,7 +267,13 @@ static int run_all(struct checks_show *show, const struct aim *aim,
 		.alpn = aim->alpn,
 		.wait_ms = (unsigned)c->wait_ms,
 	};
-	struct brokercheck_order broker = { c->broker, c->broker_ca };
+	struct brokercheck_order broker = { c->broker, c->broker_ca,
+		.pod = { .token_file = c->token_file,
+		    .broker_token_file = c->broker_token_file,
+		    .ca = aim->ca,
+		    .mount = c->mount,
+		    .role = c->role,
+		    .path = c->path } };
 	struct checks checks;
 	int r = 0;
 

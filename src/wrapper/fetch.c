@@ -23,10 +23,10 @@
 #include "net/httpc.h"
 #include "net/loop.h"
 #include "net/tunnel.h"
+#include "wire/podrole.h"
 #include "wire/vault.h"
 #include "wrapper/courier.h"
 #include "wrapper/fetchprofile.h"
-#include "wrapper/fetchrole.h"
 #include "wrapper/fetchtask.h"
 #include "wrapper/fetchway.h"
 #include "wrapper/value.h"
@@ -400,12 +400,12 @@ static void on_login(
 
 static void start_login(struct fetch *f)
 {
-	char role[FETCHROLE_MOST + 1] = "";
+	char role[PODROLE_MOST + 1] = "";
 	struct vault_call call = { .body = NULL };
 	const char *named = f->job.role;
 
 	f->hop = HANDOFF_HOP_LOGIN;
-	if (!*named && !fetchrole_of(role, f->jwt))
+	if (!*named && !podrole_of(role, f->jwt))
 		named = role;
 	ask_session(f,
 	    vault_call_login(&call, f->job.auth_mount, named, f->jwt), &call,

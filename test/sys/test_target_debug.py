@@ -311,6 +311,11 @@ MISUSES = [
     (("--tls-ca", "CA", "--beacon-address", "a:1", "--beacon-info-hash",
       "00"), 1, "is not that of this CA"),
     (("--broker", "nonsense"), 2, "not a URL"),
+    (("--tls-ca", "CA", "--token-file", "x"), 2, "needs --broker"),
+    (("--broker", "https://a:1", "--token-file", "x"), 2,
+     "needs the bridge's CA"),
+    (("--broker", "https://a", "--token-file", "x", "--tls-ca", "CA"), 2,
+     "a pod cannot use it"),
 ]
 
 
@@ -326,32 +331,117 @@ def test_misuse(lab, words, status, want):
 
 # ---- a broker that runs
 
-BROKER_HOPS = ["dns", "tcp", "proxy", "tls", "status", "tunnel"]
+BROKER_HOPS = ["dns", "tcp", "proxy", "tls", "status", "tunnel", "connect",
+               "sealed tls", "pin", "role", "login", "read"]
 
 
-def broker_rows(lab, port, *words):
-    done = run("--broker", f"https://127.0.0.1:{port}", "-o", "json", *words)
-    [chain] = json.loads(done.stdout)
-    assert [row["hop"] for row in chain["hops"]] == BROKER_HOPS
-    return {row["hop"]: row for row in chain["hops"]}
+class Running:
+    """Store, bridge and broker, and a pod's token."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        store = lab.start_devstore()
+        self.cluster = lab.make_cluster()
+        self.audience = f"pharos:{lab.info_hash}"
+        lab.store.trust_cluster(self.cluster, self.audience, "team-a/*")
+        lab.store.write_secret("team-a/db", {"password": "hidden-value"})
+        self.client_token = lab.folder / "client-token"
+        self.client_token.write_text("for-the-broker")
+        self.client_token.chmod(0o600)
+        self.bridge = lab.start_bridge(store.port, lab.beacon.port)
+        self.broker = lab.start_broker(
+            lab.beacon.port, "--client-token-file", self.client_token)
+        self.broker.wait_for("tunnel up")
+
+    def token(self, audience=None):
+        path = self.lab.folder / "jwt"
+        path.write_text(self.cluster.token(audience or self.audience))
+        return path
+
+    def rows(self, *words, ca=None):
+        done = run("--broker", f"https://127.0.0.1:{self.broker.port}",
+                   "--broker-ca", ca or self.lab.server_ca, "-o", "json",
+                   *words)
+        assert done.stdout, done.stderr
+        assert "hidden-value" not in done.stdout + done.stderr
+        chain = json.loads(done.stdout)[-1]
+        assert [row["hop"] for row in chain["hops"]] == BROKER_HOPS
+        assert done.returncode == (0 if chain["good"] else 1)
+        return {row["hop"]: row for row in chain["hops"]}
+
+    def pod(self, *words, token=None, ca=None):
+        return self.rows(
+            "--tls-ca", ca or self.lab.pki / "ca.crt", "--token-file",
+            token or self.token(), "--broker-token-file", self.client_token,
+            *words)
 
 
-def test_a_broker(lab):
-    bridge = lab.start_bridge(1, lab.beacon.port)
-    broker = lab.start_broker(lab.beacon.port)
-    try:
-        rows = broker_rows(lab, broker.port)
-        assert rows["tls"]["state"] == "failed"  # the system's roots
-        assert rows["status"]["state"] == "not reached"
-        broker.wait_for("tunnel up")
-        rows = broker_rows(lab, broker.port, "--broker-ca", lab.server_ca)
-        assert rows["status"]["seen"] == "sessions of pods are sealed"
-        assert rows["tunnel"]["state"] == "good"
-        mark = broker.mark()
-        bridge.end()
-        broker.wait_for("tunnel (gone|ended|down|lost)", since=mark)
-        rows = broker_rows(lab, broker.port, "--broker-ca", lab.server_ca)
-        assert rows["tunnel"]["state"] == "failed"
-        assert "join string" in rows["tunnel"]["usually"]
-    finally:
-        broker.end()
+@pytest.fixture(scope="module")
+def running(lab):
+    made = Running(lab)
+    yield made
+    made.broker.end()
+    made.bridge.end()
+
+
+def assert_broker_broken(rows, hop):
+    at = BROKER_HOPS.index(hop)
+    for name in BROKER_HOPS[:at]:
+        assert rows[name]["state"] in ("good", "skipped"), rows[name]
+    assert rows[hop]["state"] == "failed", rows
+    for name in BROKER_HOPS[at + 1:]:
+        assert rows[name] == {"hop": name, "state": "not reached"}
+    return rows[hop]
+
+
+def test_a_broker(running):
+    rows = running.rows()
+    assert [rows[hop]["state"] for hop in BROKER_HOPS] == \
+        ["good", "good", "skipped", "good", "good", "good"] + ["skipped"] * 6
+    assert rows["status"]["seen"] == "sessions of pods are sealed"
+
+
+def test_what_a_pod_does_there(running):
+    rows = running.pod("--path", "secret/team-a/db")
+    assert [rows[hop]["state"] for hop in BROKER_HOPS] == \
+        ["good", "good", "skipped"] + ["good"] * 9
+    assert rows["login"]["seen"] == "as team-a.web"
+    assert rows["read"]["seen"] == "secret/data/team-a/db: 1 fields"
+    assert running.pod()["read"]["state"] == "skipped"
+
+
+def test_a_broker_with_a_certificate_of_another_ca(running):
+    assert_broker_broken(running.rows(ca=running.lab.pki / "ca.crt"), "tls")
+
+
+def test_a_broker_that_wants_a_token(running):
+    rows = running.rows("--tls-ca", running.lab.pki / "ca.crt",
+                        "--token-file", running.token())
+    row = assert_broker_broken(rows, "connect")
+    assert "407" in row["seen"] and "--broker-token-file" in row["usually"]
+
+
+def test_a_bridge_of_another_ca_behind_the_broker(running):
+    assert_broker_broken(
+        running.pod(ca=running.lab.other_pki / "ca.crt"), "pin")
+
+
+def test_a_token_for_another_audience(running):
+    row = assert_broker_broken(
+        running.pod(token=running.token("pharos:other")), "login")
+    assert "audience" in row["seen"]
+
+
+@pytest.mark.parametrize("path,status", [
+    ("secret/team-b/db", "403"), ("secret/team-a/none", "404")])
+def test_a_secret_that_the_pod_does_not_get(running, path, status):
+    row = assert_broker_broken(running.pod("--path", path), "read")
+    assert status in row["seen"]
+
+
+def test_a_broker_without_its_bridge(running):
+    mark = running.broker.mark()
+    running.bridge.end()
+    running.broker.wait_for("tunnel (gone|ended|down|lost)", since=mark)
+    row = assert_broker_broken(running.rows(), "tunnel")
+    assert "join string" in row["usually"]

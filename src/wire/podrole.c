@@ -1,8 +1,8 @@
-#include "wrapper/fetchrole.h"
+#include "wire/podrole.h"
 #include "wire/claims.h"
 #include <stdio.h>
 
-int fetchrole_of(char out[FETCHROLE_MOST + 1], const struct secret *jwt)
+int podrole_of(char out[PODROLE_MOST + 1], const struct secret *jwt)
 {
 	static const char start[] = "system:serviceaccount:";
 	JSON *claims = NULL;
@@ -14,9 +14,9 @@ int fetchrole_of(char out[FETCHROLE_MOST + 1], const struct secret *jwt)
 		return -EINVAL;
 	sub = json_string_value(json_object_get(claims, "sub"));
 	if (sub && !strncmp(sub, start, strlen(start)))
-		used = snprintf(
-		    out, FETCHROLE_MOST + 1, "%s", sub + strlen(start));
-	if (used <= 0 || used > FETCHROLE_MOST)
+		used =
+		    snprintf(out, PODROLE_MOST + 1, "%s", sub + strlen(start));
+	if (used <= 0 || used > PODROLE_MOST)
 		return -EINVAL;
 	colon = strchr(out, ':');
 	if (!colon || colon == out || !colon[1] || strchr(colon + 1, ':'))

@@ -1,5 +1,5 @@
 /* The role of a pod that names none. */
-#include "wrapper/fetchrole.h"
+#include "wire/podrole.h"
 #include <setjmp.h>
 #include <signal.h>
 #include <sodium.h>
@@ -26,19 +26,19 @@ static const struct {
 	{ "nothing", "", NULL },
 };
 
-static int role_of(char out[FETCHROLE_MOST + 1], const char *jwt)
+static int role_of(char out[PODROLE_MOST + 1], const char *jwt)
 {
 	CLEANUP(secret_freep) struct secret *s = NULL;
 
 	assert_int_equal(secret_from(&s, jwt, strlen(jwt)), 0);
-	return fetchrole_of(out, s);
+	return podrole_of(out, s);
 }
 
 static void test_claims(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(row); i++) {
-		char middle[256], jwt[300], role[FETCHROLE_MOST + 1] = "";
+		char middle[256], jwt[300], role[PODROLE_MOST + 1] = "";
 		int r;
 
 		sodium_bin2base64(middle, sizeof(middle),
@@ -56,7 +56,7 @@ static void test_not_a_token(void **state)
 {
 	static const char *const bad[] = { "x", "a.b", "..", "e30.!!.x",
 		"e30.e30=.x", "e30" };
-	char role[FETCHROLE_MOST + 1];
+	char role[PODROLE_MOST + 1];
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(bad); i++)
@@ -67,20 +67,20 @@ static void test_not_a_token(void **state)
 /* The longest name that fits, and one more. */
 static void test_limit(void **state)
 {
-	char claims[512], middle[1024], jwt[1100], role[FETCHROLE_MOST + 1];
+	char claims[512], middle[1024], jwt[1100], role[PODROLE_MOST + 1];
 
 	(void)state;
 	for (int more = 0; more < 2; more++) {
 		snprintf(claims, sizeof(claims),
 		    "{\"sub\":\"system:serviceaccount:n:%0*d\"}",
-		    FETCHROLE_MOST - 2 + more, 1);
+		    PODROLE_MOST - 2 + more, 1);
 		sodium_bin2base64(middle, sizeof(middle),
 		    (const unsigned char *)claims, strlen(claims),
 		    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 		snprintf(jwt, sizeof(jwt), "e30.%s.c2ln", middle);
 		assert_int_equal(role_of(role, jwt), more ? -EINVAL : 0);
 	}
-	assert_int_equal(strlen(role), FETCHROLE_MOST);
+	assert_int_equal(strlen(role), PODROLE_MOST);
 }
 
 int main(void)
