@@ -22,6 +22,7 @@ struct loop;
 struct registry;
 
 enum {
+	ISSUER_PORT = 443,
 	ISSUER_LOOK_MS = 5000,	 /* is there anything to read? */
 	ISSUER_READ_MS = 300000, /* between reads */
 	ISSUER_AGAIN_MS = 60000, /* after one that failed */

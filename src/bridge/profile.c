@@ -2,6 +2,7 @@
  * but health pages, whose sockets are there before.
  */
 #include "bridge/profile.h"
+#include "bridge/issuer.h"
 #include "bridge/realms.h"
 #include "link/callsofcurl.h"
 #include "net/address.h"
@@ -64,6 +65,15 @@ static void reach_credentials(struct profile *p, const struct config *config)
 		}
 }
 
+/* A cluster's issuer is known when its registration is: bridge/issuer.h. */
+static void reach_issuer(struct profile *p, const struct config *config)
+{
+	if (!config->credential.n_items && !config->store_token_file)
+		return;
+	profile_port(p, ISSUER_PORT);
+	profile_system_cas(p);
+}
+
 int bridge_profile(
     struct profile *p, const struct config *config, struct fault *fault)
 {
@@ -75,6 +85,7 @@ int bridge_profile(
 		profile_port(p, address_port_of(brokers->items[i]));
 	reach_store(p, config);
 	reach_credentials(p, config);
+	reach_issuer(p, config);
 	profile_beside(p, config->store_token_file);
 	return profile_check(p, fault);
 }

@@ -277,10 +277,18 @@ static int check_beacon_ca(const struct config *config, struct fault *fault)
 		   : 0;
 }
 
+/* A bare leg that brought a broker is no stranger's. */
+static void on_welcome(void *ctx, const char *target)
+{
+	route_welcome(uplink_route(((struct realm *)ctx)->uplink), target);
+}
+
 static int open_guests(struct realm *r)
 {
 	const struct issuer_config issuer = { r->registry, r->egress };
-	struct boot_config boot = { .registry = r->registry };
+	struct boot_config boot = {
+		.registry = r->registry, .welcome = on_welcome, .ctx = r
+	};
 	int err = issuer_new(&r->issuer, r->loop, &issuer);
 
 	boot.issuer = r->issuer;

@@ -39,12 +39,26 @@ static void by_broker(void)
 	CHECK(confined_dial(AF_INET, SOCK_STREAM, 443) == -1);
 }
 
+/* Where it is registered it may ask the cluster's issuer. */
+static void by_token_file(void)
+{
+	char *brokers[] = { broker };
+	struct config config = { .uplink.mode = UPLINK_REVERSE,
+		.broker_address = { brokers, 1 },
+		.store_token_file = "/nonexistent/token" };
+
+	enter(&config);
+	CHECK(confined_dial(AF_INET, SOCK_STREAM, 443) == 0);
+	CHECK(confined_dial(AF_INET, SOCK_STREAM, 444) == -1);
+}
+
 static void only_what_a_bridge_does(void **state)
 {
 	(void)state;
 	confined_or_skip();
 	in_child(by_beacon);
 	in_child(by_broker);
+	in_child(by_token_file);
 }
 
 static void calls_of_every_machine(void **state)
