@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "tools" / "packaging"))
 
 import sbom  # noqa: E402
 from lab import parts  # noqa: E402
+from lab.joining import Place  # noqa: E402
 from lab.ociread import Image  # noqa: E402
 
 DIST = pathlib.Path(os.environ.get("PHAROS_DIST", ROOT / "dist"))
@@ -232,6 +233,21 @@ def test_beacon_serves_from_its_image(beacon):
     address = parts.Lab.address_of(beacon, "health")
     with urllib.request.urlopen(f"http://{address}/healthz", timeout=10) as page:
         assert page.status == 200
+
+
+@pytest.mark.skipif("pharos-bridge" not in PROGRAMS or
+                    not parts.program("pharos-devstore").exists(),
+                    reason="no bridge, or no development store beside it")
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_bridge_checks_what_a_cluster_signs(tmp_path, monkeypatch, algorithm):
+    """libjose's algorithms register themselves, so one that the linker left out
+    is missed only here."""
+    monkeypatch.setattr(parts, "DIST", DIST)
+    with parts.Lab(tmp_path) as lab:
+        lab.make_certificates()
+        lab.devstore = lab.start_devstore()
+        with Place(lab, tmp_path, algorithm=algorithm) as place:
+            assert place.honest()[0]["code"] == "signed"
 
 
 def test_what_is_written_once_is_read_only_when_the_program_runs(beacon):
