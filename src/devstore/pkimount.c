@@ -714,7 +714,7 @@ static const struct {
 	{ "crl", "pem", 0, true, handle_crl },
 	{ "cert", NULL, 1, true, handle_cert },
 	{ "certs", NULL, 0, false, handle_certs },
-	{ "issuers", NULL, 0, false, handle_issuers },
+	{ "issuers", NULL, 0, true, handle_issuers },
 	{ "issuer", NULL, 1, false, handle_issuer },
 	{ "roles", NULL, 1, false, handle_roles },
 	{ "sign", NULL, 1, false, handle_sign },

@@ -3,6 +3,7 @@ capabilities, response wrapping (rows.py says how a row reads).
 
 All of it is what OpenBao 2.4.0 was seen to answer.
 """
+import json
 import subprocess
 
 from .rows import Case, Keep, Row, not_yet, within
@@ -459,9 +460,10 @@ def pki_rows(_):
          lambda pem: None if pem.startswith(b"-----BEGIN CERT") else pem),
         (None, "GET", "ct-pki/cert/ca", None, 200,
          {"data": {"certificate": certificate("CN = Pharos bridge CA")}}),
-        Row("root", "LIST", "ct-pki/issuers", None, 200, {"data": {
+        *(Row(who, "LIST", "ct-pki/issuers", None, 200, {"data": {
             "keys": lambda keys: None if len(keys) == 1 else keys}},
-            partial=True),
+            partial=True) for who in ("root", None)),
+        (None, "GET", "ct-pki/issuer/default", None, 403, NO_TOKEN),
         Row("root", "GET", "ct-pki/issuer/default", None, 200,
             {"data": {"issuer_name": "bridge", "certificate": str}},
             partial=True),
@@ -539,6 +541,144 @@ def pki_rows(_):
     ]
 
 
+# ---- a cluster's part of the store, as `pharos source register` makes it
+
+DEEP = "ct-r/fp01/"
+SIGNS = {
+    "allowed_domains": ["bridge.pharos"],
+    "allowed_uri_sans": ["pharos://r/bridge/*"], "key_type": "ec",
+    "key_bits": 256, "key_usage": ["DigitalSignature"], "ttl": 86400,
+    "max_ttl": 86400, "not_before_duration": 300,
+    "allow_bare_domains": True, "enforce_hostnames": True,
+    "server_flag": True, "client_flag": True, "no_store": True,
+    "allow_any_name": False, "allow_glob_domains": False,
+    "allow_subdomains": False, "allow_localhost": False,
+    "allow_wildcard_certificates": False, "allow_ip_sans": False,
+    "require_cn": False, "use_csr_common_name": False,
+    "use_csr_sans": False, "cn_validations": ["disabled"]}
+LOGIN = {"token_policies": ["ct-r-bridge"], "token_no_default_policy": True,
+         "bind_secret_id": True, "token_ttl": 3600, "token_max_ttl": 86400}
+MAY = {"path": {
+    f"{DEEP}pharos/data/registration": {"capabilities": ["read", "update"]},
+    f"{DEEP}pki/sign/bridge": {"capabilities": ["update"]},
+    f"auth/{DEEP}jwt/config": {"capabilities": ["update"]},
+    "auth/token/renew-self": {"capabilities": ["update"]}}}
+
+
+def made(kind, path, status, body, there):
+    """A mount: missing, made, there."""
+    at = f"sys/{kind}/{DEEP}{path}"
+    missing = "No auth engine" if kind == "auth" else \
+        "No secret engine mount"
+    return [("root", "GET", at, None, 400, [f"{missing} at {DEEP}{path}/"]),
+            ("root", "POST", at, body, status, None),
+            ("root", "GET", at, None, 200, {"data": there})]
+
+
+def signs(status, expectation, **more):
+    csr = request("from-the-request", san="DNS:evil.test")
+    return ("bridge", "POST", f"{DEEP}pki/sign/bridge",
+            {"csr": csr, "exclude_cn_from_sans": True, **more}, status,
+            expectation)
+
+
+def cluster_rows(_):
+    uri = "pharos://r/bridge/b1"
+    record = f"{DEEP}pharos/data/registration"
+    role = f"auth/{DEEP}approle/role/bridge"
+    return [
+        ("root", "GET", record, None, 404, list),
+        *made("mounts", "pharos", 204,
+              {"type": "kv", "options": {"version": "2"},
+               "description": "Pharos: the registration"},
+              {"type": "kv", "options": {"version": "2"},
+               "description": "Pharos: the registration"}),
+        *made("mounts", "pki", 204,
+              {"type": "pki", "config": {"max_lease_ttl": 315360000}},
+              {"type": "pki", "config": {"max_lease_ttl": 315360000}}),
+        *made("auth", "jwt", 204, {"type": "jwt"}, {"type": "jwt"}),
+        *made("auth", "approle", 204, {"type": "approle"},
+              {"type": "approle"}),
+        Row("root", "GET", f"{DEEP}pharos/config", None, 200,
+            {"data": {"cas_required": False}}, settles=True),
+        Row("root", "POST", f"{DEEP}pharos/config", {"cas_required": True},
+            204, None, settles=True),
+        ("root", "GET", f"{DEEP}pharos/config", None, 200,
+         {"data": {"cas_required": True}}),
+        ("root", "GET", f"{DEEP}pki/cert/ca", None, 400,
+         ["no default issuer currently configured"]),
+        ("root", "POST", f"{DEEP}pki/root/generate/internal",
+         {"common_name": "Pharos bridge CA", "issuer_name": "pharos-bridge",
+          "ttl": 315360000, "key_type": "ec", "key_bits": 256,
+          "max_path_length": 0, "exclude_cn_from_sans": True}, 200,
+         {"data": {"certificate": certificate(
+             "Subject: CN = Pharos bridge CA", "CA:TRUE, pathlen:0",
+             "ASN1 OID: prime256v1", lacks=("DNS:",))}}),
+        ("root", "GET", f"{DEEP}pki/cert/ca", None, 200,
+         {"data": {"certificate": str}}),
+        ("root", "GET", f"{DEEP}pki/roles/bridge", None, 404, []),
+        ("root", "POST", f"{DEEP}pki/roles/bridge", SIGNS, 200, None),
+        ("root", "GET", f"{DEEP}pki/roles/bridge", None, 200,
+         {"data": SIGNS}),
+        ("root", "POST", "sys/policies/acl/ct-r-bridge",
+         {"policy": json.dumps(MAY)}, 204, None),
+        ("root", "GET", "sys/policies/acl/ct-r-bridge", None, 200,
+         {"data": {"policy": json.dumps(MAY)}}),
+        ("root", "GET", role, None, 404, []),
+        ("root", "POST", role, LOGIN, 204, None),
+        ("root", "GET", role, None, 200, {"data": LOGIN}),
+        ("root", "GET", f"{role}/role-id", None, 200,
+         Keep(None, {"data": {"role_id": str}}, ct_role="data.role_id")),
+        ("root", "POST", f"{role}/secret-id", {}, 200,
+         Keep(None, {"data": {"secret_id_ttl": 0, "secret_id_num_uses": 0}},
+              ct_secret="data.secret_id")),
+        ("root", "POST", record, {"data": {"state": "pending"}}, 400,
+         ["check-and-set parameter required for this call"]),
+        ("root", "POST", record,
+         {"options": {"cas": 0}, "data": {"state": "pending"}}, 200,
+         {"data": {"version": 1}}),
+        # what the bridge does
+        (None, "POST", f"auth/{DEEP}approle/login",
+         {"role_id": "${ct_role}", "secret_id": "${ct_secret}"}, 200,
+         Keep("bridge", {"auth": {"policies": ["ct-r-bridge"],
+                                  "lease_duration": 3600}})),
+        ("bridge", "GET", record, None, 200,
+         {"data": {"data": {"state": "pending"},
+                   "metadata": {"version": 1}}}),
+        ("bridge", "POST", record,
+         {"options": {"cas": 1}, "data": {"state": "active"}}, 200,
+         {"data": {"version": 2}}),
+        ("bridge", "POST", record,
+         {"options": {"cas": 1}, "data": {"state": "active"}}, 400,
+         ["check-and-set parameter did not match the current version"]),
+        ("bridge", "POST", f"auth/{DEEP}jwt/config", {}, 400, list),
+        ("bridge", "GET", f"auth/{DEEP}jwt/config", None, 403, DENIED),
+        ("bridge", "POST", "auth/token/renew-self", {}, 200, None),
+        ("bridge", "GET", "auth/token/lookup-self", None, 403, DENIED),
+        # its certificate; the common name is anything, and in no SAN
+        signs(200, {"data": {"certificate": certificate(
+            "Subject: CN = pod-1", f"URI:{uri}", "DNS:bridge.pharos",
+            "TLS Web Server Authentication, TLS Web Client Authentication",
+            lacks=("evil.test", "DNS:pod-1"))}},
+            common_name="pod-1", uri_sans=uri, alt_names="bridge.pharos",
+            ttl="24h"),
+        signs(400, list, common_name="pod-1", uri_sans=uri,
+              exclude_cn_from_sans=False),
+        *(signs(400, list, **{"uri_sans": uri, **names}) for names in (
+            {"alt_names": "evil.test"}, {"alt_names": "x.bridge.pharos"},
+            {"alt_names": "*.pharos"}, {"alt_names": "localhost"},
+            {"ip_sans": "10.0.0.1"}, {"uri_sans": "pharos://r/broker/b1"},
+            {"uri_sans": "pharos://q/bridge/b1"})),
+        # what is taken back
+        ("root", "DELETE", f"{DEEP}pharos/metadata/registration", None, 204,
+         None),
+        ("root", "GET", record, None, 404, []),
+        *(("root", "DELETE", f"sys/{path}", None, 204, None) for path in (
+            f"mounts/{DEEP}pharos", f"mounts/{DEEP}pki", f"auth/{DEEP}jwt",
+            f"auth/{DEEP}approle", "policies/acl/ct-r-bridge")),
+    ]
+
+
 CASES = [
     Case("namespaces", NAMESPACES, first=LEFT_OVER),
     Case("namespace borders", BORDERS, first=LEFT_OVER),
@@ -549,4 +689,8 @@ CASES = [
     Case("auth mounts", AUTH_MOUNTS, first=("sys/auth/ct-m",)),
     Case("PKI", pki_rows,
          first=("sys/mounts/ct-pki",)),
+    Case("a cluster's part, behind a prefix", cluster_rows,
+         first=tuple(f"sys/{kind}/{DEEP}{name}" for kind, name in (
+             ("mounts", "pharos"), ("mounts", "pki"), ("auth", "jwt"),
+             ("auth", "approle")))),
 ]
