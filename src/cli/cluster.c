@@ -1,5 +1,6 @@
 #include "cli/cluster.h"
 #include "base/file.h"
+#include "base/option.h"
 #include "base/text.h"
 #include "link/kube.h"
 #include "link/kubeconfig.h"
@@ -186,4 +187,31 @@ int cluster_read(struct cluster_facts *out, const char *uid,
 	*out = f;
 	f = (struct cluster_facts){ .uid = NULL };
 	return 0;
+}
+
+/* ---- as it was said ----------------------------------------------------- */
+
+int cluster_learn(struct cluster_facts *out, const struct cluster_words *c,
+    struct fault *fault)
+{
+	if (!c->uid && !c->jwks && !c->discovery)
+		return cluster_ask(out, c->kubeconfig, c->context, fault);
+	if (c->kubeconfig || c->context)
+		return fault_set(fault, OPTION_E_BAD, "Give one or the other.",
+		    "--uid, --jwks and --discovery stand in place of a "
+		    "kubeconfig");
+	if (!c->uid || !c->jwks || !c->discovery)
+		return fault_set(fault, OPTION_E_BAD,
+		    "They are made of what kubectl get --raw answers; see "
+		    "pharos-target(1).",
+		    "--uid, --jwks and --discovery go together");
+	return cluster_read(out, c->uid, c->jwks, c->discovery, fault);
+}
+
+struct fingerprint_facts cluster_as_facts(const struct cluster_facts *f)
+{
+	return (struct fingerprint_facts){ .uid = f->uid,
+		.issuer = f->issuer,
+		.jwks = f->jwks,
+		.n_jwks = f->n_jwks };
 }

@@ -27,3 +27,53 @@ MUST_USE int cluster_ask(struct cluster_facts *out, const char *kubeconfig,
  * Return: 0; -errno with @fault. */
 MUST_USE int cluster_read(struct cluster_facts *out, const char *uid,
     const char *jwks_file, const char *discovery_file, struct fault *fault);
+
+/* Which cluster, as an operator says it: by a kubeconfig, or by what its API
+ * has answered. NULL where nothing was said. */
+struct cluster_words {
+	char *kubeconfig, *context, *uid, *jwks, *discovery;
+};
+/** cluster_learn() - Return: 0; OPTION_E_BAD with @fault: not the one nor the
+ * other; -errno with @fault. */
+MUST_USE int cluster_learn(struct cluster_facts *out,
+    const struct cluster_words *c, struct fault *fault);
+/** cluster_as_facts() - what a fingerprint is made of; borrows from @f */
+struct fingerprint_facts cluster_as_facts(const struct cluster_facts *f);
+
+#define CLUSTER_AT(config, words, member)                                      \
+	.offset = offsetof(config, words.member)
+/* The rows of struct cluster_words @words in @config. */
+#define CLUSTER_ROWS(config, words)                                            \
+	{ .name = "kubeconfig",                                                \
+		.metavar = "FILE",                                             \
+		.help = "how to reach the cluster",                            \
+		.detail = "Without it the files of the variable KUBECONFIG, "  \
+			  "then ~/.kube/config, then the ServiceAccount of "   \
+			  "the pod.",                                          \
+		.type = OPTION_TEXT,                                           \
+		CLUSTER_AT(config, words, kubeconfig) },                       \
+	    { .name = "context",                                               \
+		    .metavar = "NAME",                                         \
+		    .help = "of the kubeconfig; else its current one",         \
+		    .type = OPTION_TEXT,                                       \
+		    CLUSTER_AT(config, words, context) },                      \
+	    { .name = "uid",                                                   \
+		    .metavar = "UID",                                          \
+		    .help = "instead: of the namespace kube-system",           \
+		    .detail = "With --jwks and --discovery, no cluster is "    \
+			      "asked.",                                        \
+		    .flags = OPTION_RARE,                                      \
+		    .type = OPTION_TEXT,                                       \
+		    CLUSTER_AT(config, words, uid) },                          \
+	    { .name = "jwks",                                                  \
+		    .metavar = "FILE",                                         \
+		    .help = "instead: the cluster's /openid/v1/jwks",          \
+		    .flags = OPTION_RARE,                                      \
+		    .type = OPTION_TEXT,                                       \
+		    CLUSTER_AT(config, words, jwks) },                         \
+	{                                                                      \
+		.name = "discovery", .metavar = "FILE",                        \
+		.help = "instead: /.well-known/openid-configuration",          \
+		.flags = OPTION_RARE, .type = OPTION_TEXT,                     \
+		CLUSTER_AT(config, words, discovery)                           \
+	}

@@ -407,6 +407,13 @@ static void tell_step(const struct changes_step *step)
 		    stderr, "undone: %s is as it was before\n", step->what);
 		break;
 	case CHANGES_LEFT:
+		if (step->replaced) {
+			(void)fprintf(stderr,
+			    "left as it is now: %s, at /v1/%s; what it was "
+			    "cannot be written again\n",
+			    step->what, step->path);
+			break;
+		}
 		(void)fprintf(stderr,
 		    "left behind: %s; %s /v1/%s may have been done; do this "
 		    "again, or DELETE it\n",

@@ -7,7 +7,7 @@
 enum output { OUTPUT_TEXT, OUTPUT_JSON };
 
 struct config {
-	char *kubeconfig, *context, *uid, *jwks, *discovery;
+	struct cluster_words cluster;
 	int output;
 };
 
@@ -16,34 +16,7 @@ static const char *const outputs[] = { "text", "json", NULL };
 #define AT(member) .offset = offsetof(struct config, member)
 
 static const struct option_row rows[] = {
-	{ .name = "kubeconfig",
-	    .metavar = "FILE",
-	    .help = "how to reach the cluster",
-	    .detail = "Without it the files of the variable KUBECONFIG, then "
-		      "~/.kube/config, then the ServiceAccount of the pod.",
-	    .type = OPTION_TEXT,
-	    AT(kubeconfig) },
-	{ .name = "context",
-	    .metavar = "NAME",
-	    .help = "of the kubeconfig; else its current one",
-	    .type = OPTION_TEXT,
-	    AT(context) },
-	{ .name = "uid",
-	    .metavar = "UID",
-	    .help = "instead: of the namespace kube-system",
-	    .detail = "With --jwks and --discovery, no cluster is asked.",
-	    .type = OPTION_TEXT,
-	    AT(uid) },
-	{ .name = "jwks",
-	    .metavar = "FILE",
-	    .help = "instead: the cluster's /openid/v1/jwks",
-	    .type = OPTION_TEXT,
-	    AT(jwks) },
-	{ .name = "discovery",
-	    .metavar = "FILE",
-	    .help = "instead: /.well-known/openid-configuration",
-	    .type = OPTION_TEXT,
-	    AT(discovery) },
+	CLUSTER_ROWS(struct config, cluster),
 	{ .name = "output",
 	    .letter = 'o',
 	    .metavar = "text|json",
@@ -61,23 +34,6 @@ static const struct option_table table = {
 	.rows = rows,
 	.n_rows = N_ELEMS(rows),
 };
-
-static int learn(
-    struct cluster_facts *f, const struct config *c, struct fault *fault)
-{
-	if (!c->uid && !c->jwks && !c->discovery)
-		return cluster_ask(f, c->kubeconfig, c->context, fault);
-	if (c->kubeconfig || c->context)
-		return fault_set(fault, OPTION_E_BAD, "Give one or the other.",
-		    "--uid, --jwks and --discovery stand in place of a "
-		    "kubeconfig");
-	if (!c->uid || !c->jwks || !c->discovery)
-		return fault_set(fault, OPTION_E_BAD,
-		    "They are made of what kubectl get --raw answers; see "
-		    "pharos-target(1).",
-		    "--uid, --jwks and --discovery go together");
-	return cluster_read(f, c->uid, c->jwks, c->discovery, fault);
-}
 
 static int print_json(
     const struct cluster_facts *f, const char *shown, const char *plain)
@@ -116,15 +72,12 @@ static int run(const void *data, char *const *words, struct fault *fault)
 	char shown[FINGERPRINT_SHOWN + 1], plain[FINGERPRINT_DIGITS + 1];
 	struct fingerprint_facts facts;
 	struct fingerprint fingerprint;
-	int r = learn(&f, config, fault);
+	int r = cluster_learn(&f, &config->cluster, fault);
 
 	(void)words;
 	if (r)
 		return r;
-	facts = (struct fingerprint_facts){ .uid = f.uid,
-		.issuer = f.issuer,
-		.jwks = f.jwks,
-		.n_jwks = f.n_jwks };
+	facts = cluster_as_facts(&f);
 	r = fingerprint_of(&fingerprint, &facts, fault);
 	if (r)
 		return r;

@@ -296,7 +296,7 @@ static int fail(struct changes *p, enum changes_outcome outcome, int code)
 
 void changes_fail(struct changes *p)
 {
-	INVARIANT(p->state == OVER);
+	INVARIANT(p->state != UNDOING && p->state != FAILED);
 	leave(p);
 	if (go_back(p)) {
 		p->at = 0; /* no memory: what is done is left */

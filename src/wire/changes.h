@@ -95,7 +95,8 @@ MUST_USE int changes_answer(
  * CHANGES_E_REFUSED: that cannot be told. */
 MUST_USE int changes_compare(
     const struct changes *p, size_t i, int status, const void *body, size_t n);
-/** changes_fail() - the caller has to give up what is over: undo all of it */
+/** changes_fail() - the caller has to give up, between two calls: undo all that
+ * is done */
 void changes_fail(struct changes *p);
 
 /** changes_data() - what was answered to step @i when it was done, or found:

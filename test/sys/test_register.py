@@ -49,7 +49,7 @@ class Clusters:
         self.port, self.store = process.port, lab.store
         self.address = f"https://127.0.0.1:{self.port}"
 
-    def run(self, verb, *words, token=None, **more):
+    def run(self, verb, *words, token=None, group="source", **more):
         clean = {name: value for name, value in os.environ.items()
                  if not name.startswith("PHAROS_")
                  and not name.lower().endswith("_proxy")}
@@ -57,7 +57,7 @@ class Clusters:
         if token != "":
             env["PHAROS_SECRETSTORE_TOKEN"] = token or self.store.token
         return subprocess.run(
-            [str(program("pharos")), "source", verb, *map(str, words),
+            [str(program("pharos")), group, verb, *map(str, words),
              "--secretstore-address", self.address,
              "--secretstore-ca", str(self.lab.server_ca)],
             text=True, capture_output=True, check=False, timeout=120, env=env,
@@ -621,6 +621,75 @@ def test_a_file_that_is_there_is_kept(clusters, tmp_path):
                         *BEACON, "--credential", file, status=2)
     assert "is there already" in said
     assert file.read_text() == "mine"
+
+
+def test_a_second_file_that_cannot_be_written_changes_nothing(
+        clusters, tmp_path):
+    cluster = fingerprint("second file")
+    clusters.register(cluster, "--credential", tmp_path / "one.json")
+    before = clusters.record(home(cluster))
+    clusters.bad("register", "--fingerprint", cluster, *BEACON,
+                 "--credential", tmp_path / "none" / "two.json")
+    assert clusters.record(home(cluster)) == before
+    _, listed = clusters.call("LIST", f"{home(cluster)}/auth/pharos-approle/"
+                              "role/bridge/secret-id")
+    assert len(listed["data"]["keys"]) == 1
+
+
+# ---- target connect
+
+def facts(clusters, folder, name):
+    """What a cluster says of itself, in files."""
+    key = subprocess.run(
+        ["openssl", "pkey", "-in", clusters.lab.pki / "bridge.key", "-pubout",
+         "-outform", "DER"], check=True, capture_output=True).stdout
+    point = [base64.urlsafe_b64encode(part).rstrip(b"=").decode()
+             for part in (key[-64:-32], key[-32:])]
+    jwks, discovery = folder / "jwks", folder / "discovery"
+    jwks.write_text(json.dumps({"keys": [
+        {"kty": "EC", "crv": "P-256", "kid": "k", "x": point[0],
+         "y": point[1]}]}))
+    discovery.write_text(json.dumps({"issuer": f"https://{name}"}))
+    return ("--uid", name, "--jwks", jwks, "--discovery", discovery)
+
+
+def test_a_cluster_that_can_be_asked_is_active_at_once(clusters, tmp_path):
+    cluster = facts(clusters, tmp_path, "asked")
+    file = tmp_path / "bridge.json"
+    words = ("connect", *cluster, *BEACON, "-o", "json")
+    dry = json.loads(clusters.good(*words, "--dry-run", group="target",
+                                   token=""))
+    record = dry[-1]["body"]["data"]
+    assert record["state"] == "active" and record["cluster"]["uid"] == "asked"
+    first = json.loads(clusters.good(*words, "--credential", file,
+                                     group="target"))
+    assert first["state"] == "active" and first["issuer"] == "https://asked"
+    assert first["join"].startswith("pharos-join-v1.")
+    again = json.loads(clusters.good(*words, group="target"))
+    assert again["info_hash"] == first["info_hash"]
+    assert login(clusters, json.loads(file.read_text()))["renewable"]
+    stored = clusters.record(first["namespace"])["cluster"]
+    assert stored["jwks"] == json.loads((tmp_path / "jwks").read_text())
+    clusters.good("verify", first["id"])
+    shown = subprocess.run(
+        [str(program("pharos")), "target", "fingerprint", *map(str, cluster)],
+        text=True, capture_output=True, check=True).stdout.strip()
+    assert shown == first["fingerprint"]
+
+
+def test_what_was_pending_is_active_once_the_cluster_was_asked(
+        clusters, tmp_path):
+    cluster = facts(clusters, tmp_path, "later")
+    words = ("connect", *cluster, *BEACON)
+    identity = json.loads(clusters.good(
+        *words, "--dry-run", "-o", "json", group="target",
+        token=""))[-1]["body"]["data"]["id"]
+    clusters.register(identity)
+    done = clusters.run(*words, group="target")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("pharos-join-v1.")
+    assert "Info hash:" in done.stderr and ": active" in done.stderr
+    assert clusters.record(home(identity))["state"] == "active"
 
 
 # ---- verify
