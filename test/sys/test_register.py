@@ -12,6 +12,7 @@ import time
 import pytest
 
 from lab import parts, peers
+from lab.leavingstore import LeavingStore
 from lab.parts import program
 
 pytestmark = pytest.mark.skipif(
@@ -49,7 +50,8 @@ class Clusters:
         self.port, self.store = process.port, lab.store
         self.address = f"https://127.0.0.1:{self.port}"
 
-    def run(self, verb, *words, token=None, group="source", **more):
+    def run(self, verb, *words, token=None, group="source",
+            address=None, **more):
         clean = {name: value for name, value in os.environ.items()
                  if not name.startswith("PHAROS_")
                  and not name.lower().endswith("_proxy")}
@@ -58,7 +60,7 @@ class Clusters:
             env["PHAROS_SECRETSTORE_TOKEN"] = token or self.store.token
         return subprocess.run(
             [str(program("pharos")), group, verb, *map(str, words),
-             "--secretstore-address", self.address,
+             "--secretstore-address", address or self.address,
              "--secretstore-ca", str(self.lab.server_ca)],
             text=True, capture_output=True, check=False, timeout=120, env=env,
             stdin=subprocess.DEVNULL, **more)
@@ -634,6 +636,38 @@ def test_a_second_file_that_cannot_be_written_changes_nothing(
     _, listed = clusters.call("LIST", f"{home(cluster)}/auth/pharos-approle/"
                               "role/bridge/secret-id")
     assert len(listed["data"]["keys"]) == 1
+
+# ---- a store that goes away
+
+def test_a_store_that_goes_away_and_comes_back(clusters, tmp_path):
+    """At each call, and both before and after the store has done it: what is
+    registered is one of the four states or nothing, and a second try has it
+    whole."""
+    way = LeavingStore(clusters.address, clusters.lab.server_ca)
+    try:
+        last, does_it, failed = 1, False, 0
+        while True:
+            cluster = fingerprint(f"leaving {last} {does_it}")
+            file = tmp_path / f"{last}-{does_it}.json"
+            way.leaves(last, does_it)
+            done = clusters.run("register", "--fingerprint", cluster, *BEACON,
+                                "--credential", file, address=way.address)
+            way.comes_back()
+            if done.returncode == 0:
+                break
+            failed += 1
+            assert not file.exists()
+            assert "store http://127.0.0.1" in done.stderr
+            known = [one for one in clusters.told("list")
+                     if one["id"] == cluster]
+            assert all(one["state"] == "pending" for one in known)
+            clusters.register(cluster, "--credential", file)
+            clusters.good("verify", cluster)
+            assert login(clusters, json.loads(file.read_text()))
+            last, does_it = last + does_it, not does_it
+        assert failed > 40, "there are more calls than that"
+    finally:
+        way.close()
 
 
 # ---- target connect

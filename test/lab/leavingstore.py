@@ -1,0 +1,72 @@
+"""A way to a store on which the store goes away: plain HTTP in front of it, and
+from one request on nothing is answered until it comes back."""
+import http.client
+import http.server
+import ssl
+import threading
+import urllib.parse
+
+KEPT = ("Content-Type", "X-Vault-Token", "X-Vault-Namespace",
+        "X-Vault-Request")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self):
+        way = self.server.way
+        way.asked += 1
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        last = way.asked == way.last and way.does_it
+        if way.asked < way.last or last:
+            status, answer = self.forward(body)
+        if way.asked >= way.last:
+            self.close_connection = True
+            return
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def forward(self, body):
+        url = urllib.parse.urlsplit(self.server.way.target)
+        there = http.client.HTTPSConnection(
+            url.hostname, url.port, timeout=30,
+            context=ssl.create_default_context(cafile=self.server.way.ca))
+        there.request(self.command, self.path, body or None, {
+            name: self.headers[name] for name in KEPT if self.headers[name]})
+        answer = there.getresponse()
+        text = answer.read()
+        there.close()
+        return answer.status, text
+
+    do_GET = do_POST = do_LIST = do_DELETE = answer
+
+
+class LeavingStore:
+    """@last: the request from which on there is no answer; with @does_it the
+    store has still done what that one asked for."""
+
+    def __init__(self, target, ca):
+        self.target, self.ca = target, str(ca)
+        self.asked, self.last, self.does_it = 0, 1 << 30, False
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
+                                                      Handler)
+        self.server.way = self
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever,
+                         daemon=True).start()
+
+    def leaves(self, last, does_it):
+        self.asked, self.last, self.does_it = 0, last, does_it
+
+    def comes_back(self):
+        self.leaves(1 << 30, False)
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
