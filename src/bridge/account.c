@@ -181,8 +181,9 @@ static void on_login(
 		return;
 	}
 	if (!a->token || *a->trouble)
-		log_info(
-		    "logged in at the store", LOG_INT("lease_s", auth.lease_s));
+		log_info("logged in at the store",
+		    LOG_STR("realm", a->config.realm),
+		    LOG_INT("lease_s", auth.lease_s));
 	a->counts.logins++;
 	a->first_s = auth.lease_s;
 	lasts(a, &auth);

@@ -31,6 +31,8 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 	};
 	int r = bridge_profile(&profile, config, fault);
 
+	if (config->credential.n_items)
+		daemon_descriptors(REALMS_DESCRIPTORS);
 	if (!r)
 		r = realms_open(&realms, loop, config, &metrics, fault);
 	if (r)

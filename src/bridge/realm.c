@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "bridge/boot.h"
 #include "bridge/issuer.h"
-#include "net/beaconc.h"
 #include "net/daemon.h"
 #include <stdio.h>
 
@@ -263,20 +262,6 @@ static const struct registry_events registry_events = { on_record,
 
 /* ---- opening ------------------------------------------------------------- */
 
-/* While somebody looks: later, when the certificate comes, nobody may. */
-static int check_beacon_ca(const struct config *config, struct fault *fault)
-{
-	const struct beaconc_trust beacons = {
-		.ca_file = config->uplink.beacon_ca,
-		.pin_hex = config->uplink.beacon_pin,
-	};
-	CLEANUP(tls_context_freep) struct tls_context *outer = NULL;
-
-	return config->uplink.mode == UPLINK_BEACON
-		   ? beaconc_outer_context(&outer, &beacons, fault)
-		   : 0;
-}
-
 /* A bare leg that brought a broker is no stranger's. */
 static void on_welcome(void *ctx, const char *target)
 {
@@ -310,10 +295,8 @@ static int open_registry(struct realm *r, const struct space *space,
 		.ctx = r,
 	};
 	char host[256] = "";
-	int err = check_beacon_ca(r->config, fault);
+	int err;
 
-	if (err)
-		return err;
 	(void)gethostname(host, sizeof(host) - 1);
 	registry.name = host;
 	if (credential) {

@@ -13,6 +13,7 @@
 #include "bridge/realms.h"
 #include "base/log.h"
 #include "bridge/meter.h"
+#include "net/beaconc.h"
 #include "net/loop.h"
 #include <dirent.h>
 #include <libgen.h>
@@ -418,6 +419,35 @@ static int open_credentials(struct realms *rs, struct fault *fault)
 	return fault->code;
 }
 
+/* Once for all realms, and while somebody looks: later, when a certificate
+ * comes from the store, nobody may. */
+static int check_beacon_ca(const struct config *config, struct fault *fault)
+{
+	const struct beaconc_trust beacons = {
+		.ca_file = config->uplink.beacon_ca,
+		.pin_hex = config->uplink.beacon_pin,
+	};
+	CLEANUP(tls_context_freep) struct tls_context *outer = NULL;
+
+	return config->uplink.mode == UPLINK_BEACON
+		   ? beaconc_outer_context(&outer, &beacons, fault)
+		   : 0;
+}
+
+static int open_all(struct realms *rs, struct fault *fault)
+{
+	const struct config *config = rs->config;
+	int r = egress_open(
+	    &rs->egress, rs->loop, config->uplink.egress_proxy, fault);
+
+	if (!r && (config->credential.n_items || config->store_token_file))
+		r = check_beacon_ca(config, fault);
+	if (r)
+		return r;
+	return config->credential.n_items ? open_credentials(rs, fault)
+					  : open_one(rs, fault);
+}
+
 int realms_open(struct realms **out, struct loop *loop,
     const struct config *config, struct metric_registry *registry,
     struct fault *fault)
@@ -432,10 +462,7 @@ int realms_open(struct realms **out, struct loop *loop,
 	rs->registry = registry;
 	TAILQ_INIT(&rs->entries);
 	metrics_init(rs);
-	r = egress_open(&rs->egress, loop, config->uplink.egress_proxy, fault);
-	if (!r)
-		r = config->credential.n_items ? open_credentials(rs, fault)
-					       : open_one(rs, fault);
+	r = open_all(rs, fault);
 	if (r)
 		realms_close(rs);
 	else

@@ -18,6 +18,9 @@ enum {
 	REALMS_MOST = 256, /* more are not served; the log says so, and
 			      pharos_bridge_realms_left_out */
 	REALMS_LOOK_MS = 2000,
+	/* what so many may need: two connections to a store and what libcurl
+	 * holds, legs at two beacons, a few tunnels */
+	REALMS_DESCRIPTORS = REALMS_MOST * 32,
 };
 
 /** realms_open() - begin to serve what @config names (borrowed, and so is

@@ -150,7 +150,8 @@ static void record_set(
 	}
 	g->counts.changes++;
 	if (record)
-		log_info("registration", LOG_STR("namespace", g->record.space),
+		log_info("registration", LOG_STR("realm", g->realm),
+		    LOG_STR("namespace", g->record.space),
 		    LOG_STR("state", registration_state_text(g->record.state)),
 		    LOG_UINT("version", version));
 	else
@@ -470,17 +471,16 @@ enum { SERVICE_NAMES = 2, SERVICE_NAME_MOST = 256 };
 static void service_names(
     char to[SERVICE_NAMES][SERVICE_NAME_MOST], const struct registration *r)
 {
-	const char *space = strrchr(r->subject, ':');
-	const char *from = space;
-	int n;
+	static const char *const domains[] = { "svc", "svc.cluster.local" };
+	const char *service = *r->service ? r->service : REGISTRATION_SERVICE;
+	const char *end = strrchr(r->subject, ':'), *home = end;
 
-	INVARIANT(space);
-	while (from > r->subject && from[-1] != ':')
-		from--;
-	n = (int)(space - from);
-	snprintf(to[0], SERVICE_NAME_MOST, "pharos-broker.%.*s.svc", n, from);
-	snprintf(to[1], SERVICE_NAME_MOST,
-	    "pharos-broker.%.*s.svc.cluster.local", n, from);
+	INVARIANT(end);
+	while (home > r->subject && home[-1] != ':')
+		home--;
+	for (size_t i = 0; i < SERVICE_NAMES; i++)
+		snprintf(to[i], SERVICE_NAME_MOST, "%s.%.*s.%s", service,
+		    (int)(end - home), home, domains[i]);
 }
 
 static int sign_send(struct registry_call *c, const char *csr)

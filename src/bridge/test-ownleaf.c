@@ -153,6 +153,27 @@ static void test_what_is_asked_to_be_signed(void **state)
 	assert_int_equal(registry_sign(&c, registry, &order), -EINVAL);
 }
 
+static void test_a_service_of_another_name(void **state)
+{
+	CLEANUP(key_p) EVP_PKEY *key = NULL;
+	CLEANUP(free_p) char *csr = request_made(&key);
+	struct registry_sign order = {
+		.name = "b", .csr = csr, .fn = on_signed
+	};
+	struct registration r = made(REGISTRATION_PENDING);
+	struct registry_call *c;
+
+	(void)state;
+	memcpy(r.service, "gate", sizeof("gate"));
+	put_record(&r, 1);
+	open_registry();
+	UNTIL(got.records && registry_identity(registry));
+	assert_int_equal(registry_sign(&c, registry, &order), 0);
+	UNTIL(strstr(fake.asked, "\"alt_names\":\"gate.pharos.svc,"
+				 "gate.pharos.svc.cluster.local\""));
+	UNTIL(got.signed_);
+}
+
 static void test_signatures_that_are_not_taken(void **state)
 {
 	(void)state;
@@ -204,6 +225,7 @@ int main(void)
 		ROW(test_certificates_that_are_not_taken),
 		ROW(test_a_broker_is_signed),
 		ROW(test_what_is_asked_to_be_signed),
+		ROW(test_a_service_of_another_name),
 		ROW(test_signatures_that_are_not_taken),
 		ROW(test_nothing_to_sign_with_yet),
 	};

@@ -102,6 +102,7 @@ static int open_record(struct errand *e, struct fault *fault)
 						      e->place.fingerprint,
 		.space = label,
 		.subject = e->subject,
+		.service = e->order.service,
 		.now = time(NULL),
 		.ttl_s = e->order.ttl_ms / 1000,
 		.approval = e->order.approval };

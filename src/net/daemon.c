@@ -205,7 +205,7 @@ static int reload_start(struct daemon *d)
 }
 
 /* The usual soft limit of 1,024 is far too low for who serves thousands. */
-static void raise_descriptors(size_t wanted)
+void daemon_descriptors(size_t wanted)
 {
 	struct rlimit limit;
 
@@ -233,7 +233,7 @@ int daemon_open(struct daemon **out, struct loop *loop,
 	isolate_meter_init(&d->isolation, config->metrics);
 	vitals_open(&d->vitals, loop, config->metrics);
 	signal(SIGPIPE, SIG_IGN);
-	raise_descriptors(config->descriptors);
+	daemon_descriptors(config->descriptors);
 	r = notify_open(&d->notify, loop);
 	if (!r)
 		r = signals_start(d);

@@ -67,6 +67,9 @@ struct daemon_config {
  * isolate_enter(). Return: 0; -errno with @fault. */
 MUST_USE int daemon_open(struct daemon **out, struct loop *loop,
     const struct daemon_config *config, struct fault *fault);
+/** daemon_descriptors() - what daemon_config.descriptors does, for a program
+ * that needs them before daemon_open() */
+void daemon_descriptors(size_t wanted);
 /** daemon_run() - until SIGTERM or SIGINT, or daemon_drain(); then through the
  * drain; a second signal ends it at once
  * Return: 0; DAEMON_E_CUT: something that ran was cut. */

@@ -112,6 +112,19 @@ static bool subject_ok(const char *text)
 	return colon && colon > space && colon[1] && !strchr(colon + 1, ':');
 }
 
+/* A label of DNS: it becomes part of a certificate's names. */
+static bool service_set(struct registration *r, const char *text)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	size_t n = strlen(text);
+
+	if (!n || n > REGISTRATION_SERVICE_MOST || strspn(text, allowed) < n)
+		return false;
+	if (strcmp(text, REGISTRATION_SERVICE) != 0)
+		memcpy(r->service, text, n + 1);
+	return true;
+}
+
 static bool window_set(struct registration *r, int64_t now, int64_t ttl_s)
 {
 	enum { YEAR_S = 366 * 24 * 3600 };
@@ -139,6 +152,10 @@ int registration_open(struct registration *out,
 		return fault_set(fault, -EINVAL,
 		    "expected is system:serviceaccount:NAMESPACE:NAME",
 		    "registration: the broker's subject is no ServiceAccount");
+	if (order->service && !service_set(&r, order->service))
+		return fault_set(fault, -EINVAL,
+		    "expected are 1 to 63 of a-z, 0-9 and -",
+		    "registration: the broker's Service has no such name");
 	if (!window_set(&r, order->now, order->ttl_s))
 		return fault_set(fault, -EINVAL, NULL,
 		    "registration: its window has to last a second to a year");
@@ -298,6 +315,8 @@ static int put_rest(json_t *to, const struct registration *r)
 {
 	int bad = put(to, "shut_out", out_write(r));
 
+	if (r->service[0])
+		bad |= put(to, "service", json_string(r->service));
 	if (r->pod[0])
 		bad |= put(to, "waiting",
 		    json_pack(
@@ -420,6 +439,13 @@ static void read_fingerprint(
 		wrong(r, name);
 }
 
+static void read_service(struct reader *r, struct registration *to)
+{
+	if (json_object_get(r->from, "service") &&
+	    !service_set(to, read_text(r, "service")))
+		wrong(r, "service");
+}
+
 static void read_waiting(struct reader *r, struct registration *to)
 {
 	struct reader in = { member(r, "waiting", false), NULL, 0 };
@@ -503,6 +529,7 @@ static void read_members(struct reader *r, struct registration *to)
 	to->closes = read_time(r, "closes");
 	to->approval = read_bool(r, "require_approval");
 	to->approved = read_bool(r, "approved");
+	read_service(r, to);
 	read_waiting(r, to);
 	read_cluster(r, to);
 	read_out(r, to);

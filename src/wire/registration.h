@@ -24,7 +24,9 @@ enum {
 	REGISTRATION_NAMESPACE_MOST = 128,
 	REGISTRATION_OUT_MOST = 64, /* brokers that are shut out, one by one */
 	REGISTRATION_NAME_MOST = 64,
+	REGISTRATION_SERVICE_MOST = 63,
 };
+#define REGISTRATION_SERVICE "pharos-broker"
 
 struct registration {
 	enum registration_state state;	 /* read it; the verbs below set it */
@@ -34,6 +36,8 @@ struct registration {
 	struct fingerprint fingerprint;		     /* that counts now */
 	char subject[REGISTRATION_SUBJECT_MOST + 1]; /* who may be its broker:
 				system:serviceaccount:NAMESPACE:NAME */
+	char service[REGISTRATION_SERVICE_MOST + 1]; /* of it, that pods call;
+				"": REGISTRATION_SERVICE */
 	int64_t opened, closes; /* its window; seconds since 1970 */
 	bool approval;		/* a person has to approve who comes first */
 	bool approved;
@@ -59,10 +63,12 @@ struct registration_order {
 	const char *space, *subject;
 	int64_t now, ttl_s; /* of the window, more than 0 */
 	bool approval;
+	const char *service; /* NULL: REGISTRATION_SERVICE */
 };
 /** registration_open() - a new one, pending
  * @out: registration_deinit() it.
- * Return: 0; -EINVAL with @fault: the namespace, the subject or the window. */
+ * Return: 0; -EINVAL with @fault: the namespace, the subject, the Service or
+ * the window. */
 MUST_USE int registration_open(struct registration *out,
     const struct registration_order *order, struct fault *fault);
 

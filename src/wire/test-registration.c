@@ -246,6 +246,27 @@ static void every_state_is_written_and_read(void **state)
 	}
 }
 
+static void a_service_of_another_name_is_kept(void **state)
+{
+	struct registration_order order = { print_of(F), "n", BROKER, 0, 1,
+		.service = "gate-2" };
+	struct registration r, back;
+	json_t *record;
+
+	(void)state;
+	assert_int_equal(registration_open(&r, &order, NULL), 0);
+	assert_int_equal(registration_write(&record, &r), 0);
+	assert_int_equal(registration_read(&back, record, NULL), 0);
+	assert_string_equal(back.service, "gate-2");
+	json_decref(record);
+	order.service = REGISTRATION_SERVICE;
+	assert_int_equal(registration_open(&r, &order, NULL), 0);
+	assert_string_equal(r.service, "");
+	order.service = "Gate";
+	assert_int_equal(registration_open(&r, &order, NULL), -EINVAL);
+	registration_deinit(&back);
+}
+
 /* A member of an active record put in another's place; NULL: taken out. */
 static const struct {
 	const char *label, *name, *value, *says;
@@ -264,6 +285,9 @@ static const struct {
 	{ "no fingerprint", "fingerprint", "\"\"", "fingerprint" },
 	{ "an id that is none", "id", "\"cluster\"", "id" },
 	{ "a user", "subject", "\"admin\"", "subject" },
+	{ "a Service that drives a certificate", "service", "\"b.c,d\"",
+	    "service" },
+	{ "a Service without a name", "service", "\"\"", "service" },
 	{ "closed before it opened", "closes", "999", "closes" },
 	{ "a time as text", "opened", "\"1000\"", "opened" },
 	{ "a time before time", "opened", "-1", "opened" },
@@ -319,6 +343,7 @@ int main(void)
 		cmocka_unit_test(at_most_so_many_are_shut_out),
 		cmocka_unit_test(what_cannot_be_is_not_opened),
 		cmocka_unit_test(every_state_is_written_and_read),
+		cmocka_unit_test(a_service_of_another_name_is_kept),
 		cmocka_unit_test(what_was_not_written_is_not_read),
 	};
 

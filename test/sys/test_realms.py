@@ -309,6 +309,32 @@ def test_a_token_file(realm):
     assert bridge.end() == 0
 
 
+def test_more_credentials_than_are_served(tmp_path):
+    """256 realms, whose store does not answer, and one over."""
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    for i in range(257):
+        path = folder / f"realm-{i:03}.json"
+        path.touch(0o600)
+        path.write_text(json.dumps({
+            "version": 1, "address": "https://127.0.0.1:1",
+            "namespace": f"cloudtaser/realm{i:03}", "prefix": "",
+            "role_id": "r", "secret_id": "s", "beacons": ["127.0.0.1:1"]}))
+    with parts.Lab(tmp_path) as lab:
+        bridge = lab.start("pharos-bridge", "--credential", folder,
+                           "--health-addr", "127.0.0.1:0")
+        bridge.health = lab.address_of(bridge, "health")
+        bridge.wait_for("too many credentials.*left_out=1", 20)
+        assert metric(bridge, "pharos_bridge_realms") == 256
+        assert metric(bridge, "pharos_bridge_realms_left_out") == 1
+        (folder / "realm-000.json").unlink()
+        until(lambda: metric(bridge, "pharos_bridge_realms_left_out") == 0,
+              "the last one is served")
+        assert metric(bridge, "pharos_bridge_realms") == 256
+        assert bridge.text().count("too many credentials") == 1
+        assert bridge.end() == 0
+
+
 @pytest.mark.parametrize("label, words, why", [
     ("nothing", [], "--vault-addr is missing, and so is --credential"),
     ("no such file", ["--credential", "/nowhere/x.json"],
