@@ -3,6 +3,9 @@
 
 #define AT(member) .offset = offsetof(struct config, member)
 
+enum { REVIEW_AUTO, REVIEW_YES, REVIEW_NO };
+static const char *const reviews[] = { "auto", "yes", "no", NULL };
+
 static const struct option_row rows[] = {
 	OPTION_ROWS_COMMON(struct config, common),
 	{ .name = "listen",
@@ -70,16 +73,16 @@ static const struct option_row rows[] = {
 	    .type = OPTION_TEXT,
 	    AT(client_token_file) },
 	{ .name = "review-pods",
-	    .metavar = "yes|no",
+	    .metavar = "auto|yes|no",
 	    .help = "pods must show a token that the cluster takes",
 	    .detail = "Each its own, in the same fields: a projected one of "
 		      "audience pharos-broker. The cluster is asked about it "
 		      "(TokenReview), which takes the ClusterRole "
-		      "system:auth-delegator. Without this and without a "
-		      "client token, every pod that reaches the listener is "
-		      "served.",
-	    .initial = "no",
-	    .choices = option_yes_no,
+		      "system:auth-delegator. With auto it is so with --join, "
+		      "unless there is a client token. Without either, every "
+		      "pod that reaches the listener is served.",
+	    .initial = "auto",
+	    .choices = reviews,
 	    .type = OPTION_CHOICE,
 	    AT(review_pods) },
 	{ .name = "kubeconfig",
@@ -123,7 +126,9 @@ const struct option_table config_options = {
 
 bool config_reviews(const struct config *config)
 {
-	return config->review_pods == OPTION_YES;
+	if (config->review_pods == REVIEW_AUTO)
+		return config_joins(config) && !config->client_token_file;
+	return config->review_pods == REVIEW_YES;
 }
 
 bool config_joins(const struct config *config)
@@ -181,17 +186,17 @@ static int check_joining(const struct config *c, struct fault *fault)
 
 static int check_cluster(const struct config *c, struct fault *fault)
 {
-	bool reviews = config_reviews(c);
+	bool asks = config_reviews(c);
 
-	if (reviews && c->client_token_file)
+	if (asks && c->client_token_file)
 		return fault_set(fault, -EINVAL,
 		    "A pod shows one token: its own, or the one of all.",
 		    "--client-token-file does not go with --review-pods yes");
-	if (!reviews && !config_joins(c) && c->kubeconfig)
+	if (!asks && !config_joins(c) && c->kubeconfig)
 		return fault_set(fault, -EINVAL,
 		    "Add --review-pods yes or --join, or leave --kubeconfig "
 		    "out.",
-		    "--kubeconfig does not go with --review-pods no");
+		    "--kubeconfig goes with --review-pods yes or --join");
 	return 0;
 }
 

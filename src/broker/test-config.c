@@ -75,7 +75,7 @@ static const struct {
 	    "--client-token-file does not go with --review-pods yes" },
 	{ "a cluster that is asked nothing",
 	    { FILES, BEACON, "--kubeconfig", "k" },
-	    "--kubeconfig does not go with --review-pods no" },
+	    "--kubeconfig goes with --review-pods yes" },
 	{ "a join string alone", { "--join", "x" }, NULL },
 	{ "in a file", { "--join-file", "x" }, NULL },
 	{ "with other beacons", { "--join", "x", "--beacon-address", "b:1" },
@@ -128,6 +128,36 @@ static void options_that_belong_together(void **state)
 	}
 }
 
+static const struct {
+	const char *label;
+	const char *words[WORDS_MOST];
+	bool reviews;
+} asks[] = {
+	{ "files", { FILES, BEACON }, false },
+	{ "files, and yes", { FILES, BEACON, "--review-pods", "yes" }, true },
+	{ "a join string", { "--join", "x" }, true },
+	{ "a join string in a file", { "--join-file", "x" }, true },
+	{ "a join string, and no", { "--join", "x", "--review-pods", "no" },
+	    false },
+	{ "a join string, and one token of all",
+	    { "--join", "x", "--client-token-file", "t" }, false },
+};
+
+static void which_broker_reviews_pods(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(asks); i++) {
+		struct config c = { .health_addr = NULL };
+		struct fault fault = FAULT_NONE;
+
+		if (load(&c, asks[i].words, &fault))
+			fail_msg("%s: %s", asks[i].label, fault.text);
+		if (config_reviews(&c) != asks[i].reviews)
+			fail_msg("%s", asks[i].label);
+		option_clear(&config_options, &c);
+	}
+}
+
 static void defaults(void **state)
 {
 	static const char *const words[] = { FILES, BEACON, NULL };
@@ -148,6 +178,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_that_belong_together),
+		cmocka_unit_test(which_broker_reviews_pods),
 		cmocka_unit_test(defaults),
 	};
 
