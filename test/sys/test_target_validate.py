@@ -331,6 +331,50 @@ def test_the_cluster_has_new_keys(place):
         place.put_keys()
 
 
+def register(tmp_path, address, lab, *way):
+    """Return the fingerprint of a cluster that is new, and its join string."""
+    with KubeApi(tmp_path) as api:
+        config = tmp_path / "kubeconfig"
+        config.write_text(json.dumps(api.kubeconfig(
+            {"token": "admin-token"})))
+        fingerprint = run("target", "fingerprint", "--kubeconfig",
+                          config).stdout.strip()
+    done = run("source", "register", "--secretstore-address", address,
+               "--secretstore-ca", lab.server_ca, "--fingerprint",
+               fingerprint, "--beacon-address",
+               f"127.0.0.1:{ports.free(1)}", "--credential",
+               tmp_path / "credential", "-o", "json", *way,
+               PHAROS_SECRETSTORE_TOKEN=lab.store.token)
+    assert done.returncode == 0, done.stderr
+    return fingerprint, json.loads(done.stdout)["join"]
+
+
+def test_what_register_leaves(place, tmp_path):
+    """All is there but the cluster. And `debug` takes the join string as it was
+    printed."""
+    fingerprint, join = register(tmp_path, place.address, place.lab)
+    row = assert_broken(place.rows("--fingerprint", fingerprint), "record")
+    assert "has not come yet" in row["seen"]
+    done = run("target", "debug", "--join", join, "-o", "json")
+    [chain] = json.loads(done.stdout)
+    assert [row["state"] for row in chain["hops"]][:2] == ["good", "failed"]
+
+
+def test_what_register_leaves_in_a_store_without_namespaces(tmp_path):
+    with parts.Lab(tmp_path) as lab:
+        lab.make_certificates()
+        address = f"https://127.0.0.1:{lab.start_devstore().port}"
+        fingerprint, _ = register(tmp_path, address, lab, "--no-namespaces")
+        done = run("target", "validate", "--secretstore-address", address,
+                   "--secretstore-ca", lab.server_ca, "--fingerprint",
+                   fingerprint, "--no-namespaces", "-o", "json",
+                   PHAROS_SECRETSTORE_TOKEN=lab.store.token)
+    [chain] = json.loads(done.stdout)
+    rows = {row["hop"]: row for row in chain["hops"]}
+    assert rows["namespace"]["seen"].startswith("cloudtaser/")
+    assert "has not come yet" in assert_broken(rows, "record")["seen"]
+
+
 # ---- what is granted
 
 def test_no_role(place):
