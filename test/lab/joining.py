@@ -2,6 +2,7 @@
 they boot: a stand-in for the cluster signs their tokens."""
 import hashlib
 import json
+import re
 import time
 
 from cryptography import x509
@@ -19,11 +20,11 @@ STATES = ("pending", "active", "stale", "revoked")
 class Place:
     """ground: a Lab with certificates and `devstore`."""
 
-    def __init__(self, ground, folder, *words, algorithm="ES256"):
+    def __init__(self, ground, folder, *words, cluster=None):
         self.ground, self.folder = ground, folder
         # its own: a beacon counts what comes from one source
         self.beacon = ground.start_beacon()
-        self.cluster = State(algorithms=(algorithm,))
+        self.cluster = cluster or State()
         self.fingerprint = self._fingerprint(self.cluster)
         self.valve = StoreValve(ground.store)
         self.space = self._register(words)
@@ -35,7 +36,7 @@ class Place:
 
     def _register(self, words):
         credential = self.folder / "credential.json"
-        self.ground.pharos(
+        said = self.ground.pharos(
             "source", "register", "--fingerprint", self.fingerprint,
             "--beacon-address", f"127.0.0.1:{self.beacon.port}",
             "--credential", credential, "--secretstore-address",
@@ -43,6 +44,7 @@ class Place:
             "--secretstore-ca", self.ground.server_ca,
             "--secretstore-token-file", self.ground.folder / "root-token",
             *words)
+        self.join = re.search(r"pharos-join-v1\.\S+", said).group()
         return json.loads(credential.read_text())["namespace"]
 
     def _start_bridge(self):

@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "tools" / "packaging"))
 
 import sbom  # noqa: E402
 from lab import parts  # noqa: E402
+from lab.cluster import State  # noqa: E402
 from lab.joining import Place  # noqa: E402
 from lab.ociread import Image  # noqa: E402
 
@@ -246,7 +247,7 @@ def test_bridge_checks_what_a_cluster_signs(tmp_path, monkeypatch, algorithm):
     with parts.Lab(tmp_path) as lab:
         lab.make_certificates()
         lab.devstore = lab.start_devstore()
-        with Place(lab, tmp_path, algorithm=algorithm) as place:
+        with Place(lab, tmp_path, cluster=State(algorithms=(algorithm,))) as place:
             assert place.honest()[0]["code"] == "signed"
 
 

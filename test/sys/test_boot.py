@@ -19,6 +19,7 @@ from OpenSSL import SSL
 from lab.bootclient import Key, audience, leaf_of, uris_of
 from lab.cluster import State, b64url
 from lab.joining import ACCOUNT, Place
+from test_join import Home
 
 @pytest.fixture(scope="module")
 def ground(module_lab):
@@ -79,7 +80,7 @@ def test_the_first_broker_and_its_replicas(place):
 
 
 def test_a_cluster_that_signs_with_rsa(ground, tmp_path):
-    with Place(ground, tmp_path, algorithm="RS256") as place:
+    with Place(ground, tmp_path, cluster=State(algorithms=("RS256",))) as place:
         let_in(place)
 
 
@@ -92,6 +93,24 @@ def test_two_brokers_race_for_one_registration(place):
             return session.ask(**place.members(key, token))["code"]
         assert list(pool.map(ask, range(2))) == ["signed", "signed"]
     assert place.state == "active"
+
+
+def test_our_own_broker_joins_and_is_revoked(ground, tmp_path):
+    """Both programs, and nothing else of the cluster than its API."""
+    with Home(tmp_path) as home, Place(
+            ground, tmp_path, "--serviceaccount", "pharos/broker",
+            cluster=home.api.state) as place:
+        broker = ground.start(
+            "pharos-broker", "--join", place.join, "--beacon-ca",
+            ground.server_ca, "--listen", "127.0.0.1:0",
+            "--health-addr", "127.0.0.1:0", *home.words())
+        broker.wait_for("tunnel up", 15)
+        assert place.state == "active"
+        place.bridge.wait_for(r"boot session .*result=signed broker=broker-1")
+        mark = broker.mark()
+        place.change(state="revoked")
+        broker.wait_for("tunnel gone", 5, mark)
+        broker.end()
 
 
 # ---- what each attacker sends: (code, members) for a session of his own
