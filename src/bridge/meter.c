@@ -160,6 +160,9 @@ static void add_boot(struct meter *m, const struct boot_counts *c)
 		{ NAME("boot_broken_total"), NULL,
 		    "boot sessions that ended without an answer",
 		    METRIC_COUNTER, &c->broken },
+		{ NAME("boot_again_total"), NULL,
+		    "boot sessions judged again: others wrote the record first",
+		    METRIC_COUNTER, &c->again },
 	};
 
 	add(m, rows, N_ELEMS(rows));

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from lab.exposition import parse
-from lab.parts import ROOT
+from lab.joining import Place
+from lab.parts import ROOT, Lab
 from test_metrics import page
 
 DASHBOARD = ROOT / "deploy/grafana/pharos-beacon.json"
@@ -21,13 +22,19 @@ GROUPED = re.compile(
 OUTSIDE = {"instance", "job", "le"}
 
 
+def families_of(process):
+    process.health = Lab.address_of(process, "health")
+    return parse(page(process))
+
+
 @pytest.fixture(scope="module")
-def families(delivery):
+def families(delivery, tmp_path_factory):
     found = {}
+    delivery.lab.devstore = delivery.store
+    with Place(delivery.lab, tmp_path_factory.mktemp("joined")) as place:
+        found.update(families_of(place.bridge))  # one with a registration
     for name in ("beacon", "bridge", "broker"):
-        process = getattr(delivery, name)
-        process.health = delivery.lab.address_of(process, "health")
-        found.update(parse(page(process)))
+        found.update(families_of(getattr(delivery, name)))
     return found
 
 
