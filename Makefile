@@ -14,12 +14,14 @@ build/build.ninja:
 	tools/setup build
 	meson setup build
 
-# on the development store, or STORE=openbao, which make peers builds
+# on the development store and a stand-in for a cluster, or STORE=openbao and
+# CLUSTER=kube, which make peers builds
 STORE = devstore
+CLUSTER = standin
 demo:
 	tools/setup build demo
 	$(MAKE) --no-print-directory all
-	tools/demo --store $(STORE)
+	tools/demo --store $(STORE) --cluster $(CLUSTER)
 
 test:
 	tools/setup

@@ -7,10 +7,13 @@ kube-apiserver (lab/kubeserver.py); both are used by the same calls.
 import base64
 import json
 import os
+import pathlib
 import subprocess
+import tempfile
 
 from .cluster import KubeApi
 from .kubeserver import ADMIN
+from .network import inside
 from .parts import program
 from .process import LabError
 
@@ -21,7 +24,10 @@ USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
 
 def may_name_hosts():
     """Is this user allowed a /etc/hosts of his own?"""
-    return os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as folder:
+        return not subprocess.run(
+            [*under_hosts(pathlib.Path(folder), {}), "true"],
+            capture_output=True, check=False).returncode
 
 
 def under_hosts(folder, names):
@@ -30,16 +36,15 @@ def under_hosts(folder, names):
     path = folder / "hosts"
     path.write_text("127.0.0.1 localhost\n" + "".join(
         f"{address} {name}\n" for name, address in names.items()))
-    return ["unshare", "-m", "sh", "-c",
+    return ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c",
             f"mount --bind {path} /etc/hosts && exec \"$0\" \"$@\""]
 
 
 class StandIn:
     """The cluster's API; who asks it is a pod with its token in a file."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.server = KubeApi(folder)
+    def __init__(self, folder, namespace=None):
+        self.server = inside(namespace, lambda: KubeApi(folder))
         self.state = self.server.state
         self.server.rights[USER] = {"namespaces", "discovery", "tokens"}
 
@@ -163,6 +168,7 @@ class Joined:
     def __init__(self, lab, folder, cluster, beacons):
         self.lab, self.folder, self.cluster = lab, folder, cluster
         self.beacons = beacons
+        self.id = None
         self.credential = folder / "credential.json"
 
     def kubeconfig(self, name, user):
@@ -181,9 +187,11 @@ class Joined:
     # ---- what a person does
 
     def fingerprint(self):
-        return json.loads(self.pharos(
-            "cluster", "target", "fingerprint", "-o", "json", "--kubeconfig",
-            self.kubeconfig("admin", self.cluster.admin())))["canonical"]
+        """As it is shown, in groups."""
+        self.id = self.pharos(
+            "cluster", "target", "fingerprint", "--kubeconfig",
+            self.kubeconfig("admin", self.cluster.admin())).split()[0]
+        return self.id
 
     def pharos(self, side, *words):
         """The command on one side; what it printed."""
@@ -219,9 +227,8 @@ class Joined:
             "json"))
 
     def register(self, *words):
-        self.id = self.fingerprint()
         self.answer = self.source(
-            "register", "--fingerprint", self.id, "--credential",
+            "register", "--fingerprint", self.id or self.fingerprint(), "--credential",
             self.credential, *words,
             *(word for beacon in self.beacons
               for word in ("--beacon-address", beacon)))
@@ -291,18 +298,22 @@ class Joined:
         return f"-----BEGIN CERTIFICATE-----\n{lines}" \
             "-----END CERTIFICATE-----\n"
 
-    def start_wrapper(self, broker, namespace, account, *words):
-        """In a pod of that ServiceAccount, to which the broker has its name."""
-        token = self.folder / f"pod-{namespace}-{account}"
-        if not token.exists():
+    def pod_token(self, namespace, account):
+        """A file with the token of a pod of that ServiceAccount."""
+        path = self.folder / f"pod-{namespace}-{account}"
+        if not path.exists():
             self.cluster.add_pod(namespace, f"{account}-1", account)
-            token.touch(0o600)
-            token.write_text(self.cluster.token(
+            path.touch(0o600)
+            path.write_text(self.cluster.token(
                 namespace, account, f"pharos:{self.answer['info_hash']}"))
+        return path
+
+    def start_wrapper(self, broker, namespace, account, *words):
+        """In that pod, for which the broker has its name."""
         port = self.lab.port_of(broker, "pods")
         return self.lab.start(
             "pharos-wrapper", "--broker", f"https://{HOST}:{port}",
             "--broker-ca", self.ca_file(), "--bridge-ca", self.ca_file(),
-            "--jwt-file", token, "--role", f"{namespace}.{account}", *words,
+            "--jwt-file", self.pod_token(namespace, account), "--role", f"{namespace}.{account}", *words,
             side="cluster",
             under=under_hosts(self.folder, {HOST: "127.0.0.1"}))

@@ -11,6 +11,7 @@ import tempfile
 import time
 
 from . import peers, ports
+from .network import inside
 from .process import LabError, Process
 
 ADMIN = "admin-token"
@@ -25,8 +26,9 @@ class KubeServer:
     """@url, @ca, and ADMIN as a token that may all; admin.crt and admin.key in
     @folder are the same as a certificate. Its log is @folder/kube.log."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, namespace=None):
         self._program = peers.find("kube-apiserver")
+        self._namespace = namespace
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
         self.ca = self.folder / "ca.crt"
@@ -79,11 +81,11 @@ class KubeServer:
         """False if somebody had the port."""
         # etcd's socket is in there, and a socket's path is short
         self._state = tempfile.mkdtemp(prefix="pharos-kube-")
-        self.port = ports.free(1)
+        self.port = inside(self._namespace, lambda: ports.free(1))
         self.url = f"https://127.0.0.1:{self.port}"
         self.process = Process("kube-apiserver", [
             self._program, self._state, *self._words()],
-            log=self.folder / "kube.log")
+            namespace=self._namespace, log=self.folder / "kube.log")
         try:
             self._wait_until_ready()
             return True
@@ -129,6 +131,10 @@ class KubeServer:
 
     def call(self, method, path, body=None, token=ADMIN):
         """Return (status, JSON, or text where it is none)."""
+        return inside(self._namespace,
+                      lambda: self._call(method, path, body, token))
+
+    def _call(self, method, path, body, token):
         connection = http.client.HTTPSConnection(
             "127.0.0.1", self.port, timeout=30,
             context=ssl.create_default_context(cafile=self.ca))

@@ -5,6 +5,8 @@
 The public one does not forward, so the two sides have no path to each other;
 each side's firewall drops every inbound connection and counts the attempts.
 """
+import concurrent.futures
+import ctypes
 import json
 import os
 import subprocess
@@ -28,6 +30,25 @@ table inet lab {{
 def run(*command, text=None, check=True):
     return subprocess.run([str(word) for word in command], input=text,
                           check=check, capture_output=True, text=True)
+
+
+CLONE_NEWNET = 0x40000000
+
+
+def inside(namespace, function):
+    """What @function returns, called in a thread of its own that is in that
+    namespace; sockets that it makes, and threads that it starts, stay there."""
+    def enter_and_call():
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open(f"/run/netns/{namespace}", "rb") as place:
+            if libc.setns(place.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), f"netns {namespace}")
+        return function()
+
+    if not namespace:
+        return function()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return pool.submit(enter_and_call).result()
 
 
 def permitted():

@@ -63,11 +63,17 @@ class Lab:
     # ---- certificates
 
     def make_certificates(self):
-        """A bridge CA with bridge and broker, and server certificates for the
-        beacon, the store and the broker's listener from a CA of the lab."""
+        """A bridge CA with bridge and broker, and those of the servers."""
         self.pki = self.folder / "pki"
-        self.lab_pki = self.folder / "servers"
         self.pharos("pki", "init", "--dir", self.pki)
+        self.info_hash = self.pharos("pki", "info-hash",
+                                     self.pki / "ca.crt").strip()
+        self.make_server_certificates()
+
+    def make_server_certificates(self):
+        """For the beacon, the store and the broker's listener, from a CA of the
+        lab."""
+        self.lab_pki = self.folder / "servers"
         self.pharos("pki", "init", "--dir", self.lab_pki)
         hosts = sorted({"127.0.0.1", self.network.address("store"),
                         self.network.address("cluster")})
@@ -75,8 +81,6 @@ class Lab:
         for name in ("beacon", "store", "listen"):
             self.pharos("pki", "issue", "--dir", self.lab_pki, "--role",
                         "server", "--name", name, *host_words)
-        self.info_hash = self.pharos("pki", "info-hash",
-                                     self.pki / "ca.crt").strip()
 
     @property
     def server_ca(self):
