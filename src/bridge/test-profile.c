@@ -52,12 +52,29 @@ static void by_token_file(void)
 	CHECK(confined_dial(AF_INET, SOCK_STREAM, 444) == -1);
 }
 
+/* What a folder's credentials may name later: the usual ports. */
+static void by_folder(void)
+{
+	char folder[] = "own";
+	char *folders[] = { folder };
+	struct config config = { .credential = { folders, 1 } };
+	struct fault fault = FAULT_NONE;
+	struct profile profile;
+
+	confined_enter(&profile, bridge_profile(&profile, &config, &fault));
+	CHECK(confined_dial(AF_INET, SOCK_STREAM, 443) == 0);
+	CHECK(confined_dial(AF_INET, SOCK_STREAM, 8200) == 0);
+	CHECK(confined_dial(AF_INET, SOCK_STREAM, 4998) == -1);
+	confined_dials();
+}
+
 static void only_what_a_bridge_does(void **state)
 {
 	(void)state;
 	confined_or_skip();
 	in_child(by_beacon);
 	in_child(by_broker);
+	in_child(by_folder);
 	in_child(by_token_file);
 }
 

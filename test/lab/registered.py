@@ -115,14 +115,15 @@ class Registered:
     # ---- what a bridge and a broker are given
 
     def write_credential(self, path, store_port, beacons, secret_id=None):
-        path.touch(0o600)
-        path.write_text(json.dumps({
+        fresh = path.with_suffix(".fresh")
+        fresh.touch(0o600)
+        fresh.write_text(json.dumps({
             "version": 1, "address": f"https://127.0.0.1:{store_port}",
             "namespace": self.namespace, "prefix": "",
             "role_id": self.role_id,
             "secret_id": secret_id or self.secret_id(),
             "beacons": beacons}))
-        return path
+        return fresh.rename(path)
 
     def sign_broker(self, folder, name):
         """Key and certificate as files: the words for pharos-broker."""

@@ -52,6 +52,10 @@ def until(true, what, seconds=20):
         time.sleep(0.05)
 
 
+def said_since(process, mark):
+    return "\n".join(process.text().splitlines()[mark:])
+
+
 class Realm:
     """One cluster in the store, with a credential for its bridge."""
 
@@ -62,10 +66,10 @@ class Realm:
                                 **change)
         self.credential = self.write(folder / "one.json")
 
-    def write(self, path, **more):
+    def write(self, path, beacons=(), **more):
         return self.store.write_credential(
             path, more.pop("port", self.ground.store_process.port),
-            [f"127.0.0.1:{self.ground.beacon.port}"], **more)
+            [f"127.0.0.1:{self.ground.beacon.port}", *beacons], **more)
 
     def start_bridge(self, *words, credential=None):
         lab = self.ground
@@ -168,7 +172,7 @@ def test_revocation(realm):
     # it tries again, and is refused at the handshake
     mark = bridge.mark()
     bridge.wait_for("broker shut out.*peer=b1", 30, since=mark)
-    assert "tunnel gone" not in brokers[1].text()[kept:]
+    assert "tunnel gone" not in said_since(brokers[1], kept)
     assert metric(bridge, "pharos_bridge_tunnels", realm="one") == 1
 
     realm.store.write(2, "revoked")
@@ -268,10 +272,24 @@ def test_a_folder_of_credentials(ground, tmp_path):
     realms[0].write(folder / "a.new")
     (folder / "a.new").rename(folder / "a.json")
     bridge.wait_for("credential read.*realm=a", 20, since=mark)
+    assert "tunnel gone" not in brokers[0].text()
+
+    # no good: the one before it is used; another place: opened anew
+    (folder / "a.json").write_text("{}")
+    bridge.wait_for("credential is no good; the one before.*realm=a", 20,
+                    since=mark)
+    assert "tunnel gone" not in brokers[0].text()
+    mark, joined = bridge.mark(), brokers[0].mark()
+    realms[0].write(folder / "a.json", ["127.0.0.1:1"])
+    bridge.wait_for("credential names another place.*realm=a", 20, since=mark)
+    bridge.wait_for("waiting at beacon.*realm=a", 20, since=mark)
+    brokers[0].wait_for("tunnel up", 40, since=joined)
+
+    joined = brokers[0].mark()
     (folder / "b.json").unlink()
     bridge.wait_for("credential is gone.*realm=b", 20)
     brokers[1].wait_for("tunnel gone", 10)
-    assert "tunnel gone" not in brokers[0].text()
+    assert "tunnel gone" not in said_since(brokers[0], joined)
     assert metric(bridge, "pharos_bridge_realms") == 1
     assert 'realm="b"' not in health(bridge, "/metrics")[1]
     assert bridge.end() == 0
