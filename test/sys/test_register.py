@@ -640,7 +640,7 @@ def test_a_second_file_that_cannot_be_written_changes_nothing(
 # ---- a store that goes away
 
 def test_a_store_that_goes_away_and_comes_back(clusters, tmp_path):
-    """At each call, and both before and after the store has done it: what is
+    """At each call, in turn before and after the store has done it: what is
     registered is one of the four states or nothing, and a second try has it
     whole."""
     way = LeavingStore(clusters.address, clusters.lab.server_ca)
@@ -664,8 +664,8 @@ def test_a_store_that_goes_away_and_comes_back(clusters, tmp_path):
             clusters.register(cluster, "--credential", file)
             clusters.good("verify", cluster)
             assert login(clusters, json.loads(file.read_text()))
-            last, does_it = last + does_it, not does_it
-        assert failed > 40, "there are more calls than that"
+            last, does_it = last + 1, not does_it
+        assert failed > 20, "there are more calls than that"
     finally:
         way.close()
 
