@@ -118,6 +118,20 @@ static int open_record(struct errand *e, struct fault *fault)
 	return 0;
 }
 
+/* The broker's Service as it was said now: the bridge reads it here, and the
+ * role of the PKI has it too. */
+static void take_service(struct errand *e)
+{
+	struct registration *r = &e->record.registration;
+	bool usual = !strcmp(e->order.service, REGISTRATION_SERVICE);
+	const char *service = usual ? "" : e->order.service;
+
+	if (!strcmp(r->service, service))
+		return;
+	(void)snprintf(r->service, sizeof(r->service), "%s", service);
+	e->write = true;
+}
+
 /* Of one that is pending: its window opens again. What made it narrower stays:
  * approval, and who is shut out. */
 static int reopen_record(struct errand *e, struct fault *fault)
@@ -130,6 +144,7 @@ static int reopen_record(struct errand *e, struct fault *fault)
 		return fault_set(
 		    fault, err, NULL, "%s: %s", r->space, strerror(-err));
 	memcpy(r->subject, e->subject, sizeof(r->subject));
+	take_service(e);
 	r->approval |= e->order.approval;
 	e->write = true;
 	return 0;
@@ -159,6 +174,7 @@ static int renew_record(struct errand *e, struct fault *fault)
 		    "registration of its own.",
 		    "%s: is active, and its broker is %s", r->space,
 		    r->subject);
+	take_service(e);
 	return 0;
 }
 

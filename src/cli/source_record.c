@@ -297,6 +297,8 @@ json_t *record_json(const struct registration *r)
 		json_object_set_new(j, "waiting",
 		    json_pack("{ss sI}", "pod", r->pod, "since",
 			(json_int_t)r->came));
+	json_object_set_new(j, "service",
+	    json_string(*r->service ? r->service : REGISTRATION_SERVICE));
 	if (*r->issuer)
 		json_object_set_new(j, "issuer", json_string(r->issuer));
 	if (r->n_out) {

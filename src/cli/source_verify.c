@@ -9,16 +9,9 @@
 
 struct config {
 	struct source_common common;
-	char *service;
 };
 
 static const struct option_row rows[] = {
-	{ .name = "broker-service",
-	    .metavar = "NAME",
-	    .help = "the broker's Service, as it was registered",
-	    .initial = "pharos-broker",
-	    .type = OPTION_TEXT,
-	    .offset = offsetof(struct config, service) },
 	SOURCE_SPACE_ROW(struct config, common),
 	SOURCE_STORE_ROWS(struct config, common),
 	EGRESS_OPTION_ROW(struct config, common.egress),
@@ -157,8 +150,7 @@ static int home_of(char out[ENROL_LABEL_MOST + 1], const char *subject)
 }
 
 static int compare_all(struct report *to, struct storecall *s,
-    const struct record_place *place, const struct config *c,
-    struct fault *fault)
+    const struct record_place *place, struct fault *fault)
 {
 	CLEANUP(record_deinit) struct record record = { .version = 0 };
 	CLEANUP(record_ca_deinit) struct record_ca ca = { .cert = NULL };
@@ -167,7 +159,7 @@ static int compare_all(struct report *to, struct storecall *s,
 	struct enrol_order order = { .space = &place->space,
 		.fingerprint = &place->fingerprint,
 		.broker_namespace = home,
-		.broker_service = c->service };
+		.broker_service = REGISTRATION_SERVICE };
 	struct enrol e;
 	int r = record_find(&record, s, place, fault);
 
@@ -176,6 +168,8 @@ static int compare_all(struct report *to, struct storecall *s,
 	if (r)
 		return r;
 	order.has_home = record_has_space(s, &place->space);
+	if (*record.registration.service)
+		order.broker_service = record.registration.service;
 	say_record(to, &record.registration);
 	say_ca(to, &ca);
 	r = home_of(home, record.registration.subject);
@@ -205,7 +199,7 @@ static int run(const void *data, char *const *words, struct fault *fault)
 	if (!r)
 		r = source_open(&s, &c->common, fault);
 	if (!r)
-		r = compare_all(&report, s, &place, c, fault);
+		r = compare_all(&report, s, &place, fault);
 	if (r)
 		return r;
 	if (!report.text)

@@ -208,6 +208,9 @@ def test_other_beacons_and_another_service(clusters):
                             where=home(cluster))
     assert role["data"]["allowed_domains"] == [
         "front.ops.svc", "front.ops.svc.cluster.local"]
+    assert answer["service"] == "front"
+    assert clusters.record(home(cluster))["service"] == "front"
+    clusters.good("verify", cluster)
     for name in (b"b.example:8443", b"[2001:db8::1]:443"):
         body = answer["join"].removeprefix("pharos-join-v1.")
         assert name in base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
@@ -321,6 +324,10 @@ def test_an_active_one_stays_active(clusters):
     clusters.record(home(cluster), state="active", cluster=facts)
     assert clusters.register(cluster)["state"] == "active"
     assert clusters.record(home(cluster))["cluster"] == facts
+    assert clusters.register(cluster, "--broker-service",
+                             "front")["service"] == "front"
+    assert clusters.record(home(cluster))["state"] == "active"
+    clusters.good("verify", cluster)
     assert "its broker is system:serviceaccount" in clusters.bad(
         "register", "--fingerprint", cluster, *BEACON, "--serviceaccount",
         "other/broker")
