@@ -4,6 +4,7 @@
 #include "net/httpc.h"
 #include "net/memleg.h"
 #include "net/test-support.h"
+#include "net/tlscontext.h"
 #include "pki/testpki.h"
 
 static struct loop *loop;
@@ -609,6 +610,48 @@ static void only_the_guests_protocol_is_a_guests(void **state)
 	}
 }
 
+/* Once the first hello is out, what is asked for is the tunnel's. */
+static void ask_for_the_tunnel_now(const SSL *ssl, int where, int value)
+{
+	static const uint8_t alpn[] = "\17" TUNNEL_ALPN;
+
+	(void)value;
+	if (where == SSL_CB_CONNECT_LOOP &&
+	    SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO)
+		assert_int_equal(SSL_set_alpn_protos((SSL *)(uintptr_t)ssl,
+				     alpn, sizeof(alpn) - 1),
+		    0);
+}
+
+/* A server that does not like the client's key share has it say hello again
+ * (RFC 8446, 4.1.4), and what it asks for may be something else then. */
+static void a_guest_that_says_hello_again_is_asked_who_it_is(void **state)
+{
+	static const char *const alpn[] = { GUEST, NULL };
+	struct tls_config config = { .end = TLS_CLIENT,
+		.hop = "a client",
+		.alpn = alpn,
+		.trust = TLS_TRUST_CA,
+		.ca = ca.cert };
+	struct leg *leg[2];
+
+	(void)state;
+	end[0].trust.guest = GUEST;
+	assert_int_equal(tls_context_new(&end[1].context, &config, NULL), 0);
+	assert_int_equal(
+	    SSL_CTX_set1_groups_list(end[1].context->ssl, "P-521:X25519"), 1);
+	SSL_CTX_set_info_callback(end[1].context->ssl, ask_for_the_tunnel_now);
+	assert_int_equal(memleg_pair(&leg[0], &leg[1], loop, 65536), 0);
+	open_end(0, leg[0], true);
+	assert_int_equal(
+	    tls_leg_open(&wire[1], leg[1], end[1].context, NULL), 0);
+	turns();
+	assert_int_equal(end[0].ups + end[0].guests, 0);
+	assert_int_equal(end[0].gones, 1);
+	assert_non_null(
+	    strstr(end[0].fault.text, "expected a client certificate"));
+}
+
 /* A tunnel carries the streams of many pods: when all of them go at once, the
  * one that stays is still served. */
 static void resets_of_many_do_not_end_it(void **state)
@@ -636,6 +679,7 @@ int main(void)
 		TEST(only_a_bridge_may_answer_a_boot_session),
 		TEST(a_guest_shows_no_certificate_and_gets_no_tunnel),
 		TEST(only_the_guests_protocol_is_a_guests),
+		TEST(a_guest_that_says_hello_again_is_asked_who_it_is),
 		TEST(a_peer_without_http_has_a_deadline),
 		TEST(a_silent_peer_has_a_deadline),
 		TEST(a_dead_network_is_found_by_pings),

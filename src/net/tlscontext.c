@@ -101,6 +101,16 @@ const char *tls_context_alpn(
 	return i < 0 ? "" : c->alpn_text + i;
 }
 
+/* Said each time, for or against: after a HelloRetryRequest the client's second
+ * hello is chosen from anew, and may offer something else. */
+static void ask_for_certificate(SSL *ssl, bool ask)
+{
+	SSL_set_verify(ssl,
+	    ask ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+		: SSL_VERIFY_NONE,
+	    NULL);
+}
+
 /* OpenSSL has checked that @offer is well-formed; our preference counts. */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n_out,
     const unsigned char *offer, unsigned n_offer, void *ctx)
@@ -116,8 +126,8 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n_out,
 	}
 	if (best < 0)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	if (best == c->guest)
-		SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+	if (c->guest >= 0)
+		ask_for_certificate(ssl, best != c->guest);
 	*out = c->alpn + best + 1;
 	*n_out = c->alpn[best];
 	return SSL_TLSEXT_ERR_OK;
