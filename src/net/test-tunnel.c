@@ -652,6 +652,75 @@ static void a_guest_that_says_hello_again_is_asked_who_it_is(void **state)
 	    strstr(end[0].fault.text, "expected a client certificate"));
 }
 
+static int asked_to_admit;
+static bool admits;
+
+static bool on_admit(void *ctx, const char *name)
+{
+	(void)ctx;
+	assert_string_equal(name, "k1");
+	asked_to_admit++;
+	return admits;
+}
+
+/* Carry bytes to the server one at a time, until it has seen who comes. */
+static void show_certificate(void)
+{
+	uint8_t byte, bytes[4096];
+	ssize_t n;
+
+	for (int i = 0; i < 10000 && !asked_to_admit; i++) {
+		if (leg_read(wire[1], &byte, 1) == 1)
+			assert_int_equal(leg_write(wire[0], &byte, 1), 1);
+		n = leg_read(wire[0], bytes, sizeof(bytes));
+		if (n > 0)
+			assert_int_equal(
+			    leg_write(wire[1], bytes, (size_t)n), n);
+		loop_turn(loop);
+	}
+	assert_int_equal(asked_to_admit, 1);
+}
+
+static void finish_handshake(void)
+{
+	uint8_t bytes[4096];
+	ssize_t n = leg_read(wire[1], bytes, sizeof(bytes));
+
+	assert_true(n > 0);
+	assert_int_equal(leg_write(wire[0], bytes, (size_t)n), n);
+	turns();
+}
+
+static void who_is_shut_out_in_the_middle_of_a_handshake_is_out(void **state)
+{
+	(void)state;
+	for (int shut_out = 0; shut_out < 2; shut_out++) {
+		struct leg *leg[2];
+
+		if (shut_out)
+			setup(state);
+		asked_to_admit = 0;
+		admits = true;
+		end[0].trust.admit = on_admit;
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(
+			    memleg_pair(&leg[i], &wire[i], loop, 65536), 0);
+		open_end(0, leg[0], true);
+		open_end(1, leg[1], false);
+		show_certificate();
+		assert_int_equal(end[0].ups, 0);
+		admits = !shut_out;
+		finish_handshake();
+		assert_int_equal(end[0].ups, !shut_out);
+		assert_int_equal(end[0].gones, shut_out);
+		if (shut_out)
+			assert_non_null(
+			    strstr(end[0].fault.text, "k1 is shut out"));
+		else
+			teardown(state);
+	}
+}
+
 /* A tunnel carries the streams of many pods: when all of them go at once, the
  * one that stays is still served. */
 static void resets_of_many_do_not_end_it(void **state)
@@ -680,6 +749,7 @@ int main(void)
 		TEST(a_guest_shows_no_certificate_and_gets_no_tunnel),
 		TEST(only_the_guests_protocol_is_a_guests),
 		TEST(a_guest_that_says_hello_again_is_asked_who_it_is),
+		TEST(who_is_shut_out_in_the_middle_of_a_handshake_is_out),
 		TEST(a_peer_without_http_has_a_deadline),
 		TEST(a_silent_peer_has_a_deadline),
 		TEST(a_dead_network_is_found_by_pings),

@@ -703,6 +703,17 @@ X509 *tls_leg_peer(const struct leg *leg)
 	return t->ssl ? SSL_get0_peer_certificate(t->ssl) : NULL;
 }
 
+int tls_leg_check(const struct leg *leg, struct fault *fault)
+{
+	const struct tls_context *c = tls_of_const(leg)->context;
+	X509 *leaf = tls_leg_peer(leg);
+
+	if (!leaf)
+		return fault_set(
+		    fault, -EACCES, NULL, "the peer has shown no certificate");
+	return c->check ? c->check(c->check_ctx, leaf, fault) : 0;
+}
+
 void tls_leg_agree_shed(struct leg *leg)
 {
 	INVARIANT(tls_leg_is(leg));

@@ -92,6 +92,11 @@ MUST_USE int tls_leg_export(
     const struct leg *leg, const char *label, uint8_t out[32]);
 /** tls_leg_peer() - the peer's certificate, borrowed; NULL if it showed none */
 X509 *tls_leg_peer(const struct leg *leg);
+/** tls_leg_check() - is the peer who showed a certificate still good for the
+ * configuration's `check`? It was asked when the certificate came, and the
+ * peer chooses how long after that the handshake is done.
+ * Return: 0; -EACCES with @fault, also if the peer showed none. */
+MUST_USE int tls_leg_check(const struct leg *leg, struct fault *fault);
 /** tls_leg_is() - is this a TLS leg? */
 bool tls_leg_is(const struct leg *leg);
 

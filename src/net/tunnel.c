@@ -11,12 +11,14 @@
  * The peer is checked in the handshake, from the callback of the TLS context:
  * signed by the one CA, valid now, made for the end it plays, in that CA's
  * realm, with the expected role. So a peer that is refused learns it by an
- * alert, and no request is ever exchanged with it. Who asks for the protocol
- * of guests instead, where there are any, has shown nothing and is no peer: the
- * owner gets the leg, and the tunnel is over. HEARING is there because in
- * TLS 1.3 a client's handshake is done before the server has looked at its
- * certificate: only the server's first bytes say that it let us in. A TLS
- * server knows at once.
+ * alert, and no request is ever exchanged with it. It is checked once more when
+ * the handshake is done: who shows his certificate and holds the rest back
+ * could otherwise be shut out meanwhile, and be in all the same. Who asks for
+ * the protocol of guests instead, where there are any, has shown nothing and is
+ * no peer: the owner gets the leg, and the tunnel is over. HEARING is there
+ * because in TLS 1.3 a client's handshake is done before the server has looked
+ * at its certificate: only the server's first bytes say that it let us in. A
+ * TLS server knows at once.
  *
  * The owner is told `gone` once, as the last thing, from the loop: a close
  * while SHAKING therefore posts it.
@@ -239,9 +241,10 @@ static int tunnel_speak(struct tunnel *t, struct leg *leg, struct fault *fault)
 		.for_many = true,
 	};
 
-	if (subject_of(&t->peer, tls_leg_peer(leg), fault)) {
+	if (tls_leg_check(leg, fault) ||
+	    subject_of(&t->peer, tls_leg_peer(leg), fault)) {
 		leg_close(leg);
-		return -EACCES;
+		return fault_wrap(fault, TUNNEL_HOP), -EACCES;
 	}
 	if (http_conn_open(&t->conn, leg, &config))
 		return fault_set(
