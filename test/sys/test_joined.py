@@ -200,6 +200,46 @@ def test_the_bridge_dials(world):
     assert broker.end() == 0
 
 
+# As the kubelet mounts it: a link to a folder that is replaced as a whole.
+POD = """
+mount -t tmpfs none /run
+at=/run/secrets/kubernetes.io/serviceaccount
+mkdir -p $at/..now && ln -s ..now $at/..data
+cp {token} $at/..now/token && cp {ca} $at/..now/ca.crt
+ln -s ..data/token $at/token && ln -s ..data/ca.crt $at/ca.crt
+exec "$0" "$@"
+"""
+
+
+@names_hosts
+def test_in_a_pod_nothing_else_is_said(world, tmp_path):
+    """Where the API is, and who the broker is, every pod has; and confined the
+    broker still reads it, at each renewal."""
+    joined = world.joined
+    joined.register()
+    world.short_lives(9)
+    world.bridge().wait_for("waiting at beacon", 20)
+    uid = world.cluster.add_pod(NAMESPACE, "broker-7", ACCOUNT)
+    token, ca = tmp_path / "own-token", tmp_path / "own-ca"
+    token.write_text(world.cluster.token(
+        NAMESPACE, ACCOUNT, world.cluster.own_audience(), ("broker-7", uid)))
+    ca.write_text(world.cluster.ca_pem)
+    host, _, port = world.cluster.url.removeprefix("https://").partition(":")
+    broker = world.ground.start(
+        "pharos-broker", "--join", joined.join, "--beacon-ca",
+        world.ground.server_ca, "--listen", "127.0.0.1:0", "--health-addr",
+        "127.0.0.1:0", env={"KUBERNETES_SERVICE_HOST": host,
+                            "KUBERNETES_SERVICE_PORT": port},
+        under=["unshare", "-m", "sh", "-ec",
+               POD.format(token=token, ca=ca)])
+    world.started.insert(0, broker)
+    broker.health = world.ground.address_of(broker, "health")
+    broker.wait_for("certificate name=broker-7", 20)
+    first = join_of(broker)["ends"]
+    until(lambda: join_of(broker)["ends"] > first, "a newer certificate")
+    assert broker.end() == 0
+
+
 # ---- what may happen
 
 def test_a_beacon_that_is_not_there(ground, tmp_path):
