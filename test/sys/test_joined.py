@@ -358,6 +358,25 @@ def test_one_broker_that_is_revoked(world):
     assert "tunnel gone" not in brokers[1].text()
 
 
+def test_in_a_store_without_namespaces(tmp_path):
+    """All of it behind a prefix; in a store of its own, since where a prefix
+    is no namespace of that name can be."""
+    plain = "--no-namespaces"
+    with parts.Lab(tmp_path) as lab:
+        lab.make_certificates()
+        lab.start_devstore()
+        with World(lab, tmp_path) as world:
+            broker = world.up(plain)
+            credential = json.loads(world.joined.credential.read_text())
+            assert credential["namespace"] == ""
+            assert credential["prefix"].startswith("cloudtaser/")
+            listed = world.joined.source("list", plain)
+            assert [one["state"] for one in listed] == ["active"]
+            mark = broker.mark()
+            world.joined.source("revoke", world.joined.id, plain)
+            broker.wait_for("tunnel (down|lost|gone|closed)", 20, since=mark)
+
+
 # ---- on a real cluster
 
 @names_hosts
