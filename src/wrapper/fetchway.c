@@ -162,7 +162,7 @@ static const struct refusal {
 	{ 429, true, "too many requests from here; it is tried again" },
 	{ 502, true, "see the broker's log for its tunnel" },
 	{ 503, true,
-	    "the broker has no tunnel to a bridge now; see its /v1/status" },
+	    "see its /v1/status: its tunnels, and what it asks the cluster" },
 };
 
 static const struct refusal *refusal_of(int status)

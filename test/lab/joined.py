@@ -46,7 +46,8 @@ class StandIn:
     def __init__(self, folder, namespace=None):
         self.server = inside(namespace, lambda: KubeApi(folder))
         self.state = self.server.state
-        self.server.rights[USER] = {"namespaces", "discovery", "tokens"}
+        self.server.rights[USER] = {"namespaces", "discovery", "tokens",
+                                     "reviews"}
 
     def __enter__(self):
         self.server.__enter__()
@@ -97,7 +98,8 @@ class Real:
             "rules": [{"apiGroups": [group], "resources": names,
                        "verbs": verbs} for group, names, verbs in self.RULES]})
         for role in ("pharos-broker",
-                     "system:service-account-issuer-discovery"):
+                     "system:service-account-issuer-discovery",
+                     "system:auth-delegator"):
             server.must("POST", f"{rbac}/clusterrolebindings", {
                 "apiVersion": "rbac.authorization.k8s.io/v1",
                 "kind": "ClusterRoleBinding",
@@ -168,6 +170,7 @@ class Joined:
     def __init__(self, lab, folder, cluster, beacons):
         self.lab, self.folder, self.cluster = lab, folder, cluster
         self.beacons = beacons
+        self.pods = {}
         self.id = None
         self.credential = folder / "credential.json"
 
@@ -298,14 +301,20 @@ class Joined:
         return f"-----BEGIN CERTIFICATE-----\n{lines}" \
             "-----END CERTIFICATE-----\n"
 
-    def pod_token(self, namespace, account):
-        """A file with the token of a pod of that ServiceAccount."""
-        path = self.folder / f"pod-{namespace}-{account}"
+    def pod_token(self, namespace, account, audience=None):
+        """A file with the token of a pod of that ServiceAccount: for the store,
+        or for another audience."""
+        path = self.folder / f"pod-{namespace}-{account}{audience or ''}"
         if not path.exists():
-            self.cluster.add_pod(namespace, f"{account}-1", account)
+            name = f"{account}-1"
+            if (namespace, name) not in self.pods:
+                self.pods[namespace, name] = self.cluster.add_pod(
+                    namespace, name, account)
             path.touch(0o600)
             path.write_text(self.cluster.token(
-                namespace, account, f"pharos:{self.answer['info_hash']}"))
+                namespace, account,
+                audience or f"pharos:{self.answer['info_hash']}",
+                (name, self.pods[namespace, name])))
         return path
 
     def start_wrapper(self, broker, namespace, account, *words):
@@ -314,6 +323,9 @@ class Joined:
         return self.lab.start(
             "pharos-wrapper", "--broker", f"https://{HOST}:{port}",
             "--broker-ca", self.ca_file(), "--bridge-ca", self.ca_file(),
-            "--jwt-file", self.pod_token(namespace, account), "--role", f"{namespace}.{account}", *words,
+            "--jwt-file", self.pod_token(namespace, account),
+            "--broker-token-file",
+            self.pod_token(namespace, account, "pharos-broker"),
+            "--role", f"{namespace}.{account}", *words,
             side="cluster",
             under=under_hosts(self.folder, {HOST: "127.0.0.1"}))
