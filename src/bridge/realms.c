@@ -2,7 +2,8 @@
  *
  * An entry is there for each credential that was found, whether it could be
  * used or not: its file's print says if there is anything new to try. So a file
- * that is no good is said to be so once, and again when it has changed.
+ * that is no good is said to be so once, and again when it has changed, another
+ * is gone that may have been in its way, or somebody asks for a reload.
  *
  * Files are looked at by the clock and not by the kernel's word: credentials
  * come seldom, may lie on any file system, and two seconds matter to nobody.
@@ -263,14 +264,16 @@ static int each_below(const char *folder, path_fn fn, void *ctx)
 	return n < 0 ? -errno : 0;
 }
 
-static void see_below(struct realms *rs, const char *folder)
+/* @given cannot be looked at, for @error: what was found by it stays, but for a
+ * file that is known to be gone. */
+static void keep(struct realms *rs, const char *given, int error)
 {
 	struct entry *e;
-	size_t n = strlen(folder);
+	size_t n = strlen(given);
 
 	TAILQ_FOREACH (e, &rs->entries, of_realms)
-		if (!strncmp(e->path, folder, n) && e->path[n] == '/' &&
-		    !strchr(e->path + n + 1, '/'))
+		if (!strncmp(e->path, given, n) &&
+		    (e->path[n] == '/' || (!e->path[n] && error != -ENOENT)))
 			e->seen = true;
 }
 
@@ -282,7 +285,7 @@ static void look_into(struct realms *rs, const char *folder)
 		return;
 	fault_set(
 	    &rs->fault, r, NULL, "credentials in %s: %s", folder, strerror(-r));
-	see_below(rs, folder); /* nobody knows: they stay */
+	keep(rs, folder, r);
 }
 
 static bool is_folder(const char *path)
@@ -290,6 +293,16 @@ static bool is_folder(const char *path)
 	struct stat st;
 
 	return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+/* Those that are no good are tried again: what was in their way may be gone. */
+static void try_again(struct realms *rs)
+{
+	struct entry *e;
+
+	TAILQ_FOREACH (e, &rs->entries, of_realms)
+		if (!e->realm)
+			e->print = (struct print){ .inode = 0 };
 }
 
 static void sweep(struct realms *rs)
@@ -303,6 +316,7 @@ static void sweep(struct realms *rs)
 		log_info("credential is gone", LOG_STR("realm", e->label),
 		    LOG_STR("file", e->path));
 		entry_free(rs, e);
+		try_again(rs);
 	}
 }
 
@@ -332,11 +346,12 @@ static void look_for(struct realms *rs, const char *file)
 	struct print now;
 	int r = print_of(&now, file);
 
-	if (!r)
+	if (!r) {
 		found(rs, file);
-	else
-		fault_set(&rs->fault, r, NULL, "credential %s: %s", file,
-		    strerror(-r));
+		return;
+	}
+	fault_set(&rs->fault, r, NULL, "credential %s: %s", file, strerror(-r));
+	keep(rs, file, r); /* it may have been a folder */
 }
 
 static void look(struct realms *rs)
@@ -490,6 +505,7 @@ int realms_reload(void *ctx, struct fault *fault)
 	struct entry *e;
 	int worst = 0;
 
+	try_again(rs);
 	if (rs->config->credential.n_items)
 		look(rs);
 	TAILQ_FOREACH (e, &rs->entries, of_realms) {

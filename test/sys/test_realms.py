@@ -295,6 +295,37 @@ def test_a_folder_of_credentials(ground, tmp_path):
     assert bridge.end() == 0
 
 
+def test_folders_that_are_put_in_order(ground, tmp_path):
+    """A folder that is away for a moment takes nothing away, and a credential
+    that moves to another one is served from there."""
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    realm = Realm(ground, tmp_path)
+    realm.store.write(0)
+    realm.write(folders[1] / "a.json")
+    bridge = realm.start_bridge("--credential", folders[1],
+                                "--credential", realm.credential,
+                                credential=folders[0])
+    bridge.wait_for("waiting at beacon.*realm=a", 20)
+
+    mark = bridge.mark()
+    folders[1].rename(tmp_path / "away")
+    realm.write(tmp_path / "one.new")
+    (tmp_path / "one.new").rename(realm.credential)  # so that a look is seen
+    bridge.wait_for("credential read.*realm=one", 20, since=mark)
+    (tmp_path / "away").rename(folders[1])
+    assert "credential is gone" not in bridge.text()
+    assert metric(bridge, "pharos_bridge_realms") == 2
+
+    mark = bridge.mark()
+    (folders[1] / "a.json").rename(folders[0] / "a.json")
+    bridge.wait_for("credential is gone.*realm=a", 20, since=mark)
+    bridge.wait_for("waiting at beacon.*realm=a", 20, since=mark)
+    assert metric(bridge, "pharos_bridge_realms") == 2
+    assert bridge.end() == 0
+
+
 def test_a_token_file(realm):
     """In place of the AppRole; what replaces it is used."""
     realm.store.write(0)
