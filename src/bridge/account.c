@@ -162,12 +162,23 @@ static void failed(struct account *a, const struct fault *fault)
 
 /* ---- by AppRole ---------------------------------------------------------- */
 
+static void login_refused(struct account *a, const struct web_answer *answer)
+{
+	struct fault fault = FAULT_NONE;
+
+	answer_fault(a, answer, "login by AppRole", &fault);
+	if (answer->status == 400)
+		(void)snprintf(fault.hint, sizeof(fault.hint),
+		    "is its secret id good still? `pharos source register` "
+		    "with --credential writes a new one");
+	failed(a, &fault);
+}
+
 static void on_login(
     void *ctx, const struct web_answer *answer, const struct fault *fault)
 {
 	struct account *a = ctx;
 	struct vault_auth auth;
-	struct fault own = FAULT_NONE;
 
 	a->call = NULL;
 	if (!answer) {
@@ -176,8 +187,7 @@ static void on_login(
 	}
 	if (answer->status != 200 ||
 	    vault_read_auth(&auth, answer->body, answer->n)) {
-		answer_fault(a, answer, "login by AppRole", &own);
-		failed(a, &own);
+		login_refused(a, answer);
 		return;
 	}
 	if (!a->token || *a->trouble)

@@ -306,11 +306,12 @@ static void tell_right(
     struct storecall *s, const struct place *at, struct fault *fault)
 {
 	const char *name_space = where_or_own(s, at->name_space);
-	char has[100];
+	char has[60]; /* all there are: 46 */
 
 	ask_rights(has, sizeof(has), s, at);
 	(void)snprintf(fault->hint, sizeof(fault->hint),
-	    "The token needs %s on %.120s%s%.60s; %s%s.",
+	    "%sThe token needs %s on %.120s%s%.60s; %s%s.",
+	    *has ? "" : "Is it the right token, and good still? ",
 	    changes_right(at->method), at->path,
 	    name_space ? " in the namespace " : "",
 	    name_space ? name_space : "",

@@ -37,8 +37,12 @@ static int check_files(const struct check *c, const struct paper *papers)
 	for (const struct paper *p = papers; p->name; p++)
 		if (!p->value)
 			return fault_set(c->fault, -EINVAL,
-			    "`pharos pki` makes the files for --tls-cert, "
-			    "--tls-key and --tls-ca.",
+			    instead
+				? "`pharos source register` gives what joins "
+				  "it; without one, `pharos pki` makes files "
+				  "for --tls-cert, --tls-key and --tls-ca."
+				: "`pharos pki` makes the files for "
+				  "--tls-cert, --tls-key and --tls-ca.",
 			    "--%s is missing%s%s", p->name,
 			    instead ? ", and so is --" : "",
 			    instead ? instead : "");

@@ -295,6 +295,15 @@ def test_a_folder_of_credentials(ground, tmp_path):
     assert bridge.end() == 0
 
 
+def test_a_secret_id_that_is_none(realm):
+    said = json.loads(realm.credential.read_text())
+    realm.credential.write_text(json.dumps({**said, "secret_id": "x"}))
+    bridge = realm.start_bridge()
+    bridge.wait_for("store account.*invalid role or secret.*"
+                    "`pharos source register` with --credential", 20)
+    assert bridge.end() == 0
+
+
 def test_folders_that_are_put_in_order(ground, tmp_path):
     """A folder that is away for a moment takes nothing away, and a credential
     that moves to another one is served from there."""

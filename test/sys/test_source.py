@@ -362,6 +362,7 @@ def test_the_right_that_is_missing_is_named(source):
     said = source.bad("grants", token=token)
     assert "needs list on auth/jwt/role; it has: deny." in said
     said = source.bad("grants", token="s.nonsense")
+    assert "Is it the right token, and good still? The token needs " in said
     assert "what it has, the store does not tell it" in said
 
 
