@@ -5,8 +5,9 @@
  * engine's roles and not with whoever asks; the bridge's token can ask for
  * these two kinds of certificate, write one KV entry and the keys of one JWT
  * mount, and nothing else. So a bridge that is taken over can let in a false
- * broker of this one cluster and lock out the true one. It cannot read a
- * secret, make itself a policy, or reach another cluster's part.
+ * broker of this one cluster and lock out the true one, and with keys of its
+ * own in the JWT mount log in as any of its pods. It cannot make itself a
+ * policy, or reach another cluster's part.
  *
  *   places      namespace, KV, PKI, JWT, AppRole; the CA
  *   rights      roles of the PKI (they name the realm, which is the hash of
