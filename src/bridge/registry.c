@@ -10,7 +10,8 @@
  * the version; where it says no, the record is read again before the writer is
  * told, so that he judges by what there is now. A read that was begun before a
  * write was answered may bring what was there before it, so it is given up and
- * begun again.
+ * begun again; and a write's answer that comes after a newer version was read
+ * is no news.
  *
  * Our certificate (bridge/ownleaf.h) and the keys at the JWT mount
  * (bridge/podkeys.h) each look after themselves, with the same account.
@@ -358,8 +359,11 @@ static void on_written(
 	}
 	g->counts.writes++;
 	j = json_read_object(answer->body, answer->n, 0);
-	if (entry_version(&version, json_object_get(j, "data"))) {
-		lost(c); /* written, it says, and not as what: so look */
+	/* It was written, but nobody says as what, or what was written after it
+	 * is known already: so look. */
+	if (entry_version(&version, json_object_get(j, "data")) ||
+	    version < g->version) {
+		lost(c);
 		return;
 	}
 	account_ask_cancel(STEAL(g->look));

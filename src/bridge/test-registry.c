@@ -286,6 +286,21 @@ static void test_a_lost_race(void **state)
 	assert_int_equal(counts()->lost, 2);
 }
 
+/* The answer to a write comes when what was written after it has been read. */
+static void test_overtaken(void **state)
+{
+	(void)state;
+	open_with(REGISTRATION_PENDING, 1);
+	put(REGISTRATION_REVOKED, 3);
+	UNTIL(got.records == 2);
+	write_from(1, NULL); /* as version 2, says the store */
+	UNTIL(got.written);
+	assert_int_equal(got.outcome, REGISTRY_LOST);
+	assert_int_equal(registry_version(registry), 3);
+	assert_int_equal(got.records, 2);
+	assert_int_not_equal(registry_admits(registry, "b", NULL), 0);
+}
+
 static void test_lost_and_then_away(void **state)
 {
 	(void)state;
@@ -367,6 +382,7 @@ int main(void)
 		ROW(test_keys_at_the_start),
 		ROW(test_written),
 		ROW(test_a_lost_race),
+		ROW(test_overtaken),
 		ROW(test_lost_and_then_away),
 		ROW(test_not_written),
 		ROW(test_the_limit_of_calls),
