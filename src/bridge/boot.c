@@ -186,6 +186,17 @@ static void refuse_store(struct session *s, const struct fault *fault)
 	refuse(s, BOOT_STORE, NULL);
 }
 
+/* It was there when we came to the beacon. */
+static void refuse_unregistered(struct session *s)
+{
+	struct fault fault;
+
+	fault_set(&fault, BOOT_STORE,
+	    "`pharos source list` shows which clusters are",
+	    "this cluster is not registered in the store any more");
+	refuse(s, BOOT_STORE, &fault);
+}
+
 static void on_late(struct wheel_timer *t, uint64_t now)
 {
 	struct session *s = CONTAINER_OF(t, struct session, timer);
@@ -295,8 +306,11 @@ static void judge_session(struct session *s)
 		.now = loop_wall(s->boot->loop) };
 
 	judge_outcome_deinit(&s->outcome);
-	if (!c.record || s->judged++ == BOOT_JUDGED_MOST ||
-	    judge(&s->outcome, &c)) {
+	if (!c.record) {
+		refuse_unregistered(s);
+		return;
+	}
+	if (s->judged++ == BOOT_JUDGED_MOST || judge(&s->outcome, &c)) {
 		refuse_store(s, NULL);
 		return;
 	}

@@ -210,6 +210,14 @@ static void refuse_subject(
 	text_tame(o->fault.text);
 }
 
+static void refuse_out(struct judge_outcome *o)
+{
+	refuse(o, BOOT_REVOKED);
+	fault_set(&o->fault, BOOT_REVOKED,
+	    "its cluster is let in: a pod of another name can join",
+	    "this broker, %s, was revoked by its name", o->name);
+}
+
 static int who(struct judge_outcome *o, const struct judge_case *c,
     const struct trust *t, const json_t *claims)
 {
@@ -218,7 +226,7 @@ static int who(struct judge_outcome *o, const struct judge_case *c,
 	else if (!name_of(o->name, claims))
 		refuse(o, BOOT_POD);
 	else if (registration_is_out(c->record, o->name))
-		refuse(o, BOOT_REVOKED);
+		refuse_out(o);
 	else if (approved(c->record))
 		return let_in(o, c, t);
 	else {

@@ -582,7 +582,7 @@ static void without_the_store_nobody_is_let_in_and_the_next_try_is(void **state)
 		enum manner write, sign;
 		const char *done;
 	} rows[] = {
-		{ "the record was never read", true, WORKS, WORKS, "" },
+		{ "the record is gone", true, WORKS, WORKS, "" },
 		{ "it takes no write", false, REFUSES, WORKS, "write" },
 		{ "it does not answer a write", false, AWAY, WORKS, "write" },
 		{ "it takes no signing", false, WORKS, REFUSES, "write sign" },
@@ -602,6 +602,8 @@ static void without_the_store_nobody_is_let_in_and_the_next_try_is(void **state)
 		assert_int_equal(g->answer.retry_s, 5);
 		/* where the store is, and what it said, is not a guest's */
 		assert_null(strstr(g->answer.fault.text, "10.0.0.1"));
+		assert_int_equal(rows[i].none,
+		    !!strstr(g->answer.fault.text, "not registered"));
 		guest_leaves(&guest[0]);
 		store.none = false;
 		store.write = store.sign = WORKS;

@@ -289,6 +289,9 @@ static void check_outcome(const struct row *row, const struct judge_outcome *o,
 		assert_string_equal(o->name, either(row->pod, "broker-1"));
 	else
 		assert_true(o->fault.text[0] && o->fault.hint[0]);
+	if (o->code == BOOT_REVOKED)
+		assert_int_equal(
+		    row->shut_out, !!strstr(o->fault.text, "broker-1, was"));
 	/* whatever was sent, only our keys are ever stored */
 	if (o->record.jwks && !json_equal(o->record.jwks, sets[KEYS_OURS]))
 		fail_msg("%s: other keys are stored", row->label);
