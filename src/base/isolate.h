@@ -125,8 +125,8 @@ struct isolate_meter {
 	struct metric_row rows[6];
 	struct metric_table table;
 };
-/** isolate_meter_init() - all off; add it to @registry, which it must outlive
- */
+/** isolate_meter_init() - all off; add it to @registry, which whoever owns it
+ * takes it out of first: metric_drop() */
 void isolate_meter_init(
     struct isolate_meter *m, struct metric_registry *registry);
 void isolate_meter_set(

@@ -51,7 +51,7 @@ struct metric_registry {
 	struct metric_table *first;
 };
 
-/** metric_add() - @table is borrowed and must outlive the registry */
+/** metric_add() - @table is borrowed until metric_drop(), or for ever */
 void metric_add(struct metric_registry *reg, struct metric_table *table);
 /** metric_drop() - take it out again; one that is not in there is fine */
 void metric_drop(struct metric_registry *reg, struct metric_table *table);

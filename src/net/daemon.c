@@ -257,10 +257,20 @@ int daemon_run(struct daemon *d)
 	return d->cut ? DAEMON_E_CUT : 0;
 }
 
+/* The registry outlives us, and others may still take theirs out of it. */
+static void drop_metrics(struct daemon *d)
+{
+	if (!d->config.metrics)
+		return;
+	metric_drop(d->config.metrics, &d->isolation.table);
+	metric_drop(d->config.metrics, &d->vitals.table);
+}
+
 void daemon_close(struct daemon *d)
 {
 	if (!d)
 		return;
+	drop_metrics(d);
 	loop_unsignal(d->loop, SIGTERM);
 	loop_unsignal(d->loop, SIGINT);
 	loop_unsignal(d->loop, SIGHUP);

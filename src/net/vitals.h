@@ -22,7 +22,8 @@ struct vitals {
 	struct metric_table table;
 };
 
-/** vitals_open() - and add it to @registry (or NULL), which it must outlive
+/** vitals_open() - and add it to @registry (or NULL), which whoever owns it
+ * takes it out of first: metric_drop()
  * vitals_close() - repeatable */
 void vitals_open(struct vitals *v, const struct loop *loop,
     struct metric_registry *registry);
