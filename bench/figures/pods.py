@@ -104,7 +104,7 @@ def measure_wrapper(bench, chain):
     chain.first_secret(chain.broker)
     bench.rows.add(
         "requests to the store of a wrapper without rotation",
-        chain.calls() - before, "requests", "login, which mount it is, read, and "
+        chain.calls() - before, "requests", "login, read, and "
         "the token is given up")
 
 
@@ -135,7 +135,7 @@ def measure_far(bench, chain):
     bench.rows.add(
         "round trips to the bridge until the command starts", trips["stays"],
         "round trips", "how much longer the same took at least, in 80 ms: "
-        "CONNECT, TLS, login, which mount it is, read", "wrapper without "
+        "CONNECT, TLS, login, read", "wrapper without "
         "rotation, which first gives its token up", trips["ends"],
         Bound("ours", 5, 3))
 

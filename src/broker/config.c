@@ -74,7 +74,7 @@ static const struct option_row rows[] = {
 	    AT(client_token_file) },
 	{ .name = "review-pods",
 	    .metavar = "auto|yes|no",
-	    .help = "pods must show a token that the cluster takes",
+	    .help = "ask the cluster about pods' tokens",
 	    .detail = "Each its own, in the same fields: a projected one of "
 		      "audience pharos-broker. The cluster is asked about it "
 		      "(TokenReview), which takes the ClusterRole "

@@ -153,9 +153,9 @@ static void leaving_twice_counts_once(void **state)
 
 static void a_pod_counts_by_its_uid(void **state)
 {
-	static const char *const uids[] = { "1", "2", "",
-		"0123456789abcdef0123456789abcdef"
-		"0123456789abcdef0123456789abcdef" };
+	static const char longest[] = "0123456789abcdef0123456789abcdef"
+				      "0123456789abcdef0123456789abcdef";
+	static const char *const uids[] = { "1", "2", "", longest };
 
 	(void)state;
 	assert_int_equal(strlen(uids[3]), QUOTA_NAME_MOST);

@@ -39,9 +39,11 @@ static const struct option_row rows[] = {
 static const struct option_table table = {
 	.program = "pharos source grant",
 	.about = "Let a ServiceAccount read paths of the store.",
+	.synopsis = "[OPTION]... [F]",
 	.manual = "pharos-source(1)",
 	.rows = rows,
 	.n_rows = N_ELEMS(rows),
+	.takes_words = true,
 };
 
 /* ---- what was said ------------------------------------------------------- */
@@ -255,11 +257,10 @@ static int run(const void *data, char *const *words, struct fault *fault)
 	struct config c = *(const struct config *)data;
 	CLEANUP(free_p) struct grant_path *paths = NULL;
 	struct record_login login;
-	int r = check(&c, fault);
+	int r = record_login(&login, &c.common, words, fault);
 
-	(void)words;
 	if (!r)
-		r = record_login(&login, &c.common, fault);
+		r = check(&c, fault);
 	if (r)
 		return r;
 	c.space = login.space;

@@ -18,9 +18,11 @@ static const struct option_row rows[] = {
 static const struct option_table table = {
 	.program = "pharos source grants",
 	.about = "List which ServiceAccount may read which paths.",
+	.synopsis = "[OPTION]... [F]",
 	.manual = "pharos-source(1)",
 	.rows = rows,
 	.n_rows = N_ELEMS(rows),
+	.takes_words = true,
 };
 
 static int no_memory(struct fault *fault)
@@ -132,9 +134,8 @@ static int run(const void *data, char *const *words, struct fault *fault)
 	struct record_login login;
 	const json_t *grant;
 	size_t i;
-	int r = record_login(&login, &all.common, fault);
+	int r = record_login(&login, &all.common, words, fault);
 
-	(void)words;
 	all.space = login.space;
 	if (!r)
 		r = source_open(&s, &c->common, fault);

@@ -242,12 +242,27 @@ int record_ca_read(struct record_ca *out, struct storecall *s,
 
 /* ---- where pods log in --------------------------------------------------- */
 
-int record_login(
-    struct record_login *out, struct source_common *common, struct fault *fault)
+static int take_fingerprint(
+    struct source_common *common, char *const *words, struct fault *fault)
+{
+	if (!words[0])
+		return 0;
+	if (words[1] || common->fingerprint)
+		return fault_set(fault, OPTION_E_BAD,
+		    "Give one fingerprint, as a word or by --fingerprint.",
+		    "which cluster? %.80s, or another", words[0]);
+	common->fingerprint = words[0];
+	return 0;
+}
+
+int record_login(struct record_login *out, struct source_common *common,
+    char *const *words, struct fault *fault)
 {
 	struct record_place place;
-	int r;
+	int r = take_fingerprint(common, words, fault);
 
+	if (r)
+		return r;
 	*out = (struct record_login){ .mount = "jwt" };
 	if (common->fingerprint) {
 		r = record_place(&place, common, common->fingerprint, fault);

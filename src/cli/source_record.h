@@ -75,12 +75,13 @@ struct record_login {
 	char mount[SPACE_NAME_MOST + 1];
 	struct space space; /* with a fingerprint; else of zeros */
 };
-/** record_login() - with a fingerprint in @common, name_space and mount follow
- * from it where they are not given; without one, mount is "jwt" then
- * @common: may borrow from @out afterwards
+/** record_login() - with a fingerprint, the one word of @words or the one in
+ * @common, name_space and mount follow from it where they are not given;
+ * without one, mount is "jwt" then
+ * @common: may borrow from @out and @words afterwards
  * Return: 0; OPTION_E_BAD with @fault. */
 MUST_USE int record_login(struct record_login *out,
-    struct source_common *common, struct fault *fault);
+    struct source_common *common, char *const *words, struct fault *fault);
 
 /** record_json() - for -o json; to be counted down */
 json_t *record_json(const struct registration *r);

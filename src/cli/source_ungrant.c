@@ -19,9 +19,11 @@ static const struct option_row rows[] = {
 static const struct option_table table = {
 	.program = "pharos source ungrant",
 	.about = "Take back what a ServiceAccount was granted.",
+	.synopsis = "[OPTION]... [F]",
 	.manual = "pharos-source(1)",
 	.rows = rows,
 	.n_rows = N_ELEMS(rows),
+	.takes_words = true,
 };
 
 static int make_plan(struct changes **out, const struct config *c,
@@ -53,9 +55,8 @@ static int run(const void *data, char *const *words, struct fault *fault)
 	CLEANUP(storecall_closep) struct storecall *s = NULL;
 	CLEANUP(changes_freep) struct changes *p = NULL;
 	struct record_login login;
-	int r = record_login(&login, &all.common, fault);
+	int r = record_login(&login, &all.common, words, fault);
 
-	(void)words;
 	if (!r)
 		r = make_plan(&p, c, &login.space, fault);
 	if (r)

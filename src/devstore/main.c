@@ -135,8 +135,10 @@ static int serve(struct loop *loop, struct engine *engine,
 	metric_add(&metrics, serve_metrics(s));
 	r = daemon_open(&daemon, loop, &d, fault);
 	if (!r) {
-		log_warn("for development only: in memory, not audited, not "
-			 "hardened, one key to everything");
+		log_warn("for development only: not audited, not hardened, one "
+			 "key to everything",
+		    LOG_STR("kept", c->store ? c->store : "in memory"),
+		    LOG_END);
 		daemon_listening("api", serve_address(s));
 		r = daemon_run(daemon);
 		daemon_close(daemon);

@@ -185,7 +185,7 @@ static void test_no_room(void **state)
 	struct keep *k = opened(*state);
 	struct keep_at at = { .keep = k, .owner = OWNER };
 	struct rlimit was, most = { .rlim_cur = 65536 };
-	char *text = calloc(1, 256 * 1024);
+	char *text = calloc(256, 1024);
 	struct fault fault = FAULT_NONE;
 
 	put(&at, KEEP_TOKEN, "a", 1);

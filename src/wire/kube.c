@@ -352,6 +352,10 @@ static const struct {
 static const char no_api[] =
     "It does not answer as a Kubernetes API does; is something in between?";
 
+static const char not_there[] =
+    "Make it in the cluster, or name the one that is there; its namespace may "
+    "be missing too.";
+
 static int words_of(int status, const char **reason, const char **hint)
 {
 	for (size_t i = 0; i < N_ELEMS(kinds); i++)
@@ -387,6 +391,8 @@ int kube_fault(struct fault *f, const struct kube_failure *x)
 		(void)snprintf(grant, sizeof(grant),
 		    "Have an administrator give this user %s.", x->call->grant);
 		hint = grant;
+	} else if (x->status == 404 && is_status) {
+		hint = not_there;
 	} else if (x->status >= 400 && !is_status && x->status < 500) {
 		hint = no_api;
 	}

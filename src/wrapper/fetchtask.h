@@ -3,6 +3,7 @@
  *
  * Pure but for handing values over: requests out, answers in.
  *
+ *   STRAIGHT  (read) the values of MOUNT/data/…, as it is written
  *   MOUNT     which mount serves the path? (is it KV v2?)
  *   METADATA  (check) which version is the newest?
  *   DATA      the values
@@ -13,6 +14,7 @@
 #include "wrapper/handoff.h"
 
 enum fetchtask_step {
+	FETCHTASK_STRAIGHT,
 	FETCHTASK_MOUNT,
 	FETCHTASK_METADATA,
 	FETCHTASK_DATA,

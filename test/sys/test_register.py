@@ -256,6 +256,9 @@ def check_prefix(clusters, file):
     clusters.good("ungrant", "--fingerprint", cluster, *plain, "--namespace",
                   "a", "--serviceaccount", "b")
     assert clusters.told("grants", "--fingerprint", cluster, *plain) == []
+    assert clusters.told("grants", cluster, *plain) == []
+    done = clusters.run("grants", cluster, "--fingerprint", cluster, *plain)
+    assert done.returncode == 2 and "which cluster?" in done.stderr
     clusters.good("revoke", cluster, *plain)
 
 
