@@ -109,8 +109,9 @@ def session(broker, authority):
 
 def joined(broker, authority, **more):
     with session(broker, authority) as one:
+        mark = broker.mark()
         leaf = one.sign([HOST, "127.0.0.1"], **more)
-        broker.wait_for(r"certificate .*name=")
+        broker.wait_for(r"certificate .*name=", since=mark)
     return leaf
 
 
