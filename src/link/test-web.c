@@ -2,6 +2,7 @@
 #include "link/test-fakeserver.h"
 #include "net/tls.h"
 #include "pki/testpki.h"
+#include <pthread.h>
 #include <signal.h>
 
 static struct loop *loop;
@@ -502,6 +503,39 @@ static void test_strangers(void **state)
 	}
 }
 
+/* Takes one connection, and resets it once it has been spoken to. */
+static void *reset_one(void *ctx)
+{
+	const int *listener = ctx;
+	int fd = accept(*listener, NULL, NULL);
+	char byte;
+
+	if (fd >= 0 && read(fd, &byte, 1) >= 0)
+		test_reset(fd);
+	return NULL;
+}
+
+/* That the network ends a handshake says nothing of certificates. */
+static void test_reset_while_shaking(void **state)
+{
+	char address[64];
+	pthread_t thread;
+	uint16_t port;
+	int fd = test_listen(&port);
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, reset_one, &fd), 0);
+	snprintf(address, sizeof(address), "https://127.0.0.1:%u", port);
+	open_with(&(struct web_config){ .address = address });
+	send_get();
+	TEST_UNTIL(loop, got.calls);
+	pthread_join(thread, NULL);
+	close(fd);
+	assert_int_equal(got.fault.code, -EIO);
+	assert_non_null(strstr(got.fault.text, "the connection broke"));
+	assert_string_equal(got.fault.hint, "broke?");
+}
+
 static void test_nobody_listens(void **state)
 {
 	char address[64];
@@ -631,6 +665,8 @@ int main(void)
 		    test_strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_nobody_listens, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_reset_while_shaking, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_public_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(

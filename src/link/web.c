@@ -362,6 +362,17 @@ static bool proxy_fault(
 	return true;
 }
 
+/* A handshake that the network ended: no certificate was looked at. */
+static bool handshake_broke(const struct web_call *c, CURLcode code)
+{
+	long number = 0;
+
+	if (code != CURLE_SSL_CONNECT_ERROR)
+		return false;
+	curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &number);
+	return number == ECONNRESET || number == EPIPE;
+}
+
 /* What happened, in words for whoever runs the program. */
 static int call_fault(const struct web_call *c, CURLcode code, struct fault *f)
 {
@@ -375,6 +386,8 @@ static int call_fault(const struct web_call *c, CURLcode code, struct fault *f)
 		    c->web->answer_most);
 	if (proxy_fault(c, code, f))
 		return f->code;
+	if (handshake_broke(c, code))
+		code = CURLE_RECV_ERROR;
 	if (c->shunned && code == CURLE_COULDNT_CONNECT)
 		return fault_set(f, -EIO, words->reach,
 		    "%s %s: its name leads to an address that is not of the "
