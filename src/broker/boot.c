@@ -117,7 +117,9 @@ static void say_expiry(struct boot *b)
 
 	if (expired && !b->said_expired)
 		log_err("the certificate has expired",
-		    LOG_STR("fault", b->last.text),
+		    LOG_STR("fault", *b->last.text
+					 ? b->last.text
+					 : "the next one is still asked for"),
 		    LOG_STR("hint", b->last.hint));
 	b->said_expired = expired;
 }

@@ -208,7 +208,7 @@ def test_a_certificate_that_ends_is_said_loudly(lab, authority, home):
         again.refuse("store", "the store is sealed", "unseal it", 5, 503)
         broker.wait_for("no certificate .*the store is sealed")
     # before or after the refusal: what stands of both is seen below
-    broker.wait_for("err .*the certificate has expired", 20)
+    broker.wait_for('err .*the certificate has expired fault="?\\w', 20)
     status, reason = page(broker, "/readyz")
     assert status == 503 and "expired" in reason and "sealed" in reason
     shown = join_of(broker)
