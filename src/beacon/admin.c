@@ -16,16 +16,7 @@ static void answer(struct http_stream *s, json_t *j)
 	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 
 	json_decref(j);
-	if (!text) {
-		http_stream_refuse(s, 503, "out of memory");
-		return;
-	}
-	http_stream_answer(s, &(struct http_answer){
-				  .status = 200,
-				  .content_type = "application/json",
-				  .body = text,
-				  .n = strlen(text),
-			      });
+	http_stream_answer_json(s, text);
 	free(text);
 }
 

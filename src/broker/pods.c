@@ -122,12 +122,7 @@ static void on_status(
 		refuse(p, s, REFUSAL_MEMORY);
 		return;
 	}
-	http_stream_answer(s, &(struct http_answer){
-				  .status = 200,
-				  .content_type = "application/json",
-				  .body = text,
-				  .n = strlen(text),
-			      });
+	http_stream_answer_json(s, text);
 }
 
 static const struct httpd_route routes[] = {

@@ -1,8 +1,6 @@
 #include "cli/beacon.h"
 #include <stdio.h>
 
-const char *const beacon_outputs[] = { "text", "json", NULL };
-
 struct plain {
 	struct beacon_config common;
 };

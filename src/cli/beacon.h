@@ -13,14 +13,11 @@ extern const struct verb beacon_status_verb, beacon_list_verb, beacon_kill_verb,
 /* Where its unit has the socket made. */
 #define BEACON_CONTROL "/run/pharos-beacon/control"
 
-enum beacon_output { BEACON_TEXT, BEACON_JSON };
-
 /* The options that every verb has. */
 struct beacon_config {
 	char *control;
-	int output; /* enum beacon_output */
+	int output; /* enum verb_output */
 };
-extern const char *const beacon_outputs[];
 #define BEACON_ROWS_COMMON(config, member)                                     \
 	{ .name = "control",                                                   \
 		.metavar = "PATH",                                             \
@@ -28,13 +25,7 @@ extern const char *const beacon_outputs[];
 		.initial = BEACON_CONTROL,                                     \
 		.offset = offsetof(config, member.control),                    \
 		.type = OPTION_TEXT },                                         \
-	{                                                                      \
-		.name = "output", .letter = 'o', .metavar = "text|json",       \
-		.help = "form of what is printed", .initial = "text",          \
-		.choices = beacon_outputs,                                     \
-		.offset = offsetof(config, member.output),                     \
-		.type = OPTION_CHOICE                                          \
-	}
+	    VERB_OUTPUT_ROW(config, member.output)
 /* Those alone, into a struct beacon_config. */
 enum { BEACON_ROWS = 2 };
 extern const struct option_row beacon_rows[BEACON_ROWS];

@@ -47,7 +47,7 @@ static void show(const struct view *v, int output)
 {
 	unsigned long long pairs = v->pairs, left = v->seconds_left;
 
-	printf(output == BEACON_JSON
+	printf(output == VERB_JSON
 		   ? "{\"pairs\":%llu,\"drain_seconds_left\":%llu}\n"
 		   : "draining: %llu pairs, cut in %llu s\n",
 	    pairs, left);

@@ -44,7 +44,7 @@ static int run(const void *from, char *const *words, struct fault *fault)
 		    "%s: no leg or pair has this id now", words[0]);
 	if (r)
 		return r;
-	if (config->output == BEACON_JSON) {
+	if (config->output == VERB_JSON) {
 		json_dumpf(answer, stdout, JSON_COMPACT);
 		putchar('\n');
 	} else {

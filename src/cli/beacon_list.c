@@ -99,7 +99,7 @@ static size_t print_page(const json_t *page, int output, size_t before)
 	const json_t *legs = json_object_get(page, "legs");
 
 	for (size_t i = 0; i < json_array_size(legs); i++) {
-		if (output == BEACON_JSON)
+		if (output == VERB_JSON)
 			print_json(json_array_get(legs, i), before + i);
 		else
 			print_text(json_array_get(legs, i));
@@ -135,7 +135,7 @@ static int run(const void *from, char *const *words, struct fault *fault)
 	int r;
 
 	(void)words;
-	if (config->output == BEACON_TEXT) {
+	if (config->output == VERB_TEXT) {
 		print_heading();
 		return print_pages(config, fault);
 	}

@@ -90,7 +90,7 @@ static int run(const void *from, char *const *words, struct fault *fault)
 	(void)words;
 	if (r)
 		return r;
-	if (config->output == BEACON_JSON) {
+	if (config->output == VERB_JSON) {
 		json_dumpf(j, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else {

@@ -10,8 +10,6 @@
 #include <openssl/err.h>
 #include <stdio.h>
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON };
-
 enum { NAME_TEXT_MOST = 300 }; /* a host name has at most 253 */
 enum { TEXT_INDENT = 12 };
 
@@ -19,17 +17,8 @@ struct config {
 	int output;
 };
 
-static const char *const outputs[] = { "text", "json", NULL };
-
 static const struct option_row show_rows[] = {
-	{ .name = "output",
-	    .letter = 'o',
-	    .metavar = "text|json",
-	    .help = "form of what is printed",
-	    .initial = "text",
-	    .choices = outputs,
-	    .offset = offsetof(struct config, output),
-	    .type = OPTION_CHOICE },
+	VERB_OUTPUT_ROW(struct config, output),
 };
 
 static const struct option_table show_table = {
@@ -317,7 +306,7 @@ static int run_show(const void *data, char *const *words, struct fault *fault)
 		err = describe_file(certs, *words, fault);
 	if (err)
 		return err;
-	if (config->output == OUTPUT_TEXT) {
+	if (config->output == VERB_TEXT) {
 		print_text(certs);
 	} else {
 		json_dumpf(certs, stdout, JSON_INDENT(2));

@@ -2,8 +2,6 @@
 #include "wire/json.h"
 #include <stdio.h>
 
-const char *const source_outputs[] = { "text", "json", NULL };
-
 int source_open(struct storecall **out, const struct source_common *common,
     struct fault *fault)
 {
@@ -81,9 +79,9 @@ int source_show_plan(const struct source_common *common,
 	CLEANUP(free_p) char *address = storecall_address(common->address);
 	struct show to = { address, common->name_space, NULL };
 
-	if (common->output == SOURCE_JSON)
+	if (common->output == VERB_JSON)
 		to.list = json_array();
-	if (!address || (common->output == SOURCE_JSON && !to.list))
+	if (!address || (common->output == VERB_JSON && !to.list))
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
 	for (size_t i = 0; i < n_first; i++)
 		show_call(&to, &first[i]);

@@ -21,8 +21,6 @@ struct source_common {
 	bool dry_run;
 	bool no_namespaces;
 };
-enum source_output { SOURCE_TEXT, SOURCE_JSON };
-extern const char *const source_outputs[];
 
 /** source_open() - Return: as storecall_open(). */
 MUST_USE int source_open(struct storecall **out,
@@ -96,12 +94,7 @@ MUST_USE int source_print_json(json_t *j, struct fault *fault);
 		    .flags = OPTION_RARE,                                      \
 		    .type = OPTION_BOOL,                                       \
 		    SOURCE_AT(config, common, no_namespaces) },                \
-	{                                                                      \
-		.name = "output", .letter = 'o', .metavar = "text|json",       \
-		.help = "form of what is printed", .initial = "text",          \
-		.choices = source_outputs, .type = OPTION_CHOICE,              \
-		SOURCE_AT(config, common, output)                              \
-	}
+	    VERB_OUTPUT_ROW(config, common.output)
 /* The same, and where the pods log in. */
 #define SOURCE_ROWS(config, common)                                            \
 	SOURCE_STORE_ROWS(config, common),                                     \

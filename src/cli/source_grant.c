@@ -190,7 +190,7 @@ static int report(const struct config *c, const struct grant_path *paths,
 	json_t *list;
 
 	changes_step(&role, p, changes_size(p) - 1);
-	if (c->common.output == SOURCE_TEXT) {
+	if (c->common.output == VERB_TEXT) {
 		printf("%s/%s may read:\n", c->name_space, c->account);
 		for (size_t i = 0; i < c->paths.n_items; i++)
 			printf("  %s\n", paths[i].read);

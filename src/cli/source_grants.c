@@ -143,7 +143,7 @@ static int run(const void *data, char *const *words, struct fault *fault)
 		r = collect(&list, s, c, fault);
 	if (r)
 		return r;
-	if (c->common.output == SOURCE_JSON)
+	if (c->common.output == VERB_JSON)
 		return source_print_json(STEAL(list), fault);
 	json_array_foreach(list, i, grant)
 	{

@@ -169,7 +169,7 @@ static int run(const void *data, char *const *words, struct fault *fault)
 					    : take_namespaces(list, s, fault);
 	if (r)
 		return r;
-	if (c->common.output == SOURCE_JSON)
+	if (c->common.output == VERB_JSON)
 		return source_print_json(STEAL(list), fault);
 	print_list(list);
 	return 0;

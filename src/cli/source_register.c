@@ -67,7 +67,7 @@ static int run(const void *data, char *const *words, struct fault *fault)
 	if (c->common.dry_run)
 		return errand_show(&e, fault);
 	r = errand_make(&e, fault);
-	if (!r && c->common.output == SOURCE_JSON)
+	if (!r && c->common.output == VERB_JSON)
 		return source_print_json(errand_json(&e), fault);
 	if (!r)
 		errand_tell(&e);

@@ -76,7 +76,7 @@ static int run(const void *data, char *const *words, struct fault *fault)
 		r = record_change(&record, s, &place, apply, c->broker, fault);
 	if (r)
 		return r;
-	if (c->common.output == SOURCE_JSON)
+	if (c->common.output == VERB_JSON)
 		return source_print_json(
 		    record_json(&record.registration), fault);
 	record_print(&record.registration);

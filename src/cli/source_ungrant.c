@@ -68,7 +68,7 @@ static int run(const void *data, char *const *words, struct fault *fault)
 		r = storecall_run(s, p, fault);
 	if (r)
 		return r;
-	if (c->common.output == SOURCE_JSON)
+	if (c->common.output == VERB_JSON)
 		return source_print_json(
 		    json_pack("{ss ss s[]}", "namespace", c->name_space,
 			"serviceaccount", c->account, "paths"),

@@ -189,7 +189,7 @@ static int run(const void *data, char *const *words, struct fault *fault)
 	CLEANUP(storecall_closep) struct storecall *s = NULL;
 	JSON *list = json_array();
 	struct report report = { .list = list,
-		.text = c->common.output == SOURCE_TEXT };
+		.text = c->common.output == VERB_TEXT };
 	struct record_place place;
 	const char *word = NULL;
 	int r = record_word(&word, words, fault);

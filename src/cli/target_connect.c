@@ -43,7 +43,7 @@ static int finish(
 	r = errand_make(e, fault);
 	if (r)
 		return r;
-	if (common->output == SOURCE_JSON) {
+	if (common->output == VERB_JSON) {
 		j = errand_json(e);
 		json_object_set_new(j, "uid", json_string(cluster->uid));
 		return source_print_json(j, fault);

@@ -21,8 +21,6 @@ struct config {
 	int output;
 };
 
-static const char *const outputs[] = { "text", "json", NULL };
-
 #define AT(member) .offset = offsetof(struct config, member)
 
 static const struct option_row rows[] = {
@@ -116,14 +114,7 @@ static const struct option_row rows[] = {
 	    .type = OPTION_TEXT,
 	    AT(path) },
 	EGRESS_OPTION_ROW(struct config, egress),
-	{ .name = "output",
-	    .letter = 'o',
-	    .metavar = "text|json",
-	    .help = "form of what is printed",
-	    .initial = "text",
-	    .choices = outputs,
-	    .type = OPTION_CHOICE,
-	    AT(output) },
+	VERB_OUTPUT_ROW(struct config, output),
 };
 
 static const struct option_table table = {

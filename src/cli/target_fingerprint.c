@@ -4,27 +4,16 @@
 #include "cli/target.h"
 #include <stdio.h>
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON };
-
 struct config {
 	struct cluster_words cluster;
 	int output;
 };
 
-static const char *const outputs[] = { "text", "json", NULL };
-
 #define AT(member) .offset = offsetof(struct config, member)
 
 static const struct option_row rows[] = {
 	CLUSTER_ROWS(struct config, cluster),
-	{ .name = "output",
-	    .letter = 'o',
-	    .metavar = "text|json",
-	    .help = "form of what is printed",
-	    .initial = "text",
-	    .choices = outputs,
-	    .type = OPTION_CHOICE,
-	    AT(output) },
+	VERB_OUTPUT_ROW(struct config, output),
 };
 
 static const struct option_table table = {
@@ -83,7 +72,7 @@ static int run(const void *data, char *const *words, struct fault *fault)
 		return r;
 	fingerprint_show(shown, &fingerprint);
 	fingerprint_print(plain, &fingerprint);
-	if (config->output == OUTPUT_TEXT)
+	if (config->output == VERB_TEXT)
 		print_text(&f, shown);
 	else if (print_json(&f, shown, plain))
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");

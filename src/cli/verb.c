@@ -2,6 +2,8 @@
 #include "base/nearest.h"
 #include <stdio.h>
 
+const char *const verb_outputs[] = { "text", "json", NULL };
+
 enum { PROGRAM_MOST = 80, DEPTH_MOST = 4 };
 
 /* Where in the tree we are: the group, and how one gets there. */

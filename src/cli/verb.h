@@ -36,3 +36,14 @@ enum { VERB_DONE = 0, VERB_FAILED = 1, VERB_MISUSED = 2, VERB_CUT = 3 };
  * Return: the exit status: VERB_DONE, VERB_FAILED, VERB_MISUSED or VERB_CUT. */
 MUST_USE int verb_run(
     const struct verb *top, const char *manual, int argc, char **argv);
+
+/* -o, of verbs that print something: a row of their table. */
+enum verb_output { VERB_TEXT, VERB_JSON };
+extern const char *const verb_outputs[];
+#define VERB_OUTPUT_ROW(config, member)                                        \
+	{                                                                      \
+		.name = "output", .letter = 'o', .metavar = "text|json",       \
+		.help = "form of what is printed", .initial = "text",          \
+		.choices = verb_outputs, .type = OPTION_CHOICE,                \
+		.offset = offsetof(config, member)                             \
+	}

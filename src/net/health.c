@@ -78,16 +78,8 @@ static void on_status(
 		answer_text(s, 404, "there is no such page\n");
 		return;
 	}
-	if (h->config.status(h->config.ctx, &text)) {
-		answer_text(s, 503, "out of memory\n");
-		return;
-	}
-	http_stream_answer(s, &(struct http_answer){
-				  .status = 200,
-				  .content_type = "application/json",
-				  .body = text,
-				  .n = strlen(text),
-			      });
+	(void)h->config.status(h->config.ctx, &text);
+	http_stream_answer_json(s, text);
 	free(text);
 }
 

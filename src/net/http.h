@@ -135,6 +135,9 @@ enum { HTTP_ANSWER_FIELDS = 8, HTTP_ANSWER_MS = 60000 };
  * at most HTTP_ANSWER_FIELDS fields; a peer that does not read it in
  * HTTP_ANSWER_MS loses it */
 void http_stream_answer(struct http_stream *s, const struct http_answer *a);
+/** http_stream_answer_json() - the same with 200 and JSON
+ * @text: borrowed; NULL: there was no memory for it, which is said, with 503 */
+void http_stream_answer_json(struct http_stream *s, const char *text);
 /** http_stream_refuse() - answer with a JSON body {"errors":[text]}, as the
  * stores do; @text needs no escaping: it is made safe */
 void http_stream_refuse(struct http_stream *s, int status, const char *text);

@@ -318,6 +318,20 @@ void http_stream_answer(struct http_stream *s, const struct http_answer *from)
 	leg_want(leg, LEG_WRITE);
 }
 
+void http_stream_answer_json(struct http_stream *s, const char *text)
+{
+	if (!text) {
+		http_stream_refuse(s, 503, "out of memory");
+		return;
+	}
+	http_stream_answer(s, &(struct http_answer){
+				  .status = 200,
+				  .content_type = "application/json",
+				  .body = text,
+				  .n = strlen(text),
+			      });
+}
+
 void http_stream_refuse(struct http_stream *s, int status, const char *text)
 {
 	json_t *body = json_pack("{s:[s]}", "errors", text);
