@@ -1,7 +1,7 @@
 /* bridge/judge.h: may whoever asks in a boot session have a broker's
  * certificate? Pure: a registration and a request in, an outcome out.
  *
- * For the bridge's boot sessions (wire/boot.h), which are to come. Checked, in
+ * For the bridge's boot sessions (bridge/boot.h, wire/boot.h). Checked, in
  * this order: the record's state and window; while it is pending, that UID,
  * issuer and keys hash to its fingerprint, and otherwise that the UID is the
  * stored one; the token's shape, algorithm, key and signature, its times, its

@@ -8,7 +8,6 @@
 #include "net/address.h"
 #include "net/socketcalls.h"
 #include "wire/credential.h"
-#include <sys/stat.h>
 
 static const struct isolate_calls *const calls[] = {
 	SOCKETCALLS_DIAL,
@@ -40,13 +39,6 @@ static void reach_by(void *ctx, const char *path)
 	credential_deinit(&c);
 }
 
-static bool is_folder(const char *path)
-{
-	struct stat st;
-
-	return !stat(path, &st) && S_ISDIR(st.st_mode);
-}
-
 /* What comes into a folder later may name the ports that stores and beacons
  * mostly have, or those that were named at the start. */
 static void reach_credentials(struct profile *p, const struct config *config)
@@ -56,7 +48,7 @@ static void reach_credentials(struct profile *p, const struct config *config)
 
 	realms_each(config, reach_by, p);
 	for (size_t i = 0; i < given->n_items; i++)
-		if (is_folder(given->items[i])) {
+		if (realms_is_folder(given->items[i])) {
 			profile_path(p, given->items[i], ISOLATE_READ);
 			profile_port(p, PORT_BEACON);
 			profile_port(p, PORT_STORE);

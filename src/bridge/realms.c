@@ -288,7 +288,7 @@ static void look_into(struct realms *rs, const char *folder)
 	keep(rs, folder, r);
 }
 
-static bool is_folder(const char *path)
+bool realms_is_folder(const char *path)
 {
 	struct stat st;
 
@@ -334,7 +334,7 @@ void realms_each(const struct config *config,
     void (*fn)(void *ctx, const char *path), void *ctx)
 {
 	for (size_t i = 0; i < config->credential.n_items; i++)
-		if (is_folder(config->credential.items[i]))
+		if (realms_is_folder(config->credential.items[i]))
 			(void)each_below(config->credential.items[i], fn, ctx);
 		else
 			fn(ctx, config->credential.items[i]);
@@ -364,7 +364,7 @@ static void look(struct realms *rs)
 		e->seen = false;
 	rs->left_out = 0;
 	for (size_t i = 0; i < given->n_items; i++)
-		if (is_folder(given->items[i]))
+		if (realms_is_folder(given->items[i]))
 			look_into(rs, given->items[i]);
 		else
 			look_for(rs, given->items[i]);
@@ -419,7 +419,7 @@ static bool folder_is_given(const struct realms *rs)
 	const struct option_list *given = &rs->config->credential;
 
 	for (size_t i = 0; i < given->n_items; i++)
-		if (is_folder(given->items[i]))
+		if (realms_is_folder(given->items[i]))
 			return true;
 	return false;
 }

@@ -43,6 +43,8 @@ bool realms_busy(void *ctx);
 /** realms_ready() - NULL when one of them is of use; else why none is */
 const char *realms_ready(void *ctx);
 
+/** realms_is_folder() - does --credential name a folder there? */
+bool realms_is_folder(const char *path);
 /** realms_read_credential() - the file, which has to be private
  * @out: credential_deinit() it.
  * Return: 0; -errno or -EINVAL with @fault, naming the file. */

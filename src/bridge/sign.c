@@ -4,7 +4,6 @@
 #include "pki/identity.h"
 #include "wire/json.h"
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 
 enum { CERT_TEXT_MOST = 16 * 1024, HOSTS_TEXT_MOST = 2048 };
@@ -52,11 +51,9 @@ int sign_call(struct vault_call *out, const struct sign_order *o)
 
 X509 *sign_cert(const char *pem)
 {
-	CLEANUP(bio_p) BIO *bio = BIO_new_mem_buf(pem, -1);
-	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	X509 *cert;
 
-	ERR_clear_error();
-	return cert;
+	return pki_read_cert(&cert, pem, NULL) ? NULL : cert;
 }
 
 /* data.certificate of an answer. */

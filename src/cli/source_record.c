@@ -2,9 +2,9 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "pki/cleanup.h"
+#include "pki/identity.h"
 #include "pki/verify.h"
 #include "wire/json.h"
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -211,12 +211,10 @@ int record_ca_parse(
 {
 	const char *pem =
 	    json_string_value(json_object_get(data, "certificate"));
-	CLEANUP(bio_p) BIO *bio = pem ? BIO_new_mem_buf(pem, -1) : NULL;
-	CLEANUP(x509_p)
-	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	CLEANUP(x509_p) X509 *cert = NULL;
 	uint8_t realm[REALM_SIZE];
 
-	if (!cert || realm_of(realm, cert))
+	if (!pem || pki_read_cert(&cert, pem, NULL) || realm_of(realm, cert))
 		return fault_set(fault, -EINVAL,
 		    "Look at what the PKI mount answers at cert/ca.",
 		    "bridge CA: the store gives no certificate for it");

@@ -2,8 +2,8 @@
  * signed, the request and the answer, both ends.
  *
  * One POST in a session of ALPN pharos-boot/1 (doc/wire/boot.md). The broker
- * will write requests and read answers; the bridge reads, asks
- * bridge/judge.h, and answers.
+ * writes requests and reads answers (broker/boot.h); the bridge reads, asks
+ * bridge/judge.h, and answers (bridge/boot.h).
  */
 #pragma once
 #include "base/fault.h"

@@ -22,7 +22,7 @@ struct credential {
 	char role_id[CREDENTIAL_ID_MOST + 1]; /* names it; not a secret */
 	struct secret *secret_id;	      /* owned */
 	char beacon[JOINSTRING_BEACONS_MOST][JOINSTRING_ADDRESS_MOST + 1];
-	size_t n_beacons; /* 1 and more, in the order to try them */
+	size_t n_beacons; /* 1 and more; the order means nothing */
 };
 void credential_deinit(struct credential *c); /* repeatable */
 

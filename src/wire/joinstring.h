@@ -16,7 +16,7 @@ enum {
 
 struct joinstring {
 	char beacon[JOINSTRING_BEACONS_MOST][JOINSTRING_ADDRESS_MOST + 1];
-	size_t n_beacons; /* 1 and more, in the order to try them */
+	size_t n_beacons; /* 1 and more; the order means nothing */
 	uint8_t ca[JOINSTRING_CA_MOST];
 	size_t n_ca;
 };
