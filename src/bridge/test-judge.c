@@ -261,7 +261,7 @@ static struct registration record_of(const struct row *row)
 	if (row->waits)
 		assert_true(registration_wait(&r, "broker-1", NOW - 10));
 	if (row->approved)
-		assert_int_equal(registration_approve(&r, NOW - 5), 0);
+		assert_int_equal(registration_approve(&r, NULL, NOW - 5), 0);
 	if (row->in == REGISTRATION_ACTIVE || row->in == REGISTRATION_STALE)
 		activate(&r);
 	if (row->in == REGISTRATION_STALE)

@@ -67,7 +67,7 @@ static int approve_new_keys(
 static int approve_who_waits(
     struct registration *r, const struct approval *a, struct fault *fault)
 {
-	int err = registration_approve(r, a->now);
+	int err = registration_approve(r, NULL, a->now);
 
 	if (err == -ENOENT)
 		return fault_set(fault, err,

@@ -244,6 +244,10 @@ static const struct code {
 	[BOOT_APPROVAL] = { "approval", 403, LATER,
 	    "a person has to approve this cluster first",
 	    "run `pharos source approve` beside the store" },
+	[BOOT_WORDS] = { "words", 403, LATER,
+	    "what was shown for the six words is not what was said before: "
+	    "somebody may stand between broker and bridge",
+	    "use a beacon that you trust, or a join string" },
 	[BOOT_REVOKED] = { "revoked", 403, 0,
 	    "the cluster, or this broker, was revoked",
 	    "to let it in again, register it anew" },

@@ -60,6 +60,8 @@ enum boot_code {
 	BOOT_SUBJECT,	  /* of another ServiceAccount */
 	BOOT_POD,	  /* bound to no pod */
 	BOOT_APPROVAL,	  /* a person has to approve it */
+	BOOT_WORDS,	  /* of wire/bootwords.h: what was shown does not fit
+			     what was said before */
 	BOOT_REVOKED,	  /* the cluster, or this broker */
 	BOOT_STORE,	  /* the store did not answer */
 	BOOT_BUSY,	  /* too many ask at once */

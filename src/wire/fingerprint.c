@@ -257,6 +257,18 @@ bool fingerprint_equal(const struct fingerprint *a, const struct fingerprint *b)
 	return !memcmp(a->bytes, b->bytes, FINGERPRINT_SIZE);
 }
 
+void fingerprint_meeting(
+    uint8_t out[FINGERPRINT_SIZE], const struct fingerprint *f)
+{
+	static const char use[] = "pharos-boot-v1";
+	crypto_hash_sha256_state hash;
+
+	crypto_hash_sha256_init(&hash);
+	fieldhash_add(&hash, use, strlen(use));
+	fieldhash_add(&hash, f->bytes, FINGERPRINT_SIZE);
+	crypto_hash_sha256_final(&hash, out);
+}
+
 /* ---- on paper ------------------------------------------------------------ */
 
 enum {

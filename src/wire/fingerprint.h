@@ -59,6 +59,10 @@ void fingerprint_show(
     char out[FINGERPRINT_SHOWN + 1], const struct fingerprint *f);
 bool fingerprint_equal(
     const struct fingerprint *a, const struct fingerprint *b);
+/** fingerprint_meeting() - the info hash at which bridge and broker meet while
+ * the broker knows no CA */
+void fingerprint_meeting(
+    uint8_t out[FINGERPRINT_SIZE], const struct fingerprint *f);
 
 enum {
 	FINGERPRINT_E_LENGTH = 1, /* neither 52 digits nor 56 */

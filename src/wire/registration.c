@@ -10,8 +10,9 @@
  *     pending -> pending   a person opens the window again
  *     active  -> stale     somebody came with a key that is not stored
  *     stale   -> active    somebody signed with a stored key; or the bridge
- * read new keys at the public issuer stale   -> pending   a person gave the
- * fingerprint of the new keys any     -> revoked   a person said so
+ *                          read new keys at the public issuer
+ *     stale   -> pending   a person gave the fingerprint of the new keys
+ *     any     -> revoked   a person said so
  *
  * Stale is a bell, not a lock: a token under an unknown key proves nothing, so
  * whoever knows the join string can ring it. Were it a lock, that would shut
@@ -63,6 +64,7 @@ static void registration_move(
 {
 	INVARIANT(can_move(r, to));
 	r->state = to;
+	r->n_words = 0; /* of sessions that are over by then */
 }
 
 static void forget_cluster(struct registration *r)
@@ -180,21 +182,91 @@ int registration_reopen(struct registration *r, const struct fingerprint *f,
 	return 0;
 }
 
+static void words_drop(struct registration *r, size_t i)
+{
+	r->n_words--;
+	memmove(&r->words[i], &r->words[i + 1],
+	    (r->n_words - i) * sizeof(r->words[0]));
+}
+
+static bool words_late(const struct registration_words *w, int64_t now)
+{
+	return now - w->since >= WORDS_LIFE_S;
+}
+
+/* Those that nobody shows any more, and those of @pod, where it is not NULL. */
+static bool words_sweep(struct registration *r, const char *pod, int64_t now)
+{
+	size_t before = r->n_words;
+
+	for (size_t i = r->n_words; i-- > 0;)
+		if (words_late(&r->words[i], now) ||
+		    (pod && !strcmp(r->words[i].pod, pod)))
+			words_drop(r, i);
+	return r->n_words != before;
+}
+
 bool registration_wait(struct registration *r, const char *pod, int64_t now)
 {
-	if (r->state != REGISTRATION_PENDING || r->pod[0] ||
-	    !TEXT_SET(r->pod, pod))
+	bool swept;
+
+	if (r->state != REGISTRATION_PENDING)
 		return false;
+	swept = words_sweep(r, NULL, now);
+	if (r->pod[0] || !TEXT_SET(r->pod, pod))
+		return swept;
 	r->came = now;
 	return true;
 }
 
-int registration_approve(struct registration *r, int64_t now)
+bool registration_wait_words(
+    struct registration *r, const char *pod, const char *words, int64_t now)
 {
+	struct registration_words w = { .since = now };
+
+	if (r->state != REGISTRATION_PENDING || !TEXT_SET(w.pod, pod) ||
+	    words_read(w.text, words))
+		return false;
+	(void)registration_wait(r, pod, now);
+	(void)words_sweep(r, pod, now);
+	if (r->n_words == REGISTRATION_WORDS_MOST)
+		words_drop(r, 0);
+	r->words[r->n_words++] = w;
+	return true;
+}
+
+/* Are @typed words that somebody waits with? Return: 0; REGISTRATION_E_*. */
+static int words_compare(
+    const struct registration *r, const char *typed, int64_t now)
+{
+	char text[WORDS_TEXT + 1];
+
+	if (words_read(text, typed))
+		return REGISTRATION_E_NO_WORDS;
+	if (!r->n_words)
+		return REGISTRATION_E_NOBODY;
+	for (size_t i = 0; i < r->n_words; i++)
+		if (!strcmp(r->words[i].text, text))
+			return words_late(&r->words[i], now)
+				   ? REGISTRATION_E_LATE
+				   : 0;
+	return REGISTRATION_E_OTHER;
+}
+
+int registration_approve(struct registration *r, const char *words, int64_t now)
+{
+	int err = 0;
+
 	if (r->state != REGISTRATION_PENDING)
 		return -EPERM;
 	if (!r->pod[0])
 		return -ENOENT;
+	if (words)
+		err = words_compare(r, words, now);
+	else if (r->n_words)
+		err = REGISTRATION_E_COMPARE;
+	if (err)
+		return err;
 	r->approved = true;
 	if (r->closes < now + APPROVED_S)
 		r->closes = now + APPROVED_S;
@@ -311,6 +383,23 @@ static int put(json_t *to, const char *name, json_t *value)
 	return value ? json_object_set_new(to, name, value) : -1;
 }
 
+static json_t *words_write(const struct registration *r)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < r->n_words; i++) {
+		const struct registration_words *w = &r->words[i];
+		json_t *one = json_pack("{sssIss}", "pod", w->pod, "since",
+		    (json_int_t)w->since, "words", w->text);
+
+		if (!one || json_array_append_new(list, one)) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
 static int put_rest(json_t *to, const struct registration *r)
 {
 	int bad = put(to, "shut_out", out_write(r));
@@ -321,6 +410,8 @@ static int put_rest(json_t *to, const struct registration *r)
 		bad |= put(to, "waiting",
 		    json_pack(
 			"{sssI}", "pod", r->pod, "since", (json_int_t)r->came));
+	if (r->n_words)
+		bad |= put(to, "words", words_write(r));
 	if (r->jwks)
 		bad |= put(to, "cluster", cluster_write(r));
 	return bad;
@@ -459,6 +550,36 @@ static void read_waiting(struct reader *r, struct registration *to)
 		wrong(r, "waiting");
 }
 
+static bool read_words_of(struct registration_words *to, const json_t *from)
+{
+	struct reader in = { from, NULL, 0 };
+	char text[WORDS_TEXT + 1] = "";
+
+	READ_INTO(&in, "pod", to->pod);
+	to->since = read_time(&in, "since");
+	if (words_read(text, read_text(&in, "words")) ||
+	    strcmp(text, read_text(&in, "words")) != 0)
+		wrong(&in, "words");
+	in.members--; /* read twice */
+	read_end(&in, "words");
+	memcpy(to->text, text, sizeof(text));
+	return !in.wrong;
+}
+
+static void read_words(struct reader *r, struct registration *to)
+{
+	const json_t *list = member(r, "words", false);
+	size_t n = json_array_size(list);
+
+	if (list && (!n || n > REGISTRATION_WORDS_MOST))
+		wrong(r, "words");
+	for (size_t i = 0; i < n && !r->wrong; i++) {
+		if (!read_words_of(&to->words[i], json_array_get(list, i)))
+			wrong(r, "words");
+		to->n_words++;
+	}
+}
+
 static void read_cluster(struct reader *r, struct registration *to)
 {
 	struct reader in = { member(r, "cluster", false), NULL, 0 };
@@ -506,6 +627,8 @@ static void read_sense(struct reader *r, const struct registration *to)
 		wrong(r, "closes");
 	if (to->approved && !to->pod[0])
 		wrong(r, "approved");
+	if (to->n_words && (!to->pod[0] || to->state != REGISTRATION_PENDING))
+		wrong(r, "words");
 	if (to->state == REGISTRATION_PENDING && stored)
 		wrong(r, "cluster");
 	if ((to->state == REGISTRATION_ACTIVE ||
@@ -531,6 +654,7 @@ static void read_members(struct reader *r, struct registration *to)
 	to->approved = read_bool(r, "approved");
 	read_service(r, to);
 	read_waiting(r, to);
+	read_words(r, to);
 	read_cluster(r, to);
 	read_out(r, to);
 	read_end(r, "a member that is not known");

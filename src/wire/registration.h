@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "wire/fingerprint.h"
+#include "wire/words.h"
 
 enum registration_state {
 	REGISTRATION_PENDING, /* inside its window the fingerprint counts */
@@ -25,8 +26,17 @@ enum {
 	REGISTRATION_OUT_MOST = 64, /* brokers that are shut out, one by one */
 	REGISTRATION_NAME_MOST = 64,
 	REGISTRATION_SERVICE_MOST = 63,
+	REGISTRATION_WORDS_MOST = 8, /* pods whose words wait to be compared;
+					the oldest makes room */
 };
 #define REGISTRATION_SERVICE "pharos-broker"
+
+/* A pod that knows no CA, and the six words of its session. */
+struct registration_words {
+	char pod[REGISTRATION_NAME_MOST + 1];
+	int64_t since;
+	char text[WORDS_TEXT + 1];
+};
 
 struct registration {
 	enum registration_state state;	 /* read it; the verbs below set it */
@@ -44,7 +54,9 @@ struct registration {
 	char pod[REGISTRATION_POD_MOST + 1]; /* that waits, or waited, for
 						approval; "": none yet */
 	int64_t came;			     /* when it did */
-	char uid[FINGERPRINT_UID_MOST + 1];  /* since it is active: what the */
+	struct registration_words words[REGISTRATION_WORDS_MOST];
+	size_t n_words;			    /* in pending; oldest first */
+	char uid[FINGERPRINT_UID_MOST + 1]; /* since it is active: what the */
 	char issuer[FINGERPRINT_ISSUER_MOST + 1]; /* fingerprint was made of */
 	json_t *jwks;				  /* owned; else NULL */
 	char out[REGISTRATION_OUT_MOST][REGISTRATION_NAME_MOST + 1];
@@ -77,6 +89,8 @@ MUST_USE int registration_open(struct registration *out,
  * What was stored of the cluster is forgotten; so is an approval.
  * registration_approve() - let in whoever of its subject comes, from pending,
  * once somebody waits; the window is held open for an hour more at least
+ * @words: as a person typed them: needed where somebody waits with words, and
+ * then the ones that he waits with; else NULL
  * registration_activate() - from pending: who came is the cluster. From stale:
  * who came signed with a stored key.
  * @facts: in pending, to be stored; else NULL
@@ -85,10 +99,18 @@ MUST_USE int registration_open(struct registration *out,
  * registration_doubt() - from active: a key came that is not stored
  * registration_revoke() - from each but revoked itself
  * Return: 0; -EPERM: not from that state; -EINVAL: the facts or keys are none;
- * -ENOENT: nobody waits; -ENOMEM. Nothing is changed then. */
+ * -ENOENT: nobody waits; -ENOMEM; REGISTRATION_E_*. Nothing is changed then. */
+enum {
+	REGISTRATION_E_COMPARE = 1, /* somebody waits with words */
+	REGISTRATION_E_NO_WORDS,    /* what was typed are not six words */
+	REGISTRATION_E_NOBODY,	    /* nobody waits with words */
+	REGISTRATION_E_OTHER,	    /* nobody waits with these */
+	REGISTRATION_E_LATE,	    /* who does is older than WORDS_LIFE_S */
+};
 MUST_USE int registration_reopen(struct registration *r,
     const struct fingerprint *f, int64_t now, int64_t ttl_s);
-MUST_USE int registration_approve(struct registration *r, int64_t now);
+MUST_USE int registration_approve(
+    struct registration *r, const char *words, int64_t now);
 MUST_USE int registration_activate(
     struct registration *r, const struct fingerprint_facts *facts);
 MUST_USE int registration_keys(
@@ -99,6 +121,11 @@ MUST_USE int registration_revoke(struct registration *r);
 /** registration_wait() - in pending: @pod came and has to be approved; the
  * first one stays. Return: is the record another now? */
 bool registration_wait(struct registration *r, const char *pod, int64_t now);
+/** registration_wait_words() - the same of who knows no CA, with @words as
+ * words_text() has written them, in place of any that @pod had; those that are
+ * older than WORDS_LIFE_S go */
+bool registration_wait_words(
+    struct registration *r, const char *pod, const char *words, int64_t now);
 /** registration_shut_out() - one broker, by the name in its certificate
  * Return: 0, also when it is already; -EINVAL: no name; -E2BIG. */
 MUST_USE int registration_shut_out(struct registration *r, const char *name);

@@ -322,6 +322,25 @@ static void shown_is_as_computed_elsewhere(void **state)
 	assert_int_equal(strlen(text), FINGERPRINT_SHOWN);
 }
 
+/* Computed apart from this program, from doc/wire/boot.md. */
+static void the_meeting_is_as_computed_elsewhere(void **state)
+{
+	uint8_t hash[FINGERPRINT_SIZE];
+	char hex[2 * FINGERPRINT_SIZE + 1];
+	struct fingerprint f;
+
+	(void)state;
+	assert_int_equal(fingerprint_parse(&f, SHOWN, NULL), 0);
+	fingerprint_meeting(hash, &f);
+	sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
+	assert_string_equal(hex,
+	    "7f13cc7f602aa3b74797ecf04bbcf36d3b6104464c0b9b818a72cd3c0e526818");
+	f.bytes[31] ^= 1;
+	fingerprint_meeting(hash, &f);
+	sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
+	assert_memory_not_equal(hex, "7f13cc7f", 8);
+}
+
 /* Each of the 56 digits, replaced by each of the 31 others. */
 static void every_wrong_digit_is_found(void **state)
 {
@@ -375,6 +394,7 @@ int main(void)
 		cmocka_unit_test(discovery_names_the_issuer),
 		cmocka_unit_test(what_was_typed_is_read_or_told),
 		cmocka_unit_test(shown_is_as_computed_elsewhere),
+		cmocka_unit_test(the_meeting_is_as_computed_elsewhere),
 		cmocka_unit_test(every_wrong_digit_is_found),
 		cmocka_unit_test(every_two_that_changed_places_are_found),
 	};

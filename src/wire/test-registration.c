@@ -62,7 +62,7 @@ static int do_reopen(struct registration *r)
 static int do_approve(struct registration *r)
 {
 	(void)registration_wait(r, "pod-1", 1001);
-	return registration_approve(r, 1002);
+	return registration_approve(r, NULL, 1002);
 }
 
 static int do_activate(struct registration *r)
@@ -135,12 +135,12 @@ static void approval_needs_somebody_who_waits(void **state)
 	struct registration r = in(REGISTRATION_PENDING);
 
 	(void)state;
-	assert_int_equal(registration_approve(&r, 1000), -ENOENT);
+	assert_int_equal(registration_approve(&r, NULL, 1000), -ENOENT);
 	assert_true(registration_wait(&r, "pod-1", 1001));
 	assert_false(registration_wait(&r, "pod-2", 1002));
 	assert_string_equal(r.pod, "pod-1");
 	assert_int_equal(r.came, 1001);
-	assert_int_equal(registration_approve(&r, 1090), 0);
+	assert_int_equal(registration_approve(&r, NULL, 1090), 0);
 	assert_true(r.approved);
 	assert_true(r.closes >= 1090 + 3600);
 	registration_deinit(&r);
@@ -221,7 +221,138 @@ static void what_cannot_be_is_not_opened(void **state)
 	}
 }
 
+/* ---- who waits with words ---- */
+
+#define WORDS_1 "fago keno dili fomi malo migi"
+#define WORDS_2 "nono nono nono nono nono nono"
+#define WORDS_3 "bada bada bada bada bada bada"
+
+static const struct {
+	const char *label, *typed;
+	int64_t now;
+	int want;
+} compared[] = {
+	{ "no words", NULL, 1020, REGISTRATION_E_COMPARE },
+	{ "not six words", "fago keno", 1020, REGISTRATION_E_NO_WORDS },
+	{ "other words", WORDS_3, 1020, REGISTRATION_E_OTHER },
+	{ "those of an earlier session", WORDS_2, 1020, REGISTRATION_E_OTHER },
+	{ "too late", WORDS_3, 1020 + 2 * WORDS_LIFE_S, REGISTRATION_E_OTHER },
+	{ "the first one's, too late", WORDS_1, 1001 + WORDS_LIFE_S,
+	    REGISTRATION_E_LATE },
+	{ "the first one's, just in time", WORDS_1, 1000 + WORDS_LIFE_S, 0 },
+	{ "the second one's", "NODO-NODO NODO nodo nodonodo", 1020, 0 },
+};
+
+static void who_waits_with_words_is_let_in_by_them(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(compared); i++) {
+		struct registration r = in(REGISTRATION_PENDING);
+		int is;
+
+		assert_true(registration_wait_words(&r, "b-1", WORDS_1, 1001));
+		assert_true(registration_wait_words(&r, "b-2", WORDS_2, 1002));
+		assert_true(registration_wait_words(
+		    &r, "b-2", "nodo nodo nodo nodo nodo nodo", 1003));
+		assert_int_equal(r.n_words, 2);
+		assert_string_equal(r.pod, "b-1");
+		is = registration_approve(
+		    &r, compared[i].typed, compared[i].now);
+		if (is != compared[i].want || r.approved != !is)
+			fail_msg("%s: %d", compared[i].label, is);
+		registration_deinit(&r);
+	}
+}
+
+static void words_for_nobody_are_refused(void **state)
+{
+	struct registration r = in(REGISTRATION_PENDING);
+
+	(void)state;
+	assert_int_equal(registration_approve(&r, WORDS_1, 1001), -ENOENT);
+	assert_true(registration_wait(&r, "b-1", 1001));
+	assert_int_equal(
+	    registration_approve(&r, WORDS_1, 1001), REGISTRATION_E_NOBODY);
+	assert_false(r.approved);
+	registration_deinit(&r);
+}
+
+static void what_are_no_words_does_not_wait(void **state)
+{
+	char name[REGISTRATION_NAME_MOST + 2] = "";
+	struct registration r = in(REGISTRATION_PENDING);
+
+	(void)state;
+	memset(name, 'p', REGISTRATION_NAME_MOST + 1);
+	assert_false(registration_wait_words(&r, name, WORDS_1, 1001));
+	assert_false(registration_wait_words(&r, "b-1", "fago", 1001));
+	assert_int_equal(r.n_words, 0);
+	registration_deinit(&r);
+	r = in(REGISTRATION_ACTIVE);
+	assert_false(registration_wait_words(&r, "b-1", WORDS_1, 1001));
+	registration_deinit(&r);
+}
+
+static void the_oldest_words_make_room(void **state)
+{
+	struct registration r = in(REGISTRATION_PENDING);
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i <= REGISTRATION_WORDS_MOST; i++) {
+		snprintf(name, sizeof(name), "b-%d", i);
+		assert_true(registration_wait_words(&r, name, WORDS_1, 1 + i));
+	}
+	assert_int_equal(r.n_words, REGISTRATION_WORDS_MOST);
+	assert_string_equal(r.words[0].pod, "b-1");
+	assert_string_equal(r.words[REGISTRATION_WORDS_MOST - 1].pod, "b-8");
+	registration_deinit(&r);
+}
+
+static void words_go_with_time_and_with_the_state(void **state)
+{
+	struct registration r = in(REGISTRATION_PENDING);
+
+	(void)state;
+	assert_true(registration_wait_words(&r, "b-1", WORDS_1, 1001));
+	assert_false(registration_wait(&r, "b-2", 1000 + WORDS_LIFE_S));
+	assert_int_equal(r.n_words, 1);
+	assert_true(registration_wait(&r, "b-2", 1001 + WORDS_LIFE_S));
+	assert_int_equal(r.n_words, 0);
+	assert_int_equal(registration_approve(&r, NULL, 1002), 0);
+	assert_true(registration_wait_words(&r, "b-1", WORDS_2, 2001));
+	assert_int_equal(registration_revoke(&r), 0);
+	assert_int_equal(r.n_words, 0);
+	registration_deinit(&r);
+	r = in(REGISTRATION_PENDING);
+	assert_true(registration_wait_words(&r, "b-1", WORDS_1, 1001));
+	assert_int_equal(
+	    registration_reopen(&r, &(struct fingerprint){ { 7 } }, 1002, 60),
+	    0);
+	assert_int_equal(r.n_words, 0);
+	registration_deinit(&r);
+}
+
 /* ---- the record ---- */
+
+static void words_are_written_and_read(void **state)
+{
+	struct registration r = in(REGISTRATION_PENDING), back;
+	json_t *one;
+
+	(void)state;
+	assert_true(registration_wait_words(&r, "b-1", WORDS_1, 1001));
+	assert_true(registration_wait_words(&r, "b-2", WORDS_2, 1002));
+	assert_int_equal(registration_write(&one, &r), 0);
+	assert_int_equal(registration_read(&back, one, NULL), 0);
+	assert_int_equal(back.n_words, 2);
+	assert_string_equal(back.words[1].pod, "b-2");
+	assert_string_equal(back.words[1].text, WORDS_2);
+	assert_int_equal(back.words[1].since, 1002);
+	json_decref(one);
+	registration_deinit(&r);
+	registration_deinit(&back);
+}
 
 static void every_state_is_written_and_read(void **state)
 {
@@ -333,6 +464,76 @@ static void what_was_not_written_is_not_read(void **state)
 	}
 }
 
+#define ONE(pod, since, words)                                                 \
+	"{\"pod\":" pod ",\"since\":" since ",\"words\":" words "}"
+#define GOOD ONE("\"b\"", "1", "\"" WORDS_1 "\"")
+
+static const struct {
+	const char *label, *value;
+	bool good;
+} words_rows[] = {
+	{ "as written", "[" GOOD "]", true },
+	{ "eight",
+	    "[" GOOD "," GOOD "," GOOD "," GOOD "," GOOD "," GOOD "," GOOD
+	    "," GOOD "]",
+	    true },
+	{ "nine", "[" GOOD "," GOOD "," GOOD "," GOOD "," GOOD "," GOOD "," GOOD
+		  "," GOOD "," GOOD "]" },
+	{ "none", "[]" },
+	{ "no list", GOOD },
+	{ "no object", "[\"" WORDS_1 "\"]" },
+	{ "five words", "[" ONE("\"b\"", "1", "\"fago keno\"") "]" },
+	{ "not as written",
+	    "[" ONE("\"b\"", "1", "\"fagokenodilifomimalomigi\"") "]" },
+	{ "words that are none", "[" ONE("\"b\"", "1", "7") "]" },
+	{ "nobody's", "[" ONE("\"\"", "1", "\"" WORDS_1 "\"") "]" },
+	{ "of no time", "[" ONE("\"b\"", "\"1\"", "\"" WORDS_1 "\"") "]" },
+	{ "more beside them",
+	    "[{\"pod\":\"b\",\"since\":1,\"words\":\"" WORDS_1 "\",\"x\":1}]" },
+};
+
+static void words_that_were_not_written_are_not_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(words_rows); i++) {
+		struct registration r = in(REGISTRATION_PENDING), back;
+		struct fault fault = FAULT_NONE;
+		json_t *record;
+		int got;
+
+		assert_true(registration_wait(&r, "b", 1001));
+		assert_int_equal(registration_write(&record, &r), 0);
+		json_object_set_new(record, "words",
+		    json_loads(words_rows[i].value, JSON_DECODE_ANY, NULL));
+		got = registration_read(&back, record, &fault);
+		if (got != (words_rows[i].good ? 0 : -EINVAL) ||
+		    !strstr(fault.text, got ? "words" : ""))
+			fail_msg("%s: %s", words_rows[i].label, fault.text);
+		json_decref(record);
+		registration_deinit(&r);
+	}
+}
+
+/* Who waits with words waits, and only while it is pending. */
+static void words_are_of_who_waits(void **state)
+{
+	(void)state;
+	for (unsigned s = 0; s < REGISTRATION_STATE_COUNT; s++) {
+		struct registration r = in((enum registration_state)s), back;
+		struct fault fault = FAULT_NONE;
+		json_t *record;
+
+		assert_int_equal(registration_write(&record, &r), 0);
+		json_object_set_new(
+		    record, "words", json_loads("[" GOOD "]", 0, NULL));
+		assert_int_equal(
+		    registration_read(&back, record, &fault), -EINVAL);
+		assert_non_null(strstr(fault.text, "words"));
+		json_decref(record);
+		registration_deinit(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,9 +543,17 @@ int main(void)
 		cmocka_unit_test(keys_that_are_none_change_nothing),
 		cmocka_unit_test(at_most_so_many_are_shut_out),
 		cmocka_unit_test(what_cannot_be_is_not_opened),
+		cmocka_unit_test(who_waits_with_words_is_let_in_by_them),
+		cmocka_unit_test(words_for_nobody_are_refused),
+		cmocka_unit_test(what_are_no_words_does_not_wait),
+		cmocka_unit_test(the_oldest_words_make_room),
+		cmocka_unit_test(words_go_with_time_and_with_the_state),
+		cmocka_unit_test(words_are_written_and_read),
 		cmocka_unit_test(every_state_is_written_and_read),
 		cmocka_unit_test(a_service_of_another_name_is_kept),
 		cmocka_unit_test(what_was_not_written_is_not_read),
+		cmocka_unit_test(words_that_were_not_written_are_not_read),
+		cmocka_unit_test(words_are_of_who_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

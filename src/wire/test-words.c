@@ -175,6 +175,35 @@ static void what_was_typed_is_compared(void **state)
 			fail_msg("%s", typed_rows[i].label);
 }
 
+static void what_was_read_is_as_shown(void **state)
+{
+	static const char shown[] = "fago keno dili fomi malo migi";
+	static const struct {
+		const char *label, *typed;
+	} none[] = {
+		{ "nothing", "" },
+		{ "hyphens alone", " - , " },
+		{ "five words", "fago keno dili fomi malo" },
+		{ "a syllable more", "fago keno dili fomi malo migi fa" },
+		{ "a consonant that is none", "fago keno dili fomi malo pigi" },
+		{ "a vowel that is none", "fago keno dili fomi malo mugi" },
+		{ "vowels first", "ofag keno dili fomi malo migi" },
+		{ "a dot between", "fago.keno dili fomi malo migi" },
+	};
+	char text[WORDS_TEXT + 1] = "as before";
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(none); i++)
+		if (words_read(text, none[i].typed) != -EINVAL ||
+		    strcmp(text, "as before") != 0)
+			fail_msg("%s", none[i].label);
+	assert_int_equal(
+	    words_read(text, "FA-GOKENO, dili\nfomi malo migi,"), 0);
+	assert_string_equal(text, shown);
+	assert_int_equal(words_read(text, "nono nono nono nono nono nono"), 0);
+	assert_string_equal(text, "nono nono nono nono nono nono");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +215,7 @@ int main(void)
 		cmocka_unit_test(an_echo_is_refused),
 		cmocka_unit_test(nothing_happens_out_of_turn),
 		cmocka_unit_test(what_was_typed_is_compared),
+		cmocka_unit_test(what_was_read_is_as_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

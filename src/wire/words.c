@@ -18,7 +18,7 @@
  *     committed -> revealed -> agreed, or refused; no way back
  */
 #include "wire/words.h"
-#include "base/wr.h"
+#include "wire/fieldhash.h"
 #include <sodium.h>
 
 static const unsigned moves[] = {
@@ -36,20 +36,9 @@ static void words_move(struct words *w, enum words_state to)
 	w->state = to;
 }
 
-static void hash_field(
-    crypto_hash_sha256_state *hash, const void *bytes, size_t n)
-{
-	uint8_t length[4];
-	struct wr wr = wr_over(length, sizeof(length));
-
-	wr_u32(&wr, (uint32_t)n);
-	crypto_hash_sha256_update(hash, length, sizeof(length));
-	crypto_hash_sha256_update(hash, bytes, n);
-}
-
 static void hash_text(crypto_hash_sha256_state *hash, const char *text)
 {
-	hash_field(hash, text, strlen(text));
+	fieldhash_add(hash, text, strlen(text));
 }
 
 static const char *side_text(enum words_side side)
@@ -70,8 +59,8 @@ static void commit(uint8_t out[WORDS_COMMITMENT], const struct words *w,
 	crypto_hash_sha256_init(&hash);
 	hash_text(&hash, "pharos-words-commitment-v1");
 	hash_text(&hash, side_text(side));
-	hash_field(&hash, w->exported, WORDS_EXPORTED);
-	hash_field(&hash, nonce, WORDS_NONCE);
+	fieldhash_add(&hash, w->exported, WORDS_EXPORTED);
+	fieldhash_add(&hash, nonce, WORDS_NONCE);
 	crypto_hash_sha256_final(&hash, out);
 }
 
@@ -125,10 +114,10 @@ int words_revealed(struct words *w, const uint8_t nonce[WORDS_NONCE])
 enum { WORD_LETTERS = 4, SYLLABLE_BITS = 5, VOWEL_BITS = 2 };
 _Static_assert(WORDS_COUNT * 2 * SYLLABLE_BITS == WORDS_BITS, "two a word");
 
+static const char consonants[] = "bdfgklmn", vowels[] = "aeio";
+
 static char *syllable(char *to, unsigned value)
 {
-	static const char consonants[] = "bdfgklmn", vowels[] = "aeio";
-
 	*to++ = consonants[value >> VOWEL_BITS];
 	*to++ = vowels[value & ((1U << VOWEL_BITS) - 1)];
 	return to;
@@ -142,9 +131,9 @@ static void hash_words(
 
 	crypto_hash_sha256_init(&hash);
 	hash_text(&hash, "pharos-words-v1");
-	hash_field(&hash, w->exported, WORDS_EXPORTED);
-	hash_field(&hash, broker ? w->nonce : w->their_nonce, WORDS_NONCE);
-	hash_field(&hash, broker ? w->their_nonce : w->nonce, WORDS_NONCE);
+	fieldhash_add(&hash, w->exported, WORDS_EXPORTED);
+	fieldhash_add(&hash, broker ? w->nonce : w->their_nonce, WORDS_NONCE);
+	fieldhash_add(&hash, broker ? w->their_nonce : w->nonce, WORDS_NONCE);
 	crypto_hash_sha256_final(&hash, out);
 }
 
@@ -166,24 +155,49 @@ void words_text(char out[WORDS_TEXT + 1], const struct words *w)
 	}
 }
 
-static char lower(char c)
+/* The next letter as a digit of @alphabet; what may stand between is skipped.
+ * Return: -1: it is none. */
+static int letter(const char **at, const char *alphabet)
 {
-	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	const char *found;
+	char c;
+
+	while (**at && strchr(" -,\n", **at))
+		(*at)++;
+	c = **at;
+	c = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	found = c ? strchr(alphabet, c) : NULL;
+	if (!found)
+		return -1;
+	(*at)++;
+	return (int)(found - alphabet);
+}
+
+int words_read(char out[WORDS_TEXT + 1], const char *typed)
+{
+	char text[WORDS_TEXT + 1], *to = text;
+
+	for (unsigned i = 0; i < WORDS_COUNT * 2; i++) {
+		int consonant = letter(&typed, consonants);
+		int vowel = consonant < 0 ? -1 : letter(&typed, vowels);
+
+		if (vowel < 0)
+			return -EINVAL;
+		to = syllable(to, (unsigned)(consonant << VOWEL_BITS | vowel));
+		if (i % 2)
+			*to++ = ' ';
+	}
+	if (typed[strspn(typed, " -,\n")])
+		return -EINVAL;
+	to[-1] = '\0';
+	memcpy(out, text, sizeof(text));
+	return 0;
 }
 
 bool words_same(const struct words *w, const char *typed)
 {
-	char text[WORDS_TEXT + 1];
-	const char *at = text;
+	char text[WORDS_TEXT + 1], read[WORDS_TEXT + 1];
 
 	words_text(text, w);
-	for (; *typed; typed++) {
-		if (strchr(" -,\n", *typed))
-			continue;
-		at += *at == ' ';
-		if (*at != lower(*typed))
-			return false;
-		at++;
-	}
-	return !*at;
+	return !words_read(read, typed) && !strcmp(read, text);
 }

@@ -2,8 +2,9 @@
  * between a broker and a bridge that share no key yet.
  *
  * For an installation that was given a beacon's address and no join string:
- * bridge and broker will show the words, `pharos source approve --words` will
- * take them. Pure: random bytes are passed in. doc/wire/boot.md has the bytes.
+ * bridge and broker show the words (their messages are wire/bootwords.h's),
+ * `pharos source approve --words` and `pharos target approve --words` take
+ * them. Pure: random bytes are passed in. doc/wire/boot.md has the bytes.
  */
 #pragma once
 #include "base/fault.h"
@@ -17,6 +18,7 @@ enum {
 	WORDS_NONCE = 32,
 	WORDS_COMMITMENT = 32,
 	WORDS_TEXT = WORDS_COUNT * 5 - 1, /* characters, blanks between */
+	WORDS_LIFE_S = 900, /* of a session's words; then others are made */
 };
 
 enum words_side { WORDS_BROKER, WORDS_BRIDGE };
@@ -53,6 +55,9 @@ MUST_USE int words_revealed(struct words *w, const uint8_t nonce[WORDS_NONCE]);
 
 /** words_text() - when agreed */
 void words_text(char out[WORDS_TEXT + 1], const struct words *w);
-/** words_same() - is it what a person typed? Case and what stands between the
- * words do not matter: blanks, hyphens, commas. */
+/** words_read() - what a person typed, as words_text() writes it: case and what
+ * stands between the words do not matter: blanks, hyphens, commas
+ * Return: 0; -EINVAL: these are not six such words. */
+MUST_USE int words_read(char out[WORDS_TEXT + 1], const char *typed);
+/** words_same() - are they what a person typed? As words_read(). */
 bool words_same(const struct words *w, const char *typed);

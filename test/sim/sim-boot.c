@@ -308,7 +308,7 @@ static int deed_do(
 
 	switch (deed) {
 	case APPROVE:
-		return registration_approve(r, clock_of(time));
+		return registration_approve(r, NULL, clock_of(time));
 	case REVOKE:
 		return registration_revoke(r);
 	case REOPEN:
