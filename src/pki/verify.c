@@ -104,7 +104,7 @@ static int fault_name(struct fault *f, X509_STORE_CTX *ctx, X509 *cert)
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
 	char *address = X509_VERIFY_PARAM_get1_ip_asc(param);
 	const char *host = X509_VERIFY_PARAM_get0_host(param, 0);
-	char names[160];
+	char names[256]; /* of a broker's, its role too */
 
 	alternative_names_text(names, sizeof(names), cert);
 	fault_set(f, -EACCES,

@@ -1,5 +1,6 @@
 """A ClientHello made by hand, and what a server says to it: for the questions
-that no TLS library lets a client ask. RFC 8446, sections 4.1.2, 5.1 and 6."""
+that no TLS library lets a client ask; and what two ends that were overheard have
+said in the clear. RFC 8446, sections 4.1, 4.2, 5.1 and 6."""
 import os
 import socket
 import struct
@@ -76,6 +77,46 @@ def record(kind, body, version=0x0301):
     return struct.pack(">BH", kind, version) + vector(2, body)
 
 
+def _extensions_of(data):
+    """{type: body}"""
+    found = {}
+    while data:
+        kind, size = struct.unpack(">HH", data[:4])
+        found[kind] = data[4:4 + size]
+        data = data[4 + size:]
+    return found
+
+
+def first_message(data):
+    """(kind, body) of the handshake message that begins these records."""
+    message = b""
+    while data[:1] == bytes([HANDSHAKE]):
+        size = int.from_bytes(data[3:5], "big")
+        message += data[5:5 + size]
+        data = data[5 + size:]
+    size = int.from_bytes(message[1:4], "big")
+    assert len(message) >= 4 + size, "the message is not whole"
+    return message[0], message[4:4 + size]
+
+
+def client_hello_of(data):
+    """The extensions of the ClientHello that begins it: {type: body}."""
+    kind, body = first_message(data)
+    assert kind == CLIENT_HELLO, kind
+    at = 34 + 1 + body[34]  # version, random, session
+    at += 2 + int.from_bytes(body[at:at + 2], "big")  # suites
+    at += 1 + body[at]  # compressions
+    return _extensions_of(body[at + 2:])
+
+
+def server_hello_of(data):
+    """The same of a ServerHello."""
+    kind, body = first_message(data)
+    assert kind == SERVER_HELLO and body[2:34] != RETRY
+    at = 34 + 1 + body[34] + 3  # session, suite, compression
+    return _extensions_of(body[at + 2:])
+
+
 def _answer_of(data):
     if not data:
         return "closed"
@@ -85,21 +126,10 @@ def _answer_of(data):
     assert kind == HANDSHAKE and body[0] == SERVER_HELLO, data[:16]
     if body[6:38] == RETRY:
         return "retry"
-    return f"hello {_version_of(body):04x}"
-
-
-def _version_of(hello):
-    """The version that a ServerHello selects."""
-    at = 38 + 1 + hello[38] + 3  # session, suite, compression
-    end = at + 2 + int.from_bytes(hello[at:at + 2], "big")
-    at += 2
-    while at < end:
-        kind, size = struct.unpack(">HH", hello[at:at + 4])
-        if kind == VERSIONS:
-            return int.from_bytes(hello[at + 4:at + 6], "big")
-        assert kind != PRE_SHARED_KEY, "a key that nobody has was accepted"
-        at += 4 + size
-    return int.from_bytes(hello[4:6], "big")
+    said = server_hello_of(data)
+    assert PRE_SHARED_KEY not in said, "a key that nobody has was accepted"
+    version = said.get(VERSIONS) or body[4:6]
+    return f"hello {int.from_bytes(version, 'big'):04x}"
 
 
 def ask(port, words, patience=15):
