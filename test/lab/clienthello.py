@@ -1,6 +1,6 @@
 """A ClientHello made by hand, and what a server says to it: for the questions
-that no TLS library lets a client ask; and what two ends that were overheard have
-said in the clear. RFC 8446, sections 4.1, 4.2, 5.1 and 6."""
+that no TLS library lets a client ask; and what two ends that were overheard
+have said in the clear. RFC 8446, sections 4.1, 4.2, 5.1 and 6."""
 import os
 import socket
 import struct

@@ -129,14 +129,14 @@ class FalseBroker:
     def seal(self, read, write):
         # a server's first words of HTTP/2, so that a client can go on
         end = FalseEnd(self.shown, SEALED, says=frame(SETTINGS, 0, 0))
-        end.serve(read, write)
         with self.news:
             self.ends.append(end)
             self.news.notify_all()
+        end.serve(read, write)
 
     def wait_for_end(self, seconds=20):
         """The first sealed session, once it is over."""
         with self.news:
             assert self.news.wait_for(lambda: self.ends, seconds), \
                 "nobody opened a sealed session"
-            return self.ends[0]
+        return self.ends[0].wait_until(lambda end: end.over, "it goes on")

@@ -1,6 +1,6 @@
 """A TLS server that should not be there: inside of what somebody carries, with
-a certificate of his choice. It keeps every byte that it decrypts, so that a test
-can tell what the other end has given away.
+a certificate of his choice. It keeps every byte that it decrypts, so that a
+test can tell what the other end has given away.
 
     end = FalseEnd(Shown(cert, key), b"pharos-boot/1")
     end.serve(read, write)      # until the other end has had enough
@@ -8,6 +8,7 @@ can tell what the other end has given away.
 """
 import dataclasses
 import ssl
+import threading
 
 
 class Gone(Exception):
@@ -34,9 +35,24 @@ class FalseEnd:
         self.heard = b""
         self.done = False  # the handshake, by this end's reckoning
         self.refused = None  # the alert that came, in OpenSSL's words
+        self.over = False
+        self.news = threading.Condition()
 
     def serve(self, read, write):
         """@read returns b"" at the end; both are of the lower layer."""
+        try:
+            self._serve(read, write)
+        finally:
+            with self.news:
+                self.over = True
+                self.news.notify_all()
+
+    def wait_until(self, true, what, seconds=20):
+        with self.news:
+            assert self.news.wait_for(lambda: true(self), seconds), what
+        return self
+
+    def _serve(self, read, write):
         come, go = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = self.context.wrap_bio(come, go, server_side=True)
         try:
@@ -46,7 +62,9 @@ class FalseEnd:
                 tls.write(self.says)
             while data := self._repeat(lambda: tls.read(65536), (come, go),
                                        read, write):
-                self.heard += data
+                with self.news:
+                    self.heard += data
+                    self.news.notify_all()
         except ssl.SSLError as error:
             self.refused = str(error)
         except (Gone, OSError):

@@ -1,9 +1,9 @@
-"""A broker that was taken over ends the sealed sessions of pods itself. It has a
-genuine certificate of the bridge's CA, or whatever else it could come by.
+"""A broker that was taken over ends the sealed sessions of pods itself. It has
+a genuine certificate of the bridge's CA, or whatever else it could come by.
 
-The wrapper, and `pharos target debug`, give it the token that is for brokers, and
-nothing else: it keeps every byte that it decrypts. That it would have seen the
-rest is shown with the bridge's own certificate and key.
+The wrapper, and `pharos target debug`, give it the token that is for brokers,
+and nothing else: it keeps every byte that it decrypts. That it would have seen
+the rest is shown with the bridge's own certificate and key.
 """
 import json
 import os
