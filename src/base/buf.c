@@ -256,6 +256,22 @@ void buf_drop(struct buf *b, size_t n)
 	}
 }
 
+size_t buf_copy(const struct buf *b, void *to, size_t n)
+{
+	uint8_t *out = to;
+	size_t done = 0;
+
+	for (const struct pool_block *at = b->head; at && done < n;
+	     at = at->next) {
+		size_t part = at->end - at->start;
+
+		part = part < n - done ? part : n - done;
+		memcpy(out + done, at->data + at->start, part);
+		done += part;
+	}
+	return done;
+}
+
 size_t buf_take(struct buf *b, void *to, size_t n)
 {
 	uint8_t *out = to;

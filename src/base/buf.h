@@ -58,6 +58,9 @@ void buf_commit(struct buf *b, size_t n);
 const uint8_t *buf_peek(const struct buf *b, size_t *n);
 /** buf_drop() - the first @n bytes are done with; @n at most buf_used() */
 void buf_drop(struct buf *b, size_t n);
+/** buf_copy() - up to @n of the unread bytes; they stay
+ * Return: how many. */
+size_t buf_copy(const struct buf *b, void *to, size_t n);
 /** buf_take() - copy and drop up to @n bytes
  * Return: how many. */
 size_t buf_take(struct buf *b, void *to, size_t n);

@@ -193,6 +193,22 @@ static void take_gives_what_there_is(void **state)
 	assert_int_equal(got[0], '9');
 }
 
+static void a_copy_leaves_the_bytes_where_they_are(void **state)
+{
+	struct fixture *f = *state;
+	char got[64] = "";
+
+	assert_int_equal(buf_copy(&f->buf, got, sizeof(got)), 0);
+	assert_int_equal(buf_append(&f->buf, "0123456789abcdefghijk", 21), 0);
+	buf_drop(&f->buf, 2);
+	assert_int_equal(buf_copy(&f->buf, got, 3), 3);
+	assert_memory_equal(got, "234", 3);
+	assert_int_equal(buf_copy(&f->buf, got, 64), 19); /* over blocks */
+	assert_memory_equal(got, "23456789abcdefghijk", 19);
+	assert_int_equal(buf_used(&f->buf), 19);
+	check_all(&f->buf, "23456789abcdefghijk");
+}
+
 static void deinit_is_repeatable(void **state)
 {
 	struct fixture *f = *state;
@@ -239,6 +255,7 @@ int main(void)
 		BUF_TEST(space_that_is_not_used_goes_back),
 		BUF_TEST(peek_shows_what_stands_together),
 		BUF_TEST(take_gives_what_there_is),
+		BUF_TEST(a_copy_leaves_the_bytes_where_they_are),
 		BUF_TEST(deinit_is_repeatable),
 		BUF_TEST(any_mix_of_sizes_keeps_the_bytes),
 	};

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "net/httpc.h"
 #include "net/memleg.h"
+#include "net/shake.h"
 #include "net/test-support.h"
 #include "net/tunnel.h"
 #include "pki/testpki.h"
@@ -294,6 +295,101 @@ static void test_other_targets(void **state)
 	assert_int_equal(sealed_counts(sealed)->open, 0);
 }
 
+/* ---- the ClientHello comes along with the CONNECT */
+
+static struct {
+	struct tls_shake *shake;
+	struct http_collect *words;
+	char refusal[160];
+} early;
+
+static void on_early_secure(
+    void *ctx, struct leg *leg, enum tls_failure why, const struct fault *fault)
+{
+	(void)ctx;
+	(void)why;
+	early.shake = NULL;
+	if (!leg)
+		fail_msg("%s", fault->text);
+	got.opened++;
+	open_http(&session, leg);
+}
+
+static void on_words(void *ctx, char *body, size_t n, int error)
+{
+	(void)ctx;
+	(void)n;
+	assert_int_equal(error, 0);
+	early.words = NULL;
+	got.refused++;
+	snprintf(early.refusal, sizeof(early.refusal), "%s", body);
+	free(body);
+}
+
+static void on_early(void *ctx, struct http_stream *s,
+    const struct http_head *head, enum http_why why)
+{
+	struct leg *leg;
+
+	(void)ctx;
+	(void)s;
+	(void)why;
+	got.heads++;
+	got.status = head ? head->status : 0;
+	if (got.status == 200)
+		return;
+	leg = tls_shake_release(STEAL(early.shake));
+	assert_int_equal(
+	    http_collect(&early.words, leg, 1000, 1000, on_words, NULL), 0);
+}
+
+static void connect_early(const char *authority)
+{
+	struct http_head head = { .method = "CONNECT",
+		.authority = authority,
+		.length = -1,
+		.early = true };
+	struct tls_shake_order order = { .context = context,
+		.name = TUNNEL_BRIDGE_NAME,
+		.ms = 10000,
+		.fn = on_early_secure };
+	struct http_stream *s;
+
+	assert_int_equal(
+	    http_conn_request(tunnel, &head, false, on_early, NULL, &s), 0);
+	order.lower = http_stream_leg(s);
+	assert_int_equal(tls_shake(&early.shake, &order), 0);
+}
+
+static void test_early_hello(void **state)
+{
+	(void)state;
+	open_context(ca.cert, TUNNEL_SEALED_ALPN);
+	connect_early(TUNNEL_BRIDGE_NAME ":443");
+	turn_until(&got.opened, 1);
+	ask("GET", "/v1/hello");
+	turn_until(&got.answers, 1);
+	assert_string_equal(got.body, "sealed hello");
+	assert_int_equal(sealed_counts(sealed)->total, 1);
+}
+
+/* Many, so that what is dropped would be missed in the tunnel's window; its
+ * reason is read each time, and the tunnel goes on. */
+static void test_early_hello_is_refused(void **state)
+{
+	(void)state;
+	open_context(ca.cert, TUNNEL_SEALED_ALPN);
+	for (int i = 1; i <= 300; i++) {
+		connect_early("store:8200");
+		turn_until(&got.refused, i);
+		assert_int_equal(got.status, 403);
+		assert_non_null(strstr(early.refusal, "bridge.pharos:443"));
+	}
+	assert_int_equal(sealed_counts(sealed)->failed, 0);
+	connect_early(TUNNEL_BRIDGE_NAME ":443");
+	turn_until(&got.opened, 1);
+}
+
 /* The wrapper trusts another CA: it must not go on, and the bridge counts. */
 static void test_wrong_ca(void **state)
 {
@@ -432,6 +528,10 @@ int main(void)
 		    test_sessions_do_not_nest, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_other_targets, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_early_hello, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_early_hello_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_ca, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_wrong_protocol, setup, teardown),

@@ -38,6 +38,8 @@ enum {
 	LIMIT_ANSWER_MS = 10000,   /* the bridge's answer to CONNECT */
 	LIMIT_ASK_AGAIN_MS = 3000, /* and until its tunnel is doubted, and
 				      another one asked too */
+	LIMIT_EARLY = 4096, /* bytes of a pod's that the bridge is sent before
+			       it has answered its CONNECT */
 	LIMIT_FORWARD_MS = 120000, /* a request of pass-through, in all */
 	LIMIT_HALF_CLOSED_MS = 10 * 60000, /* a session with one end, silent */
 };

@@ -412,6 +412,19 @@ static inline void visit_begin(
 	leg_want(leg, v->deaf ? LEG_WRITE : LEG_READ | LEG_WRITE);
 }
 
+/** visit_connect_early() - what it sends goes along; HTTP/2 only */
+static inline void visit_connect_early(struct bench *b, struct visit *v)
+{
+	static const struct http_head head = {
+		.method = "CONNECT",
+		.authority = "bridge.pharos:443",
+		.length = -1,
+		.early = true,
+	};
+
+	visit_begin(b, v, &head);
+}
+
 static inline void visit_connect(struct bench *b, struct visit *v)
 {
 	static const struct http_head head = {

@@ -180,6 +180,189 @@ static void no_answer_in_time_is_504(void **state)
 	}
 }
 
+/* ---- what a pod says before it is answered */
+
+#define EACH_EARLY_SHAPE(shape)                                                \
+	EACH_SHAPE(shape)                                                      \
+	if (shape->version == HTTP_2)
+
+static const char hello[] = "hello, said along with the CONNECT";
+
+static size_t held_bytes(struct bench *b)
+{
+	static char bytes[16 * LIMIT_EARLY];
+
+	return b->held ? http_stream_peek(b->held, bytes, sizeof(bytes)) : 0;
+}
+
+static void early_bytes_reach_a_bridge_that_has_not_answered(void **state)
+{
+	(void)state;
+	EACH_EARLY_SHAPE(shape)
+	{
+		struct visit v = { .sends = hello, .n_sends = sizeof(hello) };
+		struct bench b;
+
+		bench_init(&b, shape);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_connect_early(&b, &v);
+		TURN_UNTIL(&b, held_bytes(&b));
+		if (!shape->chop)
+			assert_int_equal(held_bytes(&b), sizeof(hello));
+		assert_int_equal(v.status, 0);
+		bridge_echo(&b, STEAL(b.held));
+		TURN_UNTIL(&b, v.ended || v.failed);
+		assert_int_equal(v.n_body, sizeof(hello)); /* each once */
+		assert_memory_equal(v.body, hello, sizeof(hello));
+		visit_end(&v);
+		bench_nothing_left(&b);
+		assert_int_equal(
+		    carry_bytes(b.carry, WAY_TO_BRIDGE), sizeof(hello));
+		bench_deinit(&b);
+	}
+}
+
+static void no_more_than_the_limit_is_early(void **state)
+{
+	static char much[3 * LIMIT_EARLY];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(much); i++)
+		much[i] = (char)(i % 251);
+	EACH_EARLY_SHAPE(shape)
+	{
+		/* a body longer than the visitor keeps is counted only */
+		struct visit v = { .sends = much, .n_sends = TEXT_MOST - 1 };
+		struct bench b;
+
+		bench_init(&b, shape);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_connect_early(&b, &v);
+		TURN_UNTIL(&b, held_bytes(&b));
+		turn(&b, 2000);
+		assert_in_range(held_bytes(&b), 1, LIMIT_EARLY);
+		if (!shape->chop)
+			assert_int_equal(held_bytes(&b), LIMIT_EARLY);
+		bridge_echo(&b, STEAL(b.held));
+		TURN_UNTIL(&b, v.ended || v.failed);
+		assert_int_equal(v.n_body, TEXT_MOST - 1);
+		assert_memory_equal(v.body, much, v.n_body);
+		visit_end(&v);
+		bench_nothing_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void a_pod_that_floods_before_the_answer_fills_its_window(void **state)
+{
+	enum { MUCH = 1024 * 1024 };
+	char *much = calloc(1, MUCH);
+
+	(void)state;
+	assert_non_null(much);
+	EACH_EARLY_SHAPE(shape)
+	{
+		struct visit v = { .sends = much, .n_sends = MUCH };
+		struct bench b;
+
+		if (shape->chop)
+			continue;
+		bench_init(&b, shape);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_connect_early(&b, &v);
+		turn(&b, 5000);
+		assert_in_range(v.sent, 65536, 256 * 1024);
+		assert_int_equal(held_bytes(&b), LIMIT_EARLY);
+		bridge_echo(&b, STEAL(b.held));
+		TURN_UNTIL(&b, v.ended || v.failed);
+		assert_false(v.failed);
+		visit_end(&v);
+		bench_nothing_left(&b);
+		assert_int_equal(carry_bytes(b.carry, WAY_TO_BRIDGE), MUCH);
+		bench_deinit(&b);
+	}
+	free(much);
+}
+
+static void a_refusal_reaches_a_pod_that_spoke_early(void **state)
+{
+	static const char words[] = "{\"errors\":[\"too many sessions\"]}";
+
+	(void)state;
+	EACH_EARLY_SHAPE(shape)
+	{
+		struct visit v = {
+			.sends = hello, .n_sends = sizeof(hello), .holds = true
+		};
+		struct bench b;
+
+		bench_init(&b, shape);
+		b.bridge_way = BRIDGE_ANSWER;
+		b.answer = (struct http_answer){ .status = 503,
+			.content_type = "application/json",
+			.body = words,
+			.n = sizeof(words) - 1 };
+		visit_connect_early(&b, &v);
+		TURN_UNTIL(&b, v.ended || v.failed);
+		assert_int_equal(v.status, 503);
+		ASSERT_BODY_HAS(&v, "too many sessions");
+		visit_end(&v);
+		bench_nothing_left(&b);
+		assert_int_equal(carry_bytes(b.carry, WAY_TO_BRIDGE), 0);
+		bench_deinit(&b);
+	}
+}
+
+static void both_tunnels_are_told_the_early_bytes(void **state)
+{
+	(void)state;
+	EACH_EARLY_SHAPE(shape)
+	{
+		struct visit v = { .sends = hello, .n_sends = sizeof(hello) };
+		struct http_stream *first;
+		struct bench b;
+
+		bench_init(&b, shape);
+		bench_spare_up(&b);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_connect_early(&b, &v);
+		TURN_UNTIL(&b, held_bytes(&b));
+		first = STEAL(b.held);
+		pass(&b, LIMIT_ASK_AGAIN_MS);
+		TURN_UNTIL(&b, held_bytes(&b) == sizeof(hello));
+		assert_ptr_not_equal(b.held, first);
+		bridge_echo(&b, STEAL(b.held)); /* the second tunnel's */
+		TURN_UNTIL(&b, v.ended || v.failed);
+		assert_int_equal(v.n_body, sizeof(hello));
+		assert_memory_equal(v.body, hello, sizeof(hello));
+		TURN_UNTIL(&b, b.bridge_resets == 1);
+		visit_end(&v);
+		bench_nothing_left(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void a_pod_that_spoke_early_may_go(void **state)
+{
+	(void)state;
+	EACH_EARLY_SHAPE(shape)
+	{
+		struct visit v = {
+			.sends = hello, .n_sends = sizeof(hello), .holds = true
+		};
+		struct bench b;
+
+		bench_init(&b, shape);
+		b.bridge_way = BRIDGE_HOLD;
+		visit_connect_early(&b, &v);
+		TURN_UNTIL(&b, held_bytes(&b));
+		visit_end(&v);
+		TURN_UNTIL(&b, b.bridge_resets == 1);
+		bench_nothing_left(&b);
+		bench_deinit(&b);
+	}
+}
+
 /* ---- two tunnels, of which the first says nothing */
 
 /* A pod's CONNECT that the bridge was sent by the first tunnel, and holds.
@@ -584,6 +767,14 @@ int main(void)
 		cmocka_unit_test(a_refusal_of_the_bridge_is_passed_on),
 		cmocka_unit_test(reasons_without_end_are_not_awaited),
 		cmocka_unit_test(no_answer_in_time_is_504),
+		cmocka_unit_test(
+		    early_bytes_reach_a_bridge_that_has_not_answered),
+		cmocka_unit_test(no_more_than_the_limit_is_early),
+		cmocka_unit_test(
+		    a_pod_that_floods_before_the_answer_fills_its_window),
+		cmocka_unit_test(a_refusal_reaches_a_pod_that_spoke_early),
+		cmocka_unit_test(both_tunnels_are_told_the_early_bytes),
+		cmocka_unit_test(a_pod_that_spoke_early_may_go),
 		cmocka_unit_test(another_tunnel_is_asked_where_one_is_silent),
 		cmocka_unit_test(
 		    the_first_answer_counts_whichever_tunnel_it_comes_by),

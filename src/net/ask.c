@@ -88,6 +88,7 @@ int ask_open(struct ask **out, struct http_conn *conn, const char *authority,
 		.method = "CONNECT",
 		.authority = authority,
 		.length = -1,
+		.early = true,
 	};
 	struct ask *a = calloc(1, sizeof(*a));
 	int r;
@@ -105,6 +106,13 @@ int ask_open(struct ask **out, struct http_conn *conn, const char *authority,
 	loop_after(a->loop, &a->timer, ms, on_late);
 	*out = a;
 	return 0;
+}
+
+ssize_t ask_early(struct ask *a, const void *bytes, size_t n)
+{
+	if (!a->stream)
+		return -EPIPE;
+	return leg_write(http_stream_leg(a->stream), bytes, n);
 }
 
 struct http_conn *ask_conn(const struct ask *a)

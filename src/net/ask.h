@@ -25,12 +25,16 @@ struct ask_answer {
 /* Called once, from the loop; @answer is borrowed but for the leg. */
 typedef void (*ask_fn)(void *ctx, struct ask_answer *answer);
 
-/** ask_open() - send CONNECT @authority on @conn
+/** ask_open() - send CONNECT @authority on @conn, which speaks HTTP/2
  * @ms: for the head of the answer. @out: valid until @fn is called.
  * Return: 0; HTTP_E_BUSY, HTTP_E_OVER, -EINVAL, -ENOMEM as
  * http_conn_request(). */
 MUST_USE int ask_open(struct ask **out, struct http_conn *conn,
     const char *authority, unsigned ms, ask_fn fn, void *ctx);
+/** ask_early() - bytes that go along, before the answer; who refuses drops them
+ * Return: how many were taken; -EAGAIN, -EPIPE as leg_write(), and -EPIPE once
+ * the answer's head is here. */
+MUST_USE ssize_t ask_early(struct ask *a, const void *bytes, size_t n);
 /** ask_conn() - what was asked; NULL once the answer's head is here, or @fn is
  * about to be told that there is none */
 struct http_conn *ask_conn(const struct ask *a);

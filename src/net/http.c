@@ -547,7 +547,7 @@ int http_conn_request(struct http_conn *c, const struct http_head *head,
 	s->client = true;
 	s->connect = !strcmp(head->method, "CONNECT");
 	s->finished = ended;
-	s->may_write = !ended && !s->connect;
+	s->may_write = !ended && (!s->connect || head->early);
 	s->response = fn;
 	s->response_ctx = ctx;
 	http_conn_kick(c);

@@ -92,8 +92,14 @@ MUST_USE int http_stream_respond(
     struct http_stream *s, const struct http_head *head, bool ended);
 /** http_stream_leg() - the body leg
  * A server's becomes writable with its answer's head, a client's at once (for
- * CONNECT: with the 2xx answer). */
+ * CONNECT that is not early: with the 2xx answer). What is read before that
+ * answer's head is told is nothing yet; after a refusal it is the refusal's
+ * body. */
 struct leg *http_stream_leg(struct http_stream *s);
+/** http_stream_peek() - what has come and was not read yet; it stays there, and
+ * in the window
+ * Return: how many bytes were copied, at most @n. */
+size_t http_stream_peek(const struct http_stream *s, void *to, size_t n);
 /** http_stream_abandon() - give a stream up: leg_reset() on its leg */
 void http_stream_abandon(struct http_stream *s);
 /** http_stream_drained() - the peer has ended its direction and all of it was

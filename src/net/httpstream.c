@@ -315,6 +315,11 @@ void http_stream_abandon(struct http_stream *s)
 	leg_reset(&s->leg);
 }
 
+size_t http_stream_peek(const struct http_stream *s, void *to, size_t n)
+{
+	return buf_copy(&s->in, to, n);
+}
+
 bool http_stream_drained(const struct http_stream *s)
 {
 	return s->in_ended && !buf_used(&s->in);

@@ -87,6 +87,20 @@ int tls_shake(struct tls_shake **out, const struct tls_shake_order *order)
 	return 0;
 }
 
+void tls_shake_again(struct tls_shake *s, unsigned ms)
+{
+	s->ms = ms;
+	loop_after(s->loop, &s->timer, s->ms, on_deadline);
+}
+
+struct leg *tls_shake_release(struct tls_shake *s)
+{
+	struct leg *lower = tls_leg_release(s->leg);
+
+	shake_free(s);
+	return lower;
+}
+
 void tls_shake_cancel(struct tls_shake *s)
 {
 	if (!s)

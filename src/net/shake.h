@@ -34,5 +34,11 @@ struct tls_shake_order {
  * Return: 0; -EINVAL: @name cannot be a name; -ENOMEM. No call comes then. */
 MUST_USE int tls_shake(
     struct tls_shake **out, const struct tls_shake_order *order);
+/** tls_shake_again() - it has @ms from now; what came before was waiting for
+ * the leg below to reach anybody */
+void tls_shake_again(struct tls_shake *s, unsigned ms);
+/** tls_shake_release() - nobody will answer it: give it up
+ * Return: the leg below, as it is, without a handler; @fn is not called. */
+MUST_USE struct leg *tls_shake_release(struct tls_shake *s);
 /** tls_shake_cancel() - reset the leg; @fn is not called; NULL is fine */
 void tls_shake_cancel(struct tls_shake *s);

@@ -475,6 +475,36 @@ static void case_connect(struct bench *b)
 	leg_close(leg);
 }
 
+/* In HTTP/1.1 whoever refuses it might take its bytes for a request. */
+static void case_connect_early(struct bench *b)
+{
+	struct http_head head = { .method = "CONNECT",
+		.authority = "bridge.pharos:443",
+		.length = -1,
+		.early = true };
+	struct http_stream *s = NULL;
+	struct leg *leg;
+	char seen[16] = "";
+	size_t n = 0;
+	int r = http_conn_request(b->client, &head, false, NULL, NULL, &s);
+
+	if (b->shape->version == HTTP_1) {
+		assert_int_equal(r, -EINVAL);
+		return;
+	}
+	assert_int_equal(r, 0);
+	leg = http_stream_leg(s);
+	assert_int_equal(leg_write(leg, "early", 5), 5);
+	assert_int_equal(http_stream_peek(s, seen, sizeof(seen)), 0);
+	for (int i = 0; i < 2000 && n < 5; i++) {
+		loop_turn(b->loop);
+		n = http_stream_peek(s, seen, sizeof(seen));
+	}
+	assert_string_equal(seen, "early");
+	assert_int_equal(leg_read(leg, seen, sizeof(seen)), 5);
+	leg_close(leg);
+}
+
 static const struct {
 	const char *label;
 	void (*run)(struct bench *b);
@@ -493,6 +523,7 @@ static const struct {
 	{ "no answer in time", case_late },
 	{ "idle connections end", case_idle },
 	{ "CONNECT is a leg", case_connect },
+	{ "CONNECT with its first bytes", case_connect_early },
 };
 
 static void run_cases(enum http_version version)

@@ -672,6 +672,19 @@ int tls_leg_open(struct leg **out, struct leg *lower,
 	return 0;
 }
 
+struct leg *tls_leg_release(struct leg *leg)
+{
+	struct tls_leg *t = tls_leg_of(leg);
+	struct leg *lower = t->wire.lower;
+
+	INVARIANT(leg->state == LEG_OPENING && !t->wire.in);
+	tlsbio_deinit(&t->wire);
+	tlsleg_destroy(t);
+	leg_want(lower, 0);
+	leg_handle(lower, NULL, NULL);
+	return lower;
+}
+
 const char *tls_leg_alpn(const struct leg *leg)
 {
 	const struct tls_leg *t = tls_of_const(leg);

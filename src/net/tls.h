@@ -82,6 +82,11 @@ int64_t tls_context_expiry(const struct tls_context *c);
 MUST_USE int tls_leg_open(struct leg **out, struct leg *lower,
     struct tls_context *context, const char *name);
 
+/** tls_leg_release() - give the leg up while it is OPENING and has read nothing
+ * of the peer: the bytes that come were not meant for it
+ * Return: the leg below, which is the caller's again, without a handler. */
+MUST_USE struct leg *tls_leg_release(struct leg *leg);
+
 /* ---- while the leg has not shed TLS both ways */
 
 /** tls_leg_alpn() - what was agreed, "" if nothing; valid once OPEN */

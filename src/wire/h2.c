@@ -192,12 +192,12 @@ static bool h2_midhead(const struct http_machine *m)
 /* Writing. */
 
 /* A server after its head, whatever it was; a client at once, but into a tunnel
- * only when there is one. */
+ * only when there is one, or when its bytes may be lost. */
 static bool may_write(const struct h2 *h, const struct h2_stream *s)
 {
 	if (h->machine.options.end == HTTP_SERVER)
 		return s->answered;
-	return !s->connect || s->tunnelled;
+	return !s->connect || s->tunnelled || (s->early && !s->head_told);
 }
 
 static void tell_room(struct table_node *node, void *ctx)
@@ -415,6 +415,7 @@ static int h2_request(struct http_machine *m, const struct http_head *head,
 		return -ENOMEM;
 	}
 	s->connect = !head->target;
+	s->early = head->early;
 	s->head_only = !strcmp(head->method, "HEAD");
 	s->answered = true;
 	s->finished = ended;

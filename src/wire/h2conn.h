@@ -16,6 +16,7 @@ struct h2_stream {
 	struct http_outgoing outgoing;
 	unsigned interim;
 	bool connect, head_only;
+	bool early;	 /* (client) a tunnel's bytes go before its 2xx */
 	bool head_told;	 /* the listener has had the peer's head */
 	bool peer_ended; /* and the end of its body */
 	bool peer_reset; /* RST_STREAM came */

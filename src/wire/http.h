@@ -83,6 +83,8 @@ struct http_head {
 	const char *target;    /* "/v1/status?x=1"; starts with '/' or is "*" */
 	int status;	       /* 100..599 */
 	int64_t length;	       /* of the body; -1: not known beforehand */
+	bool early;	       /* (client, CONNECT in HTTP/2) bytes may be sent
+				  before the answer; who refuses drops them */
 	const struct http_field *fields; /* without those that speak of the
 					    connection: Host, Content-Length,
 					    Transfer-Encoding, Connection and

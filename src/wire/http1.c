@@ -144,6 +144,8 @@ static int http1_request(struct http_machine *m, const struct http_head *head,
 	struct http1_writing writing = { .length = ended ? -1 : head->length };
 	int r = http_head_check(head, HTTP_CLIENT, ended);
 
+	if (!r && head->early)
+		r = -EINVAL; /* who refuses might read them as a request */
 	if (!r)
 		r = http1_takes(m);
 	if (r)

@@ -288,7 +288,9 @@ int http_head_check(
 	if (!fields_fit(head) || head->length < -1)
 		return -EINVAL;
 	if (from == HTTP_CLIENT)
-		return request_fits(head) ? 0 : -EINVAL;
+		return request_fits(head) && !(head->early && head->target)
+			   ? 0
+			   : -EINVAL;
 	if (head->status < 200 || head->status > 599)
 		return -EINVAL;
 	return http_is_bodiless(head->status) && !ended ? -EINVAL : 0;

@@ -215,6 +215,77 @@ static void test_tunnel(void **state)
 	pair_free(p);
 }
 
+static const struct http_head early_head = { .method = "CONNECT",
+	.authority = "b.pharos:443",
+	.length = -1,
+	.early = true };
+
+/* Its bytes go with the head, and are the tunnel's. */
+static void test_early_tunnel(void **state)
+{
+	struct pair p = pair_make();
+	uint32_t id = requested(p.c, &early_head, false);
+
+	(void)state;
+	assert_int_equal(http_write(p.c->machine, id, "early", 5), 5);
+	join(p.c, p.s, 0, 1);
+	assert_string_equal(
+	    trace_of(p.s), "head 1 CONNECT b.pharos:443 -\nbody 1 early\n");
+	assert_int_equal(http_respond(p.s->machine, id, &ok, false), 0);
+	join(p.c, p.s, 0, 1);
+	assert_int_equal(http_write(p.c->machine, id, "late", 4), 4);
+	http_finish(p.c->machine, id);
+	join(p.c, p.s, 0, 1);
+	assert_string_equal(trace_of(p.s),
+	    "head 1 CONNECT b.pharos:443 -\nbody 1 early\nbody 1 late\n"
+	    "end 1\n");
+	pair_free(p);
+}
+
+/* Its reasons come through, its bytes are dropped, and no more are taken. */
+static void test_early_tunnel_refused(void **state)
+{
+	struct pair p = pair_make();
+	const struct http_head no = { .status = 403, .length = 4 };
+	uint32_t id = requested(p.c, &early_head, false);
+
+	(void)state;
+	assert_int_equal(http_write(p.c->machine, id, "early", 5), 5);
+	join(p.c, p.s, 0, 1);
+	http_credit(p.s->machine, id, 5);
+	assert_int_equal(http_respond(p.s->machine, id, &no, false), 0);
+	assert_int_equal(http_write(p.s->machine, id, "not!", 4), 4);
+	http_finish(p.s->machine, id);
+	http_reset(p.s->machine, id);
+	assert_int_equal(http_write(p.c->machine, id, "more", 4), 4);
+	join(p.c, p.s, 0, 1); /* they cross */
+	assert_string_equal(trace_of(p.c),
+	    "head 1 403 length=4\nbody 1 not!\nend 1\n"
+	    "reset 1 done\n");
+	assert_int_equal(http_write(p.c->machine, id, "x", 1), -EPIPE);
+	assert_int_equal(http_streams(p.s->machine), 0);
+	assert_int_equal(http_streams(p.c->machine), 0);
+	/* and the connection goes on */
+	requested(p.c, &connect_head, false);
+	pair_free(p);
+}
+
+static void test_only_tunnels_are_early(void **state)
+{
+	struct pair p = pair_make();
+	struct http_head plain = { .method = "GET",
+		.authority = "a",
+		.target = "/",
+		.length = -1,
+		.early = true };
+	uint32_t id;
+
+	(void)state;
+	assert_int_equal(
+	    http_request(p.c->machine, &plain, false, &id), -EINVAL);
+	pair_free(p);
+}
+
 static void test_refused_tunnel(void **state)
 {
 	struct pair p = pair_make();
@@ -402,6 +473,9 @@ int main(void)
 		cmocka_unit_test(test_unread_stream_stalls_itself_only),
 		cmocka_unit_test(test_resets_do_not_leak_window),
 		cmocka_unit_test(test_tunnel),
+		cmocka_unit_test(test_early_tunnel),
+		cmocka_unit_test(test_early_tunnel_refused),
+		cmocka_unit_test(test_only_tunnels_are_early),
 		cmocka_unit_test(test_refused_tunnel),
 		cmocka_unit_test(test_early_answer_then_reset),
 		cmocka_unit_test(test_resets),

@@ -2,6 +2,12 @@
  * CONNECT, TLS with the bridge. There is no deadline here but those of the
  * steps' handshakes: the fetching process has one for everything (fetch.c).
  *
+ * The last two begin together: the ClientHello goes along with the CONNECT, as
+ * bytes that whoever refuses drops, so the bridge's answer to both takes one
+ * round trip. The handshake has the stream meanwhile, and reads nothing before
+ * the answer's head. If that is no 2xx, the handshake gives the stream back
+ * unread (tls_shake_release), and what follows in it is the refusal's words.
+ *
  * Two chains of trust that have nothing to do with each other: the broker's
  * HTTPS certificate, by name, from --broker-ca; the bridge's, by role and
  * realm, from --bridge-ca alone. That a certificate comes from the bridge's CA
@@ -24,6 +30,9 @@
 
 enum {
 	STEP_MS = 10 * 1000,
+	/* CONNECT: the broker may ask its cluster, and then waits for the
+	 * bridge */
+	CONNECT_MS = 30 * 1000,
 	REFUSAL_MOST = 16 * 1024, /* bytes of the broker's words */
 	AUTHORIZATION_MOST = VAULT_TOKEN_MOST + 16,
 };
@@ -38,9 +47,8 @@ struct fetchway {
 	struct tls_context *outer, *inner;
 	X509 *bridge_ca;
 	struct dial *dial;
-	struct tls_shake *shake;
+	struct tls_shake *shake; /* of one of the two; it has CONNECT's leg */
 	struct http_conn *outer_conn, *inner_conn;
-	struct http_stream *connect;
 	struct http_collect *refusal;
 	bool over;
 	int refused_status;
@@ -60,8 +68,6 @@ void fetchway_close(struct fetchway *w)
 	tls_shake_cancel(w->shake);
 	if (w->inner_conn)
 		http_conn_cut(w->inner_conn);
-	if (w->connect)
-		http_stream_abandon(w->connect);
 	http_collect_cancel(w->refusal);
 	if (w->outer_conn)
 		http_conn_cut(w->outer_conn);
@@ -130,19 +136,18 @@ static void on_sealed(
 		w->events->open(w->ctx, w->inner_conn);
 }
 
+/* Before CONNECT is answered; the stream is the handshake's. */
 static void start_sealed(struct fetchway *w, struct http_stream *stream)
 {
 	struct tls_shake_order order = {
 		.lower = http_stream_leg(stream),
 		.context = w->inner,
 		.name = TUNNEL_BRIDGE_NAME,
-		.ms = STEP_MS,
+		.ms = CONNECT_MS,
 		.fn = on_sealed,
 		.ctx = w,
 	};
 
-	w->hop = HANDOFF_HOP_SEALED;
-	w->connect = NULL; /* its leg is the session's now */
 	if (tls_shake(&w->shake, &order))
 		lose_memory(w);
 }
@@ -197,6 +202,7 @@ static void on_connect(void *ctx, struct http_stream *stream,
 	struct fetchway *w = ctx;
 	struct fault f = FAULT_NONE;
 
+	(void)stream;
 	(void)why;
 	if (!head) {
 		fault_set(&f, -ECONNRESET, "see the broker's log",
@@ -205,14 +211,14 @@ static void on_connect(void *ctx, struct http_stream *stream,
 		return;
 	}
 	if (head->status / 100 == 2) {
-		start_sealed(w, stream);
+		w->hop = HANDOFF_HOP_SEALED;
+		tls_shake_again(w->shake, STEP_MS);
 		return;
 	}
 	w->refused_status = head->status;
 	w->refused_ms = http_retry_after(head) * 1000;
-	w->connect = NULL; /* the collector's */
-	if (http_collect(&w->refusal, http_stream_leg(stream), REFUSAL_MOST,
-		STEP_MS, on_refusal, w))
+	if (http_collect(&w->refusal, tls_shake_release(STEAL(w->shake)),
+		REFUSAL_MOST, STEP_MS, on_refusal, w))
 		lose_memory(w);
 }
 
@@ -223,16 +229,20 @@ static int send_connect(struct fetchway *w)
 	struct http_head head = { .method = "CONNECT",
 		.authority = TUNNEL_BRIDGE_NAME ":443",
 		.length = -1,
+		.early = true,
 		.fields = &field,
 		.n_fields = w->order->broker_token ? 1 : 0 };
+	struct http_stream *stream;
 	int r;
 
 	if (w->order->broker_token)
 		snprintf(bearer, sizeof(bearer), "Bearer %s",
 		    secret_bytes(w->order->broker_token));
 	r = http_conn_request(
-	    w->outer_conn, &head, false, on_connect, w, &w->connect);
+	    w->outer_conn, &head, false, on_connect, w, &stream);
 	secret_wipe(bearer, sizeof(bearer));
+	if (!r)
+		start_sealed(w, stream);
 	return r;
 }
 

@@ -59,7 +59,8 @@ struct far {
 	struct tls_context *server_tls, *bridge_tls;
 	struct httpd *broker, *bridge;
 	struct tls_shake *shake;
-	char token[64]; /* that it was shown */
+	char token[64];		   /* that it was shown */
+	struct http_stream *asked; /* CONNECT, before its answer */
 };
 
 static void on_shaken(
@@ -93,16 +94,19 @@ static void open_inner(struct far *far, struct http_stream *s)
 	}
 }
 
-static void on_connect(
-    void *ctx, struct http_stream *s, const struct http_head *head)
+/* The wrapper's first bytes are here: a handshake record. */
+static void on_first_bytes(void *ctx, struct leg *leg, unsigned happened)
 {
 	struct far *far = ctx;
-	const char *shown = http_head_get(head, "proxy-authorization");
+	struct http_stream *s = far->asked;
 	struct http_field retry = { "retry-after", far->retry_after };
 	struct http_head ok = { .status = 200, .length = -1 };
+	uint8_t first = 0;
 
-	snprintf(far->token, sizeof(far->token), "%s", shown ? shown : "");
-	assert_string_equal(head->authority, "bridge.pharos:443");
+	assert_int_equal(happened, LEG_READ);
+	assert_int_equal(http_stream_peek(s, &first, 1), 1);
+	assert_int_equal(first, 22);
+	leg_want(leg, 0);
 	if (far->status) {
 		struct http_answer answer = { .status = far->status,
 			.content_type = "application/json",
@@ -116,6 +120,21 @@ static void on_connect(
 	}
 	assert_int_equal(http_stream_respond(s, &ok, false), 0);
 	open_inner(far, s);
+}
+
+/* It never answers before the ClientHello has come, so each test shows that
+ * this does not wait for the answer. */
+static void on_connect(
+    void *ctx, struct http_stream *s, const struct http_head *head)
+{
+	struct far *far = ctx;
+	const char *shown = http_head_get(head, "proxy-authorization");
+
+	snprintf(far->token, sizeof(far->token), "%s", shown ? shown : "");
+	assert_string_equal(head->authority, "bridge.pharos:443");
+	far->asked = s;
+	leg_handle(http_stream_leg(s), on_first_bytes, far);
+	leg_want(http_stream_leg(s), LEG_READ);
 }
 
 static void on_hello(
