@@ -57,7 +57,8 @@ MUST_USE int source_print_json(json_t *j, struct fault *fault);
 		.flags = OPTION_REQUIRED, .offset = offsetof(config, account)  \
 	}
 
-/* The rows of struct source_common @common in @config: which store. */
+/* The rows of struct source_common @common in @config: which store, by which
+ * proxy, and in which form the answer comes. */
 #define SOURCE_STORE_ROWS(config, common)                                      \
 	{ .name = "secretstore-address",                                       \
 		.metavar = "URL",                                              \
@@ -94,6 +95,7 @@ MUST_USE int source_print_json(json_t *j, struct fault *fault);
 		    .flags = OPTION_RARE,                                      \
 		    .type = OPTION_BOOL,                                       \
 		    SOURCE_AT(config, common, no_namespaces) },                \
+	    EGRESS_OPTION_ROW(config, common.egress),                          \
 	    VERB_OUTPUT_ROW(config, common.output)
 /* The same, and where the pods log in. */
 #define SOURCE_ROWS(config, common)                                            \
@@ -119,15 +121,16 @@ MUST_USE int source_print_json(json_t *j, struct fault *fault);
 		.flags = OPTION_RARE, .type = OPTION_TEXT,                     \
 		SOURCE_AT(config, common, mount)                               \
 	}
-/* Of verbs about a registration. */
-#define SOURCE_SPACE_ROW(config, common)                                       \
-	{                                                                      \
-		.name = "namespace", .metavar = "NAME",                        \
+/* The same, of verbs about one registration. */
+#define SOURCE_RECORD_ROWS(config, common)                                     \
+	{ .name = "namespace",                                                 \
+		.metavar = "NAME",                                             \
 		.help = "of the store; else cloudtaser/F[:8]",                 \
 		.detail = "As it was given when the cluster was registered.",  \
-		.flags = OPTION_RARE, .type = OPTION_TEXT,                     \
-		SOURCE_AT(config, common, name_space)                          \
-	}
+		.flags = OPTION_RARE,                                          \
+		.type = OPTION_TEXT,                                           \
+		SOURCE_AT(config, common, name_space) },                       \
+	    SOURCE_STORE_ROWS(config, common)
 #define SOURCE_DRY_RUN_ROW(config, common)                                     \
 	{                                                                      \
 		.name = "dry-run", .help = "print every call; make none",      \

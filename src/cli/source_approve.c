@@ -27,9 +27,7 @@ static const struct option_row rows[] = {
 	    .least = 1000,
 	    .most = 366L * 24 * 3600 * 1000,
 	    AT(ttl_ms) },
-	SOURCE_SPACE_ROW(struct config, common),
-	SOURCE_STORE_ROWS(struct config, common),
-	EGRESS_OPTION_ROW(struct config, common.egress),
+	SOURCE_RECORD_ROWS(struct config, common),
 };
 
 static const struct option_table table = {

@@ -33,7 +33,6 @@ static const struct option_row rows[] = {
 	    AT(info_hash) },
 	SOURCE_ROWS(struct config, common),
 	SOURCE_DRY_RUN_ROW(struct config, common),
-	EGRESS_OPTION_ROW(struct config, common.egress),
 };
 
 static const struct option_table table = {

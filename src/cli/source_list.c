@@ -9,7 +9,6 @@ struct config {
 
 static const struct option_row rows[] = {
 	SOURCE_STORE_ROWS(struct config, common),
-	EGRESS_OPTION_ROW(struct config, common.egress),
 };
 
 static const struct option_table table = {

@@ -34,10 +34,8 @@ static const struct option_row rows[] = {
 	    .least = 1000,
 	    .most = 366L * 24 * 3600 * 1000,
 	    AT(ttl_ms) },
-	SOURCE_SPACE_ROW(struct config, common),
-	SOURCE_STORE_ROWS(struct config, common),
+	SOURCE_RECORD_ROWS(struct config, common),
 	SOURCE_DRY_RUN_ROW(struct config, common),
-	EGRESS_OPTION_ROW(struct config, common.egress),
 };
 
 static const struct option_table table = {

@@ -15,9 +15,7 @@ static const struct option_row rows[] = {
 		      "what it has open is cut; the others stay.",
 	    .type = OPTION_TEXT,
 	    .offset = offsetof(struct config, broker) },
-	SOURCE_SPACE_ROW(struct config, common),
-	SOURCE_STORE_ROWS(struct config, common),
-	EGRESS_OPTION_ROW(struct config, common.egress),
+	SOURCE_RECORD_ROWS(struct config, common),
 };
 
 static const struct option_table table = {

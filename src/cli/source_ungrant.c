@@ -13,7 +13,6 @@ static const struct option_row rows[] = {
 	SOURCE_ACCOUNT_ROWS(struct config, name_space, account),
 	SOURCE_ROWS(struct config, common),
 	SOURCE_DRY_RUN_ROW(struct config, common),
-	EGRESS_OPTION_ROW(struct config, common.egress),
 };
 
 static const struct option_table table = {

@@ -12,9 +12,7 @@ struct config {
 };
 
 static const struct option_row rows[] = {
-	SOURCE_SPACE_ROW(struct config, common),
-	SOURCE_STORE_ROWS(struct config, common),
-	EGRESS_OPTION_ROW(struct config, common.egress),
+	SOURCE_RECORD_ROWS(struct config, common),
 };
 
 static const struct option_table table = {

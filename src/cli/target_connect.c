@@ -17,10 +17,8 @@ struct config {
 static const struct option_row rows[] = {
 	CLUSTER_ROWS(struct config, cluster),
 	ERRAND_ROWS(struct config),
-	SOURCE_SPACE_ROW(struct config, common),
-	SOURCE_STORE_ROWS(struct config, common),
+	SOURCE_RECORD_ROWS(struct config, common),
 	SOURCE_DRY_RUN_ROW(struct config, common),
-	EGRESS_OPTION_ROW(struct config, common.egress),
 };
 
 static const struct option_table table = {
