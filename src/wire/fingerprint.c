@@ -26,6 +26,7 @@
 #include "base/wr.h"
 #include "wire/fieldhash.h"
 #include "wire/json.h"
+#include "wire/jwk.h"
 #include <sodium.h>
 #include <stdio.h>
 
@@ -123,24 +124,14 @@ static int thumbprints_insert(
 	return 0;
 }
 
-static bool key_is_secret(const json_t *jwk)
-{
-	const char *kind = json_string_value(json_object_get(jwk, "kty"));
-
-	return json_object_get(jwk, "d") || (kind && !strcmp(kind, "oct"));
-}
-
 static int thumbprints_add(
     struct thumbprints *t, const json_t *jwk, struct fault *fault)
 {
 	uint8_t one[THUMBPRINT_SIZE];
-	int r;
+	int r = jwk_check_public(jwk, fault);
 
-	if (key_is_secret(jwk))
-		return fault_set(fault, -EINVAL,
-		    "give the public keys only; this secret one has now been "
-		    "shown, so replace it",
-		    "key set: a private or symmetric key is in it");
+	if (r)
+		return r;
 	r = thumbprint_of(one, jwk);
 	if (r == -ENOTSUP)
 		return 0;

@@ -19,6 +19,7 @@
 #include "wire/jwt.h"
 #include "base/secret.h"
 #include "wire/json.h"
+#include "wire/jwk.h"
 #include <jose/jose.h>
 #include <jose/openssl.h>
 #include <openssl/bio.h>
@@ -159,12 +160,6 @@ static unsigned key_algorithms(const json_t *jwk)
 	return own ? bits & algorithm_of(json_string_value(own)) : bits;
 }
 
-/* A key with secret parts has no business in a set of public keys. */
-static bool key_is_secret(const json_t *jwk)
-{
-	return member_is(jwk, "kty", "oct") || json_object_get(jwk, "d");
-}
-
 static bool key_is_sound(const struct jwt_keys *k, const json_t *jwk)
 {
 	EVP_PKEY *key = jose_openssl_jwk_to_EVP_PKEY(k->config, jwk);
@@ -198,11 +193,8 @@ static int key_add(struct jwt_keys *k, const json_t *jwk, struct fault *fault)
 	const char *kid = member(jwk, "kid");
 	json_t *bare;
 
-	if (key_is_secret(jwk))
-		return fault_set(fault, -EINVAL,
-		    "give the public keys only; this secret one has now been "
-		    "shown, so replace it",
-		    "key set: a private or symmetric key is in it");
+	if (jwk_check_public(jwk, fault))
+		return -EINVAL;
 	if (!bits || (kid && strlen(kid) > KID_MOST) || !key_is_sound(k, jwk))
 		return 0; /* not for us */
 	if (k->n == JWT_KEYS_MOST)
