@@ -29,13 +29,19 @@ void pool_free(struct pool *p)
 	if (!p)
 		return;
 	INVARIANT(!p->lent);
+	pool_trim(p);
+	free(p);
+}
+
+void pool_trim(struct pool *p)
+{
 	while (p->free) {
 		struct pool_block *b = p->free;
 
 		p->free = b->next;
 		free(b);
 	}
-	free(p);
+	p->kept = 0;
 }
 
 void pool_freep(struct pool **p)

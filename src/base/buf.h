@@ -23,9 +23,11 @@ MUST_USE int pool_new(struct pool **out, size_t block_size, size_t keep);
 void pool_free(struct pool *p);
 void pool_freep(struct pool **p);
 /** pool_take() - an empty block, or NULL when there is no memory
- * pool_give() - give it back (NULL is fine); its bytes are not wiped */
+ * pool_give() - give it back (NULL is fine); its bytes are not wiped
+ * pool_trim() - the free blocks that are kept go back to libc */
 struct pool_block *pool_take(struct pool *p);
 void pool_give(struct pool *p, struct pool_block *b);
+void pool_trim(struct pool *p);
 size_t pool_block_size(const struct pool *p);
 /** pool_lent(), pool_kept() - counters: blocks out, free blocks held */
 size_t pool_lent(const struct pool *p);

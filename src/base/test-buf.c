@@ -57,6 +57,22 @@ static void pool_keeps_no_more_than_stated(void **state)
 	assert_int_equal(pool_block_size(f->pool), BLOCK);
 }
 
+static void a_trimmed_pool_keeps_nothing_and_goes_on(void **state)
+{
+	struct fixture *f = *state;
+	struct pool_block *lent = pool_take(f->pool);
+	struct pool_block *kept = pool_take(f->pool);
+
+	pool_give(f->pool, kept);
+	assert_int_equal(pool_kept(f->pool), 1);
+	pool_trim(f->pool);
+	assert_int_equal(pool_kept(f->pool), 0);
+	assert_int_equal(pool_lent(f->pool), 1);
+	pool_give(f->pool, lent);
+	assert_ptr_equal(pool_take(f->pool), lent);
+	pool_give(f->pool, lent);
+}
+
 static void a_kept_block_comes_back_empty(void **state)
 {
 	struct fixture *f = *state;
@@ -247,6 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define BUF_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 		BUF_TEST(pool_keeps_no_more_than_stated),
+		BUF_TEST(a_trimmed_pool_keeps_nothing_and_goes_on),
 		BUF_TEST(a_kept_block_comes_back_empty),
 		BUF_TEST(bytes_come_out_in_order_over_blocks),
 		BUF_TEST(a_drained_buffer_holds_no_block),

@@ -1,4 +1,5 @@
 #include "beacon/tidy.h"
+#include "base/buf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,6 +69,18 @@ static void again_for_the_next_crowd(void **state)
 	}
 }
 
+static void the_blocks_of_a_crowd_go_too(void **state)
+{
+	struct pool *pool = loop_pool(loop);
+
+	(void)state;
+	pool_give(pool, pool_take(pool));
+	assert_int_equal(pool_kept(pool), 1);
+	note(TIDY_CHANGES);
+	pass(2ULL * TIDY_MS);
+	assert_int_equal(pool_kept(pool), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -77,6 +90,8 @@ int main(void)
 		    once_for_a_crowd_and_a_moment_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    again_for_the_next_crowd, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    the_blocks_of_a_crowd_go_too, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,14 +1,22 @@
 #include "beacon/tidy.h"
+#include "base/buf.h"
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 
-/* musl's allocator gives free pages back by itself. */
-static void give_back(void)
+/* mimalloc's, where a program is linked with it (make release). It keeps free
+ * pages until it is asked, as glibc does; musl's own allocator does not. */
+extern void mi_collect(bool force) __attribute__((weak));
+
+/* The blocks go first: they lie between the pages of what has ended. */
+static void give_back(struct loop *loop)
 {
+	pool_trim(loop_pool(loop));
 #ifdef __GLIBC__
 	(void)malloc_trim(0);
 #endif
+	if (mi_collect)
+		mi_collect(true);
 }
 
 void tidy_init(struct tidy *t, struct loop *loop)
@@ -29,7 +37,7 @@ static void on_time(struct wheel_timer *timer, uint64_t now)
 	(void)now;
 	t->changes = 0;
 	t->done++;
-	give_back();
+	give_back(t->loop);
 }
 
 /* Once it is due it stays due: changes that go on do not put it off. */

@@ -1,9 +1,10 @@
 /* beacon/tidy.h: gives memory back to the system after a crowd has gone.
  *
  * A TLS session is some sixty objects on the heap. When many have ended, their
- * pages are free and libc keeps them, unless it is asked. It is asked a moment
- * after so many legs have come, paired or gone that it is worth it, and never
- * more often than that.
+ * pages are free and the allocator keeps them, unless it is asked; and so does
+ * the loop with the blocks that their bytes went through. Both are asked a
+ * moment after so many legs have come, paired or gone that it is worth it, and
+ * never more often than that.
  */
 #pragma once
 #include "net/loop.h"
