@@ -38,12 +38,17 @@ static void pass(uint64_t ms)
 	loop_turn(loop);
 }
 
-static void few_changes_are_not_worth_it(void **state)
+static void few_changes_can_wait(void **state)
 {
 	(void)state;
-	note(TIDY_CHANGES - 1);
-	pass(100ULL * TIDY_MS);
+	note(1);
+	pass(TIDY_FEW_MS / 2);
+	note(TIDY_CHANGES - 2);
 	assert_int_equal(tidy.done, 0);
+	pass(TIDY_FEW_MS / 2);
+	assert_int_equal(tidy.done, 1);
+	pass(100ULL * TIDY_FEW_MS);
+	assert_int_equal(tidy.done, 1);
 }
 
 static void once_for_a_crowd_and_a_moment_later(void **state)
@@ -85,7 +90,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    few_changes_are_not_worth_it, setup, teardown),
+		    few_changes_can_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    once_for_a_crowd_and_a_moment_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(

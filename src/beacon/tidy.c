@@ -43,6 +43,9 @@ static void on_time(struct wheel_timer *timer, uint64_t now)
 /* Once it is due it stays due: changes that go on do not put it off. */
 void tidy_note(struct tidy *t)
 {
-	if (++t->changes == TIDY_CHANGES)
+	t->changes++;
+	if (t->changes == 1)
+		loop_after(t->loop, &t->timer, TIDY_FEW_MS, on_time);
+	else if (t->changes == TIDY_CHANGES)
 		loop_after(t->loop, &t->timer, TIDY_MS, on_time);
 }

@@ -3,8 +3,8 @@
  * A TLS session is some sixty objects on the heap. When many have ended, their
  * pages are free and the allocator keeps them, unless it is asked; and so does
  * the loop with the blocks that their bytes went through. Both are asked a
- * moment after so many legs have come, paired or gone that it is worth it, and
- * never more often than that.
+ * moment after so many legs have come, paired or gone that it is worth it; and
+ * later for the few that were a crowd's last.
  */
 #pragma once
 #include "net/loop.h"
@@ -16,7 +16,7 @@ struct tidy {
 	uint64_t done;	  /* how often it was */
 };
 
-enum { TIDY_CHANGES = 64, TIDY_MS = 1000 };
+enum { TIDY_CHANGES = 64, TIDY_MS = 1000, TIDY_FEW_MS = 10000 };
 
 void tidy_init(struct tidy *t, struct loop *loop);
 void tidy_deinit(struct tidy *t);
