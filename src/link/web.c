@@ -23,6 +23,7 @@
 #include "net/cidr.h"
 #include "net/egress.h"
 #include "net/loop.h"
+#include "net/tls.h"
 #include <netdb.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -529,6 +530,7 @@ static int trust_set(struct web_call *c)
 		}
 	}
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_SSL_CIPHER_LIST, TLS_CIPHERS_12);
 	return r ? -ENOMEM : 0;
 }
 
@@ -556,6 +558,7 @@ static int proxy_set(struct web_call *c)
 	SET(CURLOPT_PROXY, proxy ? c->web->proxy_url : "");
 	SET(CURLOPT_NOPROXY, "");
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	SET(CURLOPT_PROXY_SSL_CIPHER_LIST, TLS_CIPHERS_12);
 	if (proxy && proxy->user) {
 		SET(CURLOPT_PROXYAUTH, CURLAUTH_BASIC);
 		SET(CURLOPT_PROXYUSERNAME, secret_bytes(proxy->user));

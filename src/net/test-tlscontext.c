@@ -1,5 +1,6 @@
 /* What a context refuses at start, whom it trusts, and in which words. */
 #include "net/test-tls-support.h"
+#include "net/tlsleg.h"
 
 static char folder[] = "/tmp/pharos-tls-XXXXXX";
 
@@ -491,6 +492,86 @@ static void tls_12_only_where_it_is_allowed(void **state)
 	}
 }
 
+/* What is left of a session once it is over: a key that was made for it, and no
+ * way to take it up again. */
+static void check_session(struct leg *leg)
+{
+	SSL *ssl = tls_leg_of(leg)->ssl;
+	CLEANUP(key_p) EVP_PKEY *fresh = NULL;
+
+	assert_int_equal(SSL_version(ssl), TLS1_3_VERSION);
+	assert_false(SSL_session_reused(ssl));
+	assert_false(SSL_SESSION_is_resumable(SSL_get_session(ssl)));
+	assert_int_equal(SSL_get_peer_tmp_key(ssl, &fresh), 1);
+	assert_true(EVP_PKEY_is_a(fresh, "X25519"));
+	assert_false(
+	    SSL_get_options(ssl) & SSL_OP_ALLOW_NO_DHE_KEX); /* no psk_ke */
+}
+
+static void keys_are_made_for_each_session(void **state)
+{
+	struct pair p = { .server.keeps_open = true,
+		.client.keeps_open = true,
+		.client.to_send = 1 };
+
+	(void)state;
+	pair_open(&p, server_config(), client_config(), WIDE);
+	TURN_UNTIL(p.server.got, (void)0);
+	check_session(p.server.leg);
+	check_session(p.client.leg);
+	pair_free(&p);
+}
+
+/* A TLS 1.2 client, where one is allowed, and a key that could decrypt, too. */
+static const struct {
+	const char *label, *ciphers;
+	bool served;
+} exchanges[] = {
+	{ "a key for the session", "ECDHE-RSA-AES128-GCM-SHA256", true },
+	{ "the certificate's key, or one for the session",
+	    "AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256", true },
+	{ "the certificate's key", "AES128-GCM-SHA256:AES256-GCM-SHA384" },
+};
+
+static void tls_12_has_keys_for_each_session_too(void **state)
+{
+	CLEANUP(key_p) EVP_PKEY *key = EVP_RSA_gen(2048);
+	const struct testpki_forgery f = { .names = "DNS:" SERVER_NAME,
+		.key = key };
+	CLEANUP(key_p) EVP_PKEY *same = NULL;
+	CLEANUP(x509_p) X509 *leaf = testpki_forge(&ca, &f, &same);
+
+	(void)state;
+	testpki_write_cert("rsa.pem", leaf);
+	testpki_write_key("rsa-key.pem", key);
+	for (size_t i = 0; i < N_ELEMS(exchanges); i++) {
+		struct tls_config config = server_config();
+		struct raw r;
+		struct end e = { .keeps_open = true };
+		struct leg *leg;
+
+		config.identity = NULL;
+		config.cert_file = "rsa.pem";
+		config.key_file = "rsa-key.pem";
+		config.allow_12 = true;
+		leg = open_over_raw(&r, config, false);
+		SSL_CTX_set_max_proto_version(r.ctx, TLS1_2_VERSION);
+		SSL_CTX_set_cipher_list(r.ctx, exchanges[i].ciphers);
+		raw_start(&r, false);
+		end_start(&e, leg);
+		TURN_UNTIL(e.gone || end_open(&e), raw_shake(&r));
+		if (end_open(&e) != exchanges[i].served)
+			fail_msg("%s", exchanges[i].label);
+		if (end_open(&e))
+			assert_int_equal(
+			    SSL_CIPHER_get_kx_nid(
+				SSL_get_current_cipher(tls_leg_of(leg)->ssl)),
+			    NID_kx_ecdhe);
+		leg_close(leg);
+		raw_free(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,6 +584,8 @@ int main(void)
 		cmocka_unit_test(clients_are_judged),
 		cmocka_unit_test(protocols_are_agreed),
 		cmocka_unit_test(tls_12_only_where_it_is_allowed),
+		cmocka_unit_test(keys_are_made_for_each_session),
+		cmocka_unit_test(tls_12_has_keys_for_each_session_too),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

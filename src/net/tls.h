@@ -21,6 +21,10 @@
 struct tls_context;
 struct identity; /* pki/identity.h */
 
+/* Where TLS 1.2 is allowed, keys are made for each session there too: with the
+ * key of a certificate alone what was recorded cannot be read. */
+#define TLS_CIPHERS_12 "ECDHE+AESGCM:ECDHE+CHACHA20"
+
 enum tls_end { TLS_SERVER, TLS_CLIENT };
 enum tls_trust {
 	TLS_TRUST_NOBODY, /* a server that asks for no client certificate */

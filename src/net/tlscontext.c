@@ -233,8 +233,7 @@ static int set_protocol(SSL_CTX *ssl, bool allow_12)
 		       SSL_CTX_set_min_proto_version(
 			   ssl, allow_12 ? TLS1_2_VERSION : TLS1_3_VERSION) &&
 		       SSL_CTX_set1_groups_list(ssl, "X25519:P-256") &&
-		       SSL_CTX_set_cipher_list(
-			   ssl, "ECDHE+AESGCM:ECDHE+CHACHA20")
+		       SSL_CTX_set_cipher_list(ssl, TLS_CIPHERS_12)
 		   ? 0
 		   : -ENOMEM;
 }
