@@ -53,6 +53,7 @@ enum player {
 	SWAPPED,       /* the first one's token, with another key to certify */
 	STOLEN,	       /* who has every public string, and signs himself */
 	OTHER_CLUSTER, /* an honest broker, of another cluster */
+	MISNAMED,      /* signed as the first one's, and says it is another's */
 	STRANGE_KEY,   /* signed with a key that nobody knows */
 	UNSIGNED,
 	SYMMETRIC, /* HMAC, with the public key */
@@ -62,7 +63,7 @@ enum player {
 
 static const char *const player_name[] = { "first", "second", "pusher",
 	"replayed", "relayed", "swapped", "stolen join string", "other cluster",
-	"strange key", "unsigned", "symmetric", "tenant" };
+	"misnamed", "strange key", "unsigned", "symmetric", "tenant" };
 _Static_assert(N_ELEMS(player_name) == PLAYERS, "a name each");
 
 enum keys { KEY_OLD, KEY_NEW, KEY_ROGUE, KEYS };
@@ -97,6 +98,8 @@ static const struct part {
 	    "x" },
 	[OTHER_CLUSTER] = { KEY_ROGUE, NULL, "ES256", BROKER, "b-1", "u-2", "8",
 	    "y", "8", "y" },
+	[MISNAMED] = { KEY_OLD, NULL, "ES256", BROKER, "b-1", "u-2", "6", "w",
+	    "6", "w" },
 	[STRANGE_KEY] = { KEY_ROGUE, NULL, "ES256", BROKER, "b-1", UID, "9",
 	    "x", "9", "x" },
 	[UNSIGNED] = { KEY_ROGUE, "", "none", BROKER, "b-1", UID, "9", "x", "9",
@@ -491,6 +494,21 @@ static void check_write(
 	registration_deinit(&is);
 }
 
+/* Stored keys stay what they are, whichever broker comes: other ones are the
+ * bridge's own reading, or a person's word. */
+static void check_keys(
+    const struct scene *scene, const struct state *s, unsigned next)
+{
+	struct registration was, is;
+
+	record_at(&was, s->record);
+	record_at(&is, next);
+	if (was.jwks && !json_equal(was.jwks, is.jwks))
+		fail("a broker has changed keys", scene, next, s->time, "");
+	registration_deinit(&was);
+	registration_deinit(&is);
+}
+
 static void write_record(struct walk *w, struct state *s, unsigned next)
 {
 	check_write(w->scene, s, next);
@@ -528,6 +546,7 @@ static void go_on_write(struct walk *w, struct state s, size_t at)
 	reach(w, &gone); /* not written; the broker is told `store` */
 	if (mine->late)
 		return; /* check-and-set refuses it; it comes again */
+	check_keys(w->scene, &s, mine->next);
 	write_record(w, &gone, mine->next);
 	reach(w, &gone); /* written, and the answer was lost */
 	if (!mine->sign)

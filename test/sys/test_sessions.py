@@ -1,7 +1,7 @@
-"""Keys that are made for one session (RFC 8446, 1.3 of its introduction calls it
-forward secrecy): who has recorded a session, and gets the key of a certificate
-later, has nothing. Between our own programs test_false_beacon.py and
-test_false_broker.py look at it; here is where the other end is a store."""
+"""Keys that are made for one session, and gone with it: who has recorded the
+session, and gets the key of a certificate later, has nothing. Between our own
+programs test_false_beacon.py and test_false_broker.py look at it; here the other
+end is a store, which may be older than TLS 1.3."""
 import os
 import socket
 import ssl
