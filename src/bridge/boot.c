@@ -32,6 +32,7 @@
 #include "bridge/registry.h"
 #include "net/http.h"
 #include "net/loop.h"
+#include "net/sign.h"
 #include "net/tls.h"
 #include "pki/ca.h"
 #include "pki/cleanup.h"
@@ -333,6 +334,8 @@ static int read_csr(struct session *s, struct fault *fault)
 	int r = pki_csr_clean(&s->csr, &key, csr, strlen(csr), fault);
 	int n;
 
+	if (!r)
+		r = sign_check_key(key, fault);
 	if (r)
 		return r;
 	n = i2d_PUBKEY(key, &spki);

@@ -2,7 +2,7 @@
 #include "bridge/ownleaf.h"
 #include "base/backoff.h"
 #include "base/log.h"
-#include "bridge/sign.h"
+#include "net/sign.h"
 #include "net/loop.h"
 #include "pki/ca.h"
 #include "pki/cleanup.h"

@@ -21,7 +21,7 @@
 #include "base/log.h"
 #include "bridge/ownleaf.h"
 #include "bridge/podkeys.h"
-#include "bridge/sign.h"
+#include "net/sign.h"
 #include "net/loop.h"
 #include "pki/ca.h"
 #include "pki/cleanup.h"

@@ -191,6 +191,7 @@ struct ask {
 	bool forged_csr;    /* signed by another key */
 	bool no_keys;	    /* jwks, discovery */
 	const char *around; /* before the request for a certificate */
+	bool unsigned_kind; /* of key: none of those that the store signs */
 };
 
 static const char *either(const char *said, const char *usual)
@@ -223,7 +224,7 @@ static char *csr_of(const struct ask *a, EVP_PKEY *key, EVP_PKEY *signer)
 	char *pem = NULL, *out = NULL;
 
 	assert_int_equal(X509_REQ_set_pubkey(request, key), 1);
-	assert_true(X509_REQ_sign(request, signer, EVP_sha256()) > 0);
+	assert_true(X509_REQ_sign(request, signer, pki_key_digest(signer)) > 0);
 	assert_int_equal(pki_csr_pem(&pem, request), 0);
 	assert_true(asprintf(&out, "%s%s", either(a->around, ""), pem) > 0);
 	X509_REQ_free(request);
@@ -238,6 +239,10 @@ static char *request_of(const struct guest *g, const struct ask *a)
 	char *text;
 
 	assert_int_equal(pki_key_new(&key), 0);
+	if (a->unsigned_kind) {
+		EVP_PKEY_free(key);
+		key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	}
 	assert_int_equal(pki_key_new(&other), 0);
 	q.token = token_of(g, a, key);
 	q.csr = csr_of(a, a->other_key ? other : key,
@@ -433,6 +438,8 @@ static void every_refusal_is_reached(void **state)
 	} rows[] = {
 		{ "a request of another key", 0, BOOT_MALFORMED, "",
 		    .ask = { .forged_csr = true } },
+		{ "a key that the store does not sign", 0, BOOT_MALFORMED, "",
+		    .ask = { .unsigned_kind = true } },
 		{ "too late", 0, BOOT_WINDOW, "", .late = true },
 		{ "another cluster", 0, BOOT_FINGERPRINT, "",
 		    .ask = { .uid = "u-2" } },

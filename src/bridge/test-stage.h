@@ -3,7 +3,7 @@
  */
 #pragma once
 #include "bridge/registry.h"
-#include "bridge/sign.h"
+#include "net/sign.h"
 #include "bridge/test-clock.h"
 #include "pki/testpki.h"
 #include "pki/verify.h"

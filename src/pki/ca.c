@@ -51,15 +51,30 @@ int pki_key_new(EVP_PKEY **out)
 	return 0;
 }
 
-static bool curve_allowed(EVP_PKEY *key)
+/* Return: its NID; NID_undef: it is on none that has a name. */
+static int curve_of(EVP_PKEY *key)
 {
 	char group[32] = "";
-	int curve;
 
-	if (!EVP_PKEY_get_group_name(key, group, sizeof(group), NULL))
-		return false;
-	curve = OBJ_sn2nid(group);
+	return EVP_PKEY_get_group_name(key, group, sizeof(group), NULL)
+		   ? OBJ_sn2nid(group)
+		   : NID_undef;
+}
+
+static bool curve_allowed(EVP_PKEY *key)
+{
+	int curve = curve_of(key);
+
 	return curve == NID_X9_62_prime256v1 || curve == NID_secp384r1;
+}
+
+bool pki_key_is_p256(EVP_PKEY *key)
+{
+	bool yes = EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+		   curve_of(key) == NID_X9_62_prime256v1;
+
+	ERR_clear_error();
+	return yes;
 }
 
 static bool rsa_allowed(EVP_PKEY *key)

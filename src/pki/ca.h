@@ -25,6 +25,8 @@ MUST_USE int pki_key_new(EVP_PKEY **out);
 bool pki_key_allowed(EVP_PKEY *key);
 /* what pki_key_allowed() allows, in words */
 #define PKI_KEYS_ALLOWED "P-256, P-384, Ed25519 or RSA with 2048 to 4096 bits"
+/** pki_key_is_p256() - of the one kind that pki_key_new() makes */
+bool pki_key_is_p256(EVP_PKEY *key);
 /** pki_key_digest() - the hash that an allowed @key signs with: SHA-256,
  * SHA-384 for P-384, NULL for Ed25519 */
 const EVP_MD *pki_key_digest(EVP_PKEY *key);

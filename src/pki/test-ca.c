@@ -84,6 +84,8 @@ static void kinds_of_keys(void **state)
 		assert_non_null(rows[i].key);
 		if (pki_key_allowed(rows[i].key) != rows[i].allowed)
 			fail_msg("%s", rows[i].label);
+		assert_int_equal(pki_key_is_p256(rows[i].key),
+		    !strcmp(rows[i].label, "P-256"));
 		if (rows[i].allowed)
 			assert_ptr_equal(
 			    pki_key_digest(rows[i].key), rows[i].digest);

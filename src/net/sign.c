@@ -1,4 +1,4 @@
-#include "bridge/sign.h"
+#include "net/sign.h"
 #include "pki/ca.h"
 #include "pki/cleanup.h"
 #include "pki/identity.h"
@@ -28,6 +28,16 @@ static void join_hosts(char to[HOSTS_TEXT_MOST], const struct sign_order *o)
 		n += (size_t)snprintf(to + n, HOSTS_TEXT_MOST - n, "%s%s",
 		    i ? "," : "", o->hosts[i]);
 	INVARIANT(n < HOSTS_TEXT_MOST);
+}
+
+int sign_check_key(EVP_PKEY *key, struct fault *fault)
+{
+	if (pki_key_is_p256(key))
+		return 0;
+	return fault_set(fault, -EINVAL,
+	    "`pharos pki request` makes one with a key of that kind",
+	    "certificate request: the store's PKI engine signs P-256 keys "
+	    "alone, and this is another");
 }
 
 int sign_call(struct vault_call *out, const struct sign_order *o)

@@ -1,4 +1,4 @@
-/* bridge/sign.h: having the store's PKI engine sign a certificate request: the
+/* net/sign.h: having the store's PKI engine sign a certificate request: the
  * call, and the check of what came back. Pure.
  *
  * The store's roles say what a certificate may be; the names in it are ours,
@@ -23,6 +23,10 @@ struct sign_order {
 	EVP_PKEY *key;	 /* that is in it */
 	long seconds;	 /* of life; the role may give less */
 };
+/** sign_check_key() - of a request, before the store is asked: what its PKI
+ * roles (wire/enrol.h) take is P-256 alone
+ * Return: 0; -EINVAL with @fault. */
+MUST_USE int sign_check_key(EVP_PKEY *key, struct fault *fault);
 /** sign_call() - @out: vault_call_clear() it
  * Return: 0; -ENOMEM. */
 MUST_USE int sign_call(struct vault_call *out, const struct sign_order *order);
