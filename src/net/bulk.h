@@ -13,7 +13,7 @@
 #pragma once
 #include "net/leg.h"
 
-enum { BULK_MS = 1, BULK_BYTES = 256 * 1024 };
+enum { BULK_MS = 1, BULK_BYTES = 512 * 1024 };
 
 struct bulk_watch;
 struct bulk {
