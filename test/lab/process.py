@@ -160,3 +160,11 @@ def memory_of(pid):
 
 def memory_holds(pid, needle):
     return any(needle in chunk for chunk in memory_of(pid))
+
+
+def memory_finds(pid, needles):
+    """The names of those that it holds, of a mapping of names to bytes."""
+    found = set()
+    for chunk in memory_of(pid):
+        found |= {name for name, needle in needles.items() if needle in chunk}
+    return found

@@ -1,5 +1,6 @@
-"""A valve before a store: passes requests on, counts them, and fails those that
-a test names, before the store has them or after.
+"""A valve before a store: passes requests on, counts them, keeps the tokens that
+they carry, and fails those that a test names, before the store has them or
+after, or holds them back.
 
     with StoreValve(store) as valve:
         valve.fail("sign/broker", "after")   # it signs, and nobody hears of it
@@ -34,7 +35,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        how = self.server.valve.note(self.command, self.path)
+        valve = self.server.valve
+        how = valve.note(self.command, self.path,
+                         self.headers["X-Vault-Token"])
+        if how == "hold":
+            valve.opened.wait(60)
         if how in ("before", "gone"):
             self.close_connection = True
             return
@@ -66,7 +71,8 @@ class StoreValve:
         self.store_port = int(store.base.split("/")[2].rpartition(":")[2])
         self.trust = ssl.create_default_context(cafile=str(store.ca))
         self.lock = threading.Lock()
-        self.seen, self.rules = [], {}
+        self.seen, self.rules, self.tokens = [], {}, set()
+        self.held, self.opened = threading.Event(), threading.Event()
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.valve = self
         self.address = f"http://127.0.0.1:{self.server.server_port}"
@@ -80,18 +86,26 @@ class StoreValve:
         self.server.shutdown()
         self.server.server_close()
 
-    def note(self, method, path):
+    def note(self, method, path, token):
         with self.lock:
             self.seen.append(f"{method} {path}")
-            return next((how for part, how in self.rules.items()
-                         if part in f"{method} {path}"), None)
+            self.tokens |= {token} - {None}
+            how = next((how for part, how in self.rules.items()
+                        if part in f"{method} {path}"), None)
+        if how == "hold":
+            self.held.set()
+        return how
 
     def fail(self, part, how):
         """Requests with `part` in "METHOD /v1/path" fail from now on: `before`
-        the store has them, `after` it has done them, or `sealed`."""
+        the store has them, `after` it has done them, or `sealed`; or they wait
+        until open(): `hold`."""
+        self.opened.clear()
         with self.lock:
             self.rules[part] = how
 
     def open(self):
         with self.lock:
             self.rules.clear()
+        self.opened.set()
+        self.held.clear()
