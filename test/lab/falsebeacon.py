@@ -1,9 +1,9 @@
 """A beacon that was seized: it has its genuine certificate, and does with the
 legs that come what a test wants. It keeps all that passes.
 
-    def decide(beacon, leg):        # for each leg that has said HELLO
+    def alike(beacon, leg):        # for each leg that has said HELLO
         for other in beacon.waiting:
-            if other.role != leg.role:
+            if other.role == leg.role:
                 return beacon.pair(other, leg)
         return beacon.keep(leg)
 
@@ -81,6 +81,14 @@ class Pair:
         finally:
             for leg in self.legs:
                 leg.close()
+
+
+def honest(beacon, leg):
+    """What a beacon is there for."""
+    for other in beacon.waiting:
+        if other.role != leg.role and other.info_hash == leg.info_hash:
+            return beacon.pair(other, leg)
+    return beacon.keep(leg)
 
 
 class FalseBeacon:

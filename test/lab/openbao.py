@@ -16,14 +16,24 @@ listener "tcp" {{
 """
 
 
+AUDIT = """
+audit "file" "kept" {{
+  options {{ file_path = "{path}" }}
+}}
+"""
+
+
 class OpenBao:
     """@url is plain HTTP; @tls_url is there when a certificate is given, which
-    has to be good for 127.0.0.1. Its log is @folder/bao.log."""
+    has to be good for 127.0.0.1. Its log is @folder/bao.log; with a certificate,
+    its audit log is @audit."""
 
-    def __init__(self, folder, certificate=None, key=None, namespace=None):
+    def __init__(self, folder, certificate=None, key=None, namespace=None,
+                 audit=None):
         program = peers.find("openbao")
         self.folder = folder
         self.folder.mkdir(exist_ok=True)
+        self.audit = audit
         self.token = secrets.token_hex(16)
         for _ in range(5):
             # each listener takes the next one for its cluster
@@ -48,7 +58,8 @@ class OpenBao:
             self.tls_url = f"https://127.0.0.1:{self.tls_port}"
             config.write_text(LISTENERS.format(
                 port=self.tls_port, cluster=self.tls_port + 1,
-                certificate=certificate, key=key))
+                certificate=certificate, key=key) + (
+                    AUDIT.format(path=self.audit) if self.audit else ""))
             words.append(f"-config={config}")
         return words
 

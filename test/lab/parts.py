@@ -115,11 +115,12 @@ class Lab:
         beacon.port = self.port_of(beacon, "legs")
         return beacon
 
-    def start_devstore(self):
+    def start_devstore(self, *words):
         token_file = self.folder / "root-token"
         store = self.start("pharos-devstore", "--listen", "127.0.0.1:0",
                            "--root-token-file", token_file,
-                           *self.server_words("store"), side="store")
+                           *self.server_words("store"), *words,
+                           side="store")
         port = self.port_of(store, "api")
         self.store = Store(f"127.0.0.1:{port}", self.server_ca,
                            token_file.read_text().strip(),
@@ -127,10 +128,11 @@ class Lab:
         store.port = port
         return store
 
-    def start_openbao(self):
+    def start_openbao(self, audit=None):
         """In place of the development store; peers.NotHere if there is none."""
         bao = OpenBao(self.folder / "openbao", self.lab_pki / "store.crt",
-                      self.lab_pki / "store.key", self.network.side("store"))
+                      self.lab_pki / "store.key", self.network.side("store"),
+                      audit)
         self.running.append(bao.process)
         self.store = Store(f"127.0.0.1:{bao.tls_port}", self.server_ca,
                            bao.token, self.network.side("store"))

@@ -14,19 +14,12 @@ import pytest
 from lab.clienthello import KEY_SHARE, PRE_SHARED_KEY, PSK_MODES, TLS_1_3, \
     VERSIONS, client_hello_of, server_hello_of
 from lab.beaconpeer import CONNECT, LISTEN
-from lab.falsebeacon import FalseBeacon
+from lab.falsebeacon import FalseBeacon, honest
 from lab.falseend import Shown
 from lab.forged import forge, issued
 from lab.joined import Joined, StandIn
 
 BOOT, TUNNEL = b"pharos-boot/1", b"pharos-tunnel/1"
-
-
-def honest(beacon, leg):
-    for other in beacon.waiting:
-        if other.role != leg.role and other.info_hash == leg.info_hash:
-            return beacon.pair(other, leg)
-    return beacon.keep(leg)
 
 
 def crossed(beacon, leg):
