@@ -418,9 +418,18 @@ void token_use(struct token *t)
 		token_keep(t);
 }
 
+/* Without a wish: a login's gets what its role gives, any other what it had. */
+static int64_t usual_ttl(const struct token *t)
+{
+	static const char created[] = "auth/token/";
+
+	return strncmp(t->path, created, strlen(created)) ? t->first_ttl_ms
+							  : t->ttl_ms;
+}
+
 int token_renew(struct token *t, int64_t wish_ms, int64_t now_ms)
 {
-	int64_t ttl = wish_ms ? wish_ms : t->ttl_ms;
+	int64_t ttl = wish_ms ? wish_ms : usual_ttl(t);
 	int64_t most = t->most_ms ? t->most_ms : TOKEN_TTL_MS;
 
 	if (!t->renewable)

@@ -73,7 +73,7 @@ struct token *token_find_accessor(
 /** token_use() - count one use; after the last it is no longer found, but
  * stays until token_set_sweep() */
 void token_use(struct token *t);
-/** token_renew() - for another @wish_ms (0: as last time), within its bounds
+/** token_renew() - for another @wish_ms (0: the usual), within its bounds
  * Return: 0; -EPERM: it cannot be renewed. */
 MUST_USE int token_renew(struct token *t, int64_t wish_ms, int64_t now_ms);
 /** token_revoke() - it and its children */

@@ -12,6 +12,14 @@
  * M/metadata/P, which the wrapper polls to see a new one. Both are granted for
  * the one path that was given, however it was written.
  *
+ * A token lives a minute. A pod that reads once and is served forgets it: that
+ * saves the store a third request a pod, and what is left of the minute is less
+ * than anybody who gets hold of it has anyway, since the pod's own token, which
+ * lies in a file of the pod, logs in for ten minutes and more. A count of uses
+ * would end it sooner, but revokes with its last use what that use has leased,
+ * and how many a pod needs is not known here; a batch token can neither be
+ * renewed nor revoked. A pod that goes on has its token renewed for longer.
+ *
  * The default policy is left out, since it may have been changed to anything.
  * What the wrapper needs of it stands in our own: renew and revoke the token,
  * renew a lease, ask for a mount.

@@ -13,7 +13,8 @@ enum {
 	GRANT_NAME_MOST = 63 + 1 + 253,
 	GRANT_POLICY_MOST = 64 + GRANT_NAME_MOST, /* behind a space's prefix */
 	GRANT_PATHS_MOST = 64,			  /* that a person gives */
-	GRANT_TOKEN_S = 600,	/* life of a token, until it is renewed */
+	/* life of a token, until it is renewed */
+	GRANT_TOKEN_S = VAULT_TOKEN_BRIEF_S,
 	GRANT_AUDIENCE = 7 + 64 /* "pharos:", the info hash */
 };
 

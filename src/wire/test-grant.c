@@ -163,7 +163,7 @@ static const char expected_role[] =
     "\"user_claim\":\"sub\",\"bound_subject\":"
     "\"system:serviceaccount:team-a:web\",\"token_policies\":"
     "[\"team-a.web\"],\"token_no_default_policy\":true,"
-    "\"token_ttl\":600}";
+    "\"token_ttl\":60}";
 
 static const struct grant_path two_paths[] = {
 	{ "secret/data/a\"b", "secret/metadata/a\"b" },

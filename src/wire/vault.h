@@ -61,6 +61,10 @@ MUST_USE int vault_call_mount_of(struct vault_call *out, const char *path);
 /** vault_call_renew_self() - @increment_s: wished for; 0: the store decides */
 MUST_USE int vault_call_renew_self(struct vault_call *out, long increment_s);
 MUST_USE int vault_call_revoke_self(struct vault_call *out);
+/* A token that lives no longer than this ends by itself: to give it up would be
+ * a request of the store for each pod, to end what ends at once. Who keeps one
+ * has it renewed for VAULT_TOKEN_KEPT_S. */
+enum { VAULT_TOKEN_BRIEF_S = 60, VAULT_TOKEN_KEPT_S = 600 };
 MUST_USE int vault_call_lease_renew(
     struct vault_call *out, const char *lease_id, long increment_s);
 

@@ -151,13 +151,13 @@ static int take_fault(struct batch *b, const struct handoff_reply *r, int *fd)
 
 static int take_done(struct batch *b, const struct handoff_reply *r, int *fd)
 {
-	(void)r;
 	for (size_t i = 0; i < b->plan->n_paths; i++)
 		if (open_secret(b, i))
 			return HANDOFF_E_FORMAT;
 	if (*fd >= 0)
 		return HANDOFF_E_FORMAT;
 	b->over = true;
+	b->lingers = r->u.done.lingers;
 	return 0;
 }
 

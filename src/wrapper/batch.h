@@ -35,6 +35,7 @@ struct batch {
 	uint32_t session_s;
 	bool session_renewable, session_fresh;
 	bool over;	    /* DONE, or a fault of the whole */
+	bool lingers;	    /* DONE, but it gives its token up yet */
 	struct fault fault; /* of the whole; code 0: none */
 	enum handoff_hop hop;
 	bool retry;

@@ -140,3 +140,16 @@ void courier_close(struct courier *c)
 	close_p(&c->fd);
 	batch_free(STEAL(c->batch));
 }
+
+void courier_leave(struct courier *c)
+{
+	if (c->batch->lingers)
+		batch_free(STEAL(c->batch));
+	else
+		courier_close(c);
+}
+
+bool courier_leaving(const struct courier *c)
+{
+	return c->fd >= 0 && !c->batch;
+}

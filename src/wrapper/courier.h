@@ -48,6 +48,12 @@ enum { COURIER_E_OVER = 1, COURIER_E_LOST };
 MUST_USE int courier_hear(struct courier *c, struct fault *fault);
 /** courier_reaped() - was @pid it? Then it is noted as ended. */
 bool courier_reaped(struct courier *c, pid_t pid, int status);
+/** courier_leave() - its batch is over and taken: end it, unless it lingers: it
+ * gives its token up then, and ends. c->fd is readable when it has;
+ * courier_close() is due then, or when that takes too long.
+ * courier_leaving() - is it in that? */
+void courier_leave(struct courier *c);
+bool courier_leaving(const struct courier *c);
 /** courier_close() - end it if it has not ended, forget its batch; repeatable
  */
 void courier_close(struct courier *c);

@@ -1,16 +1,19 @@
 /* Theory. The process has one job, one session with the bridge and one
  * deadline.
  *
- *   job -> way (fetchway.h) -> token -> tasks (fetchtask.h) -> leave -> done
+ *   job -> way (fetchway.h) -> token -> tasks (fetchtask.h) -> done -> leave
  *
  * The token is the one that came along with the job, or that of a file, or that
  * of a login with a JWT. The tasks run beside each other, at most AT_ONCE. A
  * token that came along and is no longer good (403) is replaced by one login,
  * and what it could not read is read again.
  *
- * Leaving: a token of our own login is handed back if there is more to come
- * (polls, leases); otherwise it is given up at the store. A token of a file is
- * the operator's: it is neither handed back nor given up.
+ * A token of our own login is handed back if there is more to come (polls,
+ * leases); a brief one (wire/vault.h) is renewed for longer before, beside the
+ * tasks where that is known. Otherwise it is not needed any more: a brief one
+ * is forgotten, and any other given up at the store, once DONE was said, since
+ * nobody has to wait for that. A token of a file is the operator's: it is
+ * neither handed back nor given up.
  *
  * The process is not dumpable, has no capabilities, reads nothing but the
  * folders of the files that the job names and what name resolution needs, and
@@ -61,6 +64,9 @@ struct fetch {
 	bool ours, fresh;	 /* the token: of a login; of this job */
 	bool hand_back;		 /* it is new to the supervisor */
 	bool leased;		 /* a lease depends on the token */
+	bool lengthened;	 /* it was asked to live longer, and */
+	bool waits;		 /* only the answer to that is missing */
+	bool told;		 /* DONE, so nothing more is said */
 	bool over;
 	uint32_t token_s;
 	bool token_renewable;
@@ -82,7 +88,7 @@ static void say(struct fetch *f, const struct handoff_reply *reply, int pass)
 	int r = handoff_write_reply(reply, bytes, sizeof(bytes), &n);
 
 	INVARIANT(!r);
-	if (!f->over && handoff_send(COURIER_FD, bytes, n, pass))
+	if (!f->over && !f->told && handoff_send(COURIER_FD, bytes, n, pass))
 		stop(f); /* nobody listens any more */
 }
 
@@ -214,22 +220,51 @@ static void hand_back(struct fetch *f)
 	done(f);
 }
 
-static void leave(struct fetch *f)
+static void give_up_token(struct fetch *f)
 {
 	struct vault_call call = { .body = NULL };
 
+	say(f,
+	    &(struct handoff_reply){
+		.type = HANDOFF_DONE, .u.done.lingers = true },
+	    -1);
+	f->told = true;
+	ask_session(f, vault_call_revoke_self(&call), &call, on_revoked);
+}
+
+static bool is_brief(const struct fetch *f)
+{
+	return f->token_s && f->token_s <= VAULT_TOKEN_BRIEF_S;
+}
+
+static bool keeps(const struct fetch *f)
+{
+	return f->job.keep_session || f->leased;
+}
+
+static void lengthen(struct fetch *f);
+
+static void leave(struct fetch *f)
+{
 	if (!f->ours) {
 		done(f);
 		return;
 	}
-	if (f->job.keep_session || f->leased) {
-		if (f->hand_back)
-			hand_back(f);
-		else
+	if (!keeps(f)) {
+		if (is_brief(f))
 			done(f);
+		else
+			give_up_token(f);
 		return;
 	}
-	ask_session(f, vault_call_revoke_self(&call), &call, on_revoked);
+	lengthen(f);
+	f->waits = f->call != NULL;
+	if (f->waits || f->over)
+		return;
+	if (f->hand_back)
+		hand_back(f);
+	else
+		done(f);
 }
 
 /* ---- tasks -------------------------------------------------------------- */
@@ -362,6 +397,37 @@ static void take_auth(struct fetch *f, struct vault_auth *auth, bool fresh)
 	f->hand_back = true;
 }
 
+/* Where that is refused it stays as brief as it is. */
+static void on_lengthened(
+    void *ctx, struct httpc_answer *answer, const struct fault *fault)
+{
+	struct fetch *f = ctx;
+	struct vault_auth auth = { .token = NULL };
+
+	(void)fault; /* it stays, too */
+	f->call = NULL;
+	if (answer) {
+		if (answer->status == 200 &&
+		    !vault_read_auth(&auth, answer->body, answer->n_body))
+			take_auth(f, &auth, false);
+		free_answer(answer);
+	}
+	if (f->waits)
+		leave(f);
+}
+
+/* Once, a token of this job's login. */
+static void lengthen(struct fetch *f)
+{
+	struct vault_call call = { .body = NULL };
+
+	if (f->lengthened || !f->fresh || !f->token_renewable || !is_brief(f))
+		return;
+	f->lengthened = true;
+	ask_session(f, vault_call_renew_self(&call, VAULT_TOKEN_KEPT_S), &call,
+	    on_lengthened);
+}
+
 static void fail_login(struct fetch *f, const struct httpc_answer *a)
 {
 	struct vault_failure failure = { STORE, a->status, a->content_type,
@@ -392,6 +458,8 @@ static void on_login(
 		fail_at(f, HANDOFF_HOP_LOGIN, false, &odd);
 	} else {
 		take_auth(f, &auth, true);
+		if (f->job.keep_session)
+			lengthen(f);
 		f->next = 0; /* all that is not done */
 		start_tasks(f);
 	}
@@ -440,9 +508,10 @@ static void on_open(void *ctx, struct http_conn *conn)
 	f->hop = HANDOFF_HOP_LOGIN;
 	if (!f->token)
 		start_login(f);
-	else if (f->job.renew_session)
-		ask_session(
-		    f, vault_call_renew_self(&call, 0), &call, on_renewed);
+	else if (f->job.renew_s)
+		ask_session(f,
+		    vault_call_renew_self(&call, (long)f->job.renew_s), &call,
+		    on_renewed);
 	else
 		start_tasks(f);
 }

@@ -124,7 +124,7 @@ int handoff_write_job(
 	wr_u8(&w, job->session);
 	wr_u8(&w, job->session_hidden);
 	wr_u32(&w, job->session_size);
-	wr_u8(&w, job->renew_session);
+	wr_u32(&w, job->renew_s);
 	wr_u8(&w, job->keep_session);
 	wr_u32(&w, (uint32_t)job->n_tasks);
 	for (size_t i = 0; i < job->n_tasks; i++) {
@@ -183,7 +183,7 @@ int handoff_read_job(struct handoff_job *out, const void *bytes, size_t n)
 	job->session = get_bool(&r);
 	job->session_hidden = get_bool(&r);
 	job->session_size = (uint32_t)get_index(&r, HANDOFF_TOKEN_MOST + 1);
-	job->renew_session = get_bool(&r);
+	job->renew_s = rd_u32(&r);
 	job->keep_session = get_bool(&r);
 	job->n_tasks = get_index(&r, PLAN_SECRETS_MAX + 1);
 	for (size_t i = 0; rd_ok(&r) && i < job->n_tasks; i++)
@@ -241,6 +241,7 @@ int handoff_write_reply(
 		put_fault(&w, reply);
 		break;
 	case HANDOFF_DONE:
+		wr_u8(&w, reply->u.done.lingers);
 		break;
 	case HANDOFF_JOB:
 	default:
@@ -290,6 +291,11 @@ static void get_fault(struct rd *r, struct handoff_reply *out)
 	out->u.fault.hint = get_text(r, FAULT_HINT_MAX - 1);
 }
 
+static void get_done(struct rd *r, struct handoff_reply *out)
+{
+	out->u.done.lingers = get_bool(r);
+}
+
 int handoff_read_reply(struct handoff_reply *out, const void *bytes, size_t n)
 {
 	static void (*const getters[])(struct rd *, struct handoff_reply *) = {
@@ -297,7 +303,7 @@ int handoff_read_reply(struct handoff_reply *out, const void *bytes, size_t n)
 		[HANDOFF_SECRET] = get_secret,
 		[HANDOFF_SESSION] = get_session,
 		[HANDOFF_FAULT] = get_fault,
-		[HANDOFF_DONE] = NULL,
+		[HANDOFF_DONE] = get_done,
 	};
 	struct handoff_reply reply = { .type = HANDOFF_DONE };
 	struct rd r = rd_over(bytes, n);
@@ -305,8 +311,7 @@ int handoff_read_reply(struct handoff_reply *out, const void *bytes, size_t n)
 	if (n > HANDOFF_REPLY_MOST || !get_head(&r, &reply.type) ||
 	    reply.type < HANDOFF_VALUE || reply.type > HANDOFF_DONE)
 		return HANDOFF_E_FORMAT;
-	if (getters[reply.type])
-		getters[reply.type](&r, &reply);
+	getters[reply.type](&r, &reply);
 	if (!rd_done(&r))
 		return HANDOFF_E_FORMAT;
 	*out = reply;

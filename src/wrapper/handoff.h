@@ -4,7 +4,9 @@
  *   supervisor -> fetcher   one JOB
  *   fetcher -> supervisor   for each task but SKIP: VALUE* SECRET, or a FAULT
  *                           with its index; SESSION at most once; then DONE, or
- *                           a FAULT with index HANDOFF_WHOLE
+ *                           a FAULT with index HANDOFF_WHOLE. Nothing is said
+ *                           after DONE; a fetcher that lingers gives its token
+ *                           up at the store, and then ends
  *
  * A value never crosses as bytes: a VALUE names it and passes a descriptor
  * (memfd_secret where the kernel has it). Each message is one packet of at most
@@ -61,8 +63,8 @@ struct handoff_job {
 	bool session; /* a session's token comes along, as descriptor */
 	bool session_hidden;
 	uint32_t session_size;
-	bool renew_session; /* renew it too */
-	bool keep_session;  /* hand one back; else give it up at the end */
+	uint32_t renew_s;  /* renew it too, for so long; 0: no */
+	bool keep_session; /* hand one back; else give it up at the end */
 	struct handoff_task tasks[PLAN_SECRETS_MAX];
 	size_t n_tasks;
 	const char *fields[PLAN_ITEMS_MAX]; /* of all tasks, in order */
@@ -123,6 +125,9 @@ struct handoff_reply {
 			uint32_t retry_ms; /* not before; 0: no word */
 			const char *text, *hint;
 		} fault;
+		struct {
+			bool lingers; /* it gives its token up yet */
+		} done;
 	} u;
 };
 

@@ -102,7 +102,8 @@ void schedule_job(struct schedule *s, uint64_t now, struct handoff_job *job)
 		s->anew = true;
 	}
 	job->session = s->session;
-	job->renew_session = s->session && session_due;
+	job->renew_s =
+	    s->session && session_due ? (uint32_t)(s->session_ms / 1000) : 0;
 	job->keep_session = s->plan->poll || any_lease(s);
 	job->deadline_ms = attempt_ms(s, now);
 	for (size_t i = 0; i < job->n_tasks; i++) {

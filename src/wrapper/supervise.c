@@ -14,6 +14,10 @@
  * It starts nothing itself: what it may not do, a command that it started could
  * not do either. It asks the starter (starter.h), and is confined.
  *
+ * A fetching process that lingers gives its token up: it is left to it for
+ * SUPERVISE_REVOKE_MS, while the command starts. No other fetch begins
+ * meanwhile, and the end waits for it.
+ *
  * Every state but RUNNING has a deadline. What a fetch brought is put in place
  * at once and whole, or not at all; then, if a value is not what it was, the
  * plan's reaction runs. If files could not be written, or the hook still runs,
@@ -109,7 +113,8 @@ static void move(struct supervise *s, enum state to, uint64_t ms)
 static void end(struct supervise *s, int code)
 {
 	s->exit_code = code;
-	courier_close(&s->courier);
+	if (!courier_leaving(&s->courier))
+		courier_close(&s->courier);
 	if (s->hook)
 		kill(-s->hook, SIGKILL);
 	move(s, ENDING, SUPERVISE_REVOKE_MS);
@@ -135,10 +140,18 @@ static void fill_job(const struct supervise *s, struct handoff_job *job)
 	}
 }
 
+/* All that it had to say is taken. */
+static void leave_courier(struct supervise *s)
+{
+	courier_leave(&s->courier);
+	s->courier_until_ms = s->now + SUPERVISE_REVOKE_MS;
+}
+
 static void fetch_failed(
     struct supervise *s, const struct fault *f, bool retry, uint32_t retry_ms)
 {
-	courier_close(&s->courier);
+	if (!courier_leaving(&s->courier))
+		courier_close(&s->courier);
 	if (s->state == ENDING)
 		return;
 	if (s->schedule.have || retry) {
@@ -402,8 +415,10 @@ static void take_batch(struct supervise *s)
 
 	if (first && failed) {
 		struct fault f = failed->fault;
+		bool retry = failed->retry;
 
-		fetch_failed(s, &f, failed->retry, 0);
+		leave_courier(s);
+		fetch_failed(s, &f, retry, 0);
 		return;
 	}
 	schedule_done(&s->schedule, b, s->now, random_number());
@@ -412,7 +427,7 @@ static void take_batch(struct supervise *s)
 		log_versions(s);
 	if (take_values(s, b))
 		s->undelivered = true;
-	courier_close(&s->courier);
+	leave_courier(s);
 	warn_of_leases(s);
 	if (first) {
 		s->undelivered = false;
@@ -425,12 +440,20 @@ static void take_batch(struct supervise *s)
 static void hear_courier(struct supervise *s)
 {
 	struct fault f = FAULT_NONE;
-	int r = courier_hear(&s->courier, &f);
+	int r;
 
+	if (courier_leaving(&s->courier)) {
+		courier_close(&s->courier);
+		return;
+	}
+	r = courier_hear(&s->courier, &f);
 	if (!r)
 		return;
 	if (s->state == ENDING) {
-		courier_close(&s->courier);
+		if (r == COURIER_E_OVER)
+			leave_courier(s);
+		else
+			courier_close(&s->courier);
 		return;
 	}
 	if (r == COURIER_E_LOST) {
@@ -544,6 +567,10 @@ static void on_courier_deadline(struct supervise *s)
 {
 	struct fault f = FAULT_NONE;
 
+	if (courier_leaving(&s->courier)) {
+		courier_close(&s->courier);
+		return;
+	}
 	fault_set(&f, -ETIMEDOUT,
 	    "see whether broker, beacon and bridge are reachable",
 	    "the fetching process did not end in time");
@@ -646,6 +673,8 @@ static void turn(struct supervise *s)
 /* At the end: give the token back, if there is one and there is time. */
 static void farewell(struct supervise *s)
 {
+	while (s->courier.fd >= 0)
+		turn(s);
 	if (s->session.fd >= 0)
 		start_revoke(s);
 	while (s->courier.fd >= 0)

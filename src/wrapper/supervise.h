@@ -17,7 +17,8 @@ enum {
 
 enum {
 	SUPERVISE_HOOK_MS = 60 * 1000, /* then the rotation command is ended */
-	SUPERVISE_REVOKE_MS = 2000, /* at the end, for giving the token back */
+	SUPERVISE_REVOKE_MS = 2000,    /* for giving the token up: after a fetch
+					  that is over, and at the end */
 };
 
 struct supervise_order {

@@ -70,7 +70,7 @@ static const struct {
 	{ 'F', WITHOUT,
 	    { HANDOFF_FAULT, .u.fault = { HANDOFF_WHOLE, HANDOFF_HOP_LOGIN,
 				 true, 900, "no", "do" } } },
-	{ 'D', WITHOUT, { HANDOFF_DONE, .u.value = { 0 } } },
+	{ 'D', WITHOUT, { HANDOFF_DONE, .u.done = { false } } },
 };
 
 static int take(struct batch *b, char letter)

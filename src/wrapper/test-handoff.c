@@ -24,6 +24,7 @@ static const struct handoff_job job = {
 	.deadline_ms = 15000,
 	.session = true,
 	.session_size = 26,
+	.renew_s = 600,
 	.keep_session = true,
 	.tasks = {
 		{ HANDOFF_CHECK, "secret/a", "", 7, 0, 0, 2, 70 },
@@ -45,7 +46,8 @@ static const struct handoff_reply replies[] = {
 	{ HANDOFF_SESSION, .u.session = { 26, true, 1200, true, true } },
 	{ HANDOFF_FAULT, .u.fault = { HANDOFF_WHOLE, HANDOFF_HOP_LOGIN, true,
 			     500, "refused", "grant" } },
-	{ HANDOFF_DONE, .u.value = { 0 } },
+	{ HANDOFF_DONE, .u.done = { false } },
+	{ HANDOFF_DONE, .u.done = { true } },
 };
 
 static void test_job(void **state)
@@ -65,7 +67,7 @@ static void test_job(void **state)
 	assert_string_equal(seen->token_file, "");
 	assert_int_equal(seen->deadline_ms, 15000);
 	assert_true(seen->session && seen->keep_session);
-	assert_false(seen->renew_session);
+	assert_int_equal(seen->renew_s, 600);
 	assert_int_equal(seen->n_tasks, 2);
 	assert_int_equal(seen->tasks[0].version, 7);
 	assert_int_equal(seen->tasks[0].made, 70);

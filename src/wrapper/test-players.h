@@ -103,6 +103,38 @@ static inline void make_mischief(const char *what)
 		pause();
 }
 
+static inline void note(const char *broker, const char *line)
+{
+	char path[160];
+	size_t n = strlen(line);
+	int fd;
+
+	snprintf(path, sizeof(path), "%s.asked", broker);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, line, n) != (ssize_t)n)
+		_exit(9);
+	close(fd);
+}
+
+/* After DONE: as if it gave its token up, until FILE.go is there. */
+static inline void linger(const char *what, const char *broker)
+{
+	char path[160];
+
+	if (!strcmp(what, "stays"))
+		pause();
+	if (!strcmp(what, "babbles")) {
+		(void)!handoff_send(COURIER_FD, "babble", 6, -1);
+		pause();
+	}
+	if (strcmp(what, "lingers") != 0)
+		return;
+	snprintf(path, sizeof(path), "%s.go", broker);
+	while (access(path, F_OK))
+		poll(NULL, 0, 1);
+	note(broker, "gone\n");
+}
+
 static inline void do_task(const struct handoff_task *t, const struct script *s)
 {
 	struct handoff_reply reply = { .type = HANDOFF_SECRET };
@@ -121,16 +153,11 @@ static inline void do_task(const struct handoff_task *t, const struct script *s)
 /* What a run was asked for, for the test: one line in FILE.asked. */
 static inline void note_job(const struct handoff_job *job)
 {
-	char line[64], path[160];
-	int fd, n;
+	char line[64];
 
-	snprintf(path, sizeof(path), "%s.asked", job->broker);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	n = snprintf(line, sizeof(line), "verb=%d session=%d keep=%d\n",
+	snprintf(line, sizeof(line), "verb=%d session=%d keep=%d\n",
 	    (int)job->tasks[0].verb, job->session, job->keep_session);
-	if (fd < 0 || write(fd, line, (size_t)n) != n)
-		_exit(9);
-	close(fd);
+	note(job->broker, line);
 }
 
 static inline int play_fetcher(void)
@@ -156,7 +183,10 @@ static inline int play_fetcher(void)
 		do_task(&job.tasks[0], &s);
 	if (job.keep_session && !job.session)
 		say_value(HANDOFF_SESSION, 0, "s.token");
-	say(&(struct handoff_reply){ .type = HANDOFF_DONE }, -1);
+	say(&(struct handoff_reply){ .type = HANDOFF_DONE,
+		.u.done.lingers = strcmp(s.mischief, "-") != 0 },
+	    -1);
+	linger(s.mischief, job.broker);
 	return 0;
 }
 

@@ -272,13 +272,14 @@ static void test_session(void **state)
 	done(st, now);
 	assert_int_equal(schedule_due(&st->s), now += 60000);
 	assert_verbs(st, now, HANDOFF_SKIP, HANDOFF_SKIP);
-	assert_true(st->job.session && st->job.renew_session);
+	assert_true(st->job.session);
+	assert_int_equal(st->job.renew_s, 90); /* as at first */
 	session_is(st, 30, true, false);
 	lease_is(st, BATCH_OPEN, 3600, true);
 	done(st, now);
 	assert_int_equal(schedule_due(&st->s), now += 20000);
 	assert_verbs(st, now, HANDOFF_SKIP, HANDOFF_READ);
-	assert_false(st->job.session || st->job.renew_session);
+	assert_false(st->job.session || st->job.renew_s);
 	schedule_failed(&st->s, 0, now, 0);
 	assert_verbs(st, now + 1000, HANDOFF_SKIP, HANDOFF_READ);
 	lease_is(st, BATCH_FRESH, 3600, true);
@@ -307,7 +308,7 @@ static void test_session_without_lease(void **state)
 	session_is(st, 0, false, true); /* a token that does not end */
 	done(st, START + POLL);
 	schedule_job(&st->s, START + POLL * 1000, &st->job);
-	assert_true(st->job.session && !st->job.renew_session);
+	assert_true(st->job.session && !st->job.renew_s);
 	tear_down(st);
 }
 

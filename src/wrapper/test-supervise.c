@@ -512,6 +512,61 @@ static void test_once(void **state)
 	tear_down(&st);
 }
 
+/* The command does not wait for a token to be given up; the wrapper's end does,
+ * and so does the next fetch. */
+static void test_leaving(void **state)
+{
+	struct stage st = set_up("1 one 0 0 lingers");
+	char asked[256], go[96];
+
+	(void)state;
+	st.command = "exit 0";
+	start(&st);
+	expect(&st, "has one");
+	snprintf(go, sizeof(go), "%s.go", st.script);
+	fclose(fopen(go, "we"));
+	assert_int_equal(wait_code(&st), 0);
+	read_asked(&st, asked, sizeof(asked));
+	assert_string_equal(asked, "verb=1 session=0 keep=0\ngone\n");
+	unlink(go);
+	tear_down(&st);
+}
+
+/* One that does not leave, or says more than it may, is ended; what it brought
+ * before counts. */
+static void test_leaving_badly(void **state)
+{
+	static const char *const scripts[] = { "1 one 0 0 stays",
+		"1 one 0 0 babbles" };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(scripts); i++) {
+		struct stage st = set_up(scripts[i]);
+
+		st.command = "exit 3";
+		start(&st);
+		expect(&st, "has one");
+		assert_int_equal(wait_code(&st), 3);
+		tear_down(&st);
+	}
+}
+
+/* A token that is being given up does not hold back a rotation for good. */
+static void test_leaving_for_good(void **state)
+{
+	struct stage st = set_up("1 one 0 0 stays");
+
+	(void)state;
+	st.on_rotate = "restart";
+	st.command = "serve 1 0";
+	start(&st);
+	expect(&st, "has one");
+	script(&st, "2 two 0 0 -");
+	expect(&st, "TERM one");
+	expect(&st, "has two");
+	finish(&st, "TERM two", 0);
+}
+
 static void test_lease_renewed(void **state)
 {
 	struct stage st = set_up("0 one 1 1 -");
@@ -548,6 +603,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_last_known_good),
 		cmocka_unit_test(test_session),
 		cmocka_unit_test(test_once),
+		cmocka_unit_test(test_leaving),
+		cmocka_unit_test(test_leaving_badly),
+		cmocka_unit_test(test_leaving_for_good),
 		cmocka_unit_test(test_lease_renewed),
 	};
 

@@ -49,10 +49,15 @@ class Store:
         return answer["data"]["version"]
 
     def trust_cluster(self, cluster, audience, policy_path):
-        """JWT login for one ServiceAccount, with one policy: read one path."""
+        """JWT login for one ServiceAccount, with one policy: read one path, and
+        look after the token; as `pharos source grant` makes it."""
+        rights = [(f"secret/{kind}/{policy_path}", "read")
+                  for kind in ("data", "metadata")]
+        rights += [(f"auth/token/{verb}-self", "update")
+                   for verb in ("renew", "revoke")]
         self.must("POST", "sys/policies/acl/lab", {"policy": "".join(
-            f'path "secret/{kind}/{policy_path}" '
-            '{ capabilities = ["read"] }\n' for kind in ("data", "metadata"))})
+            f'path "{path}" {{ capabilities = ["{right}"] }}\n'
+            for path, right in rights)})
         self.must("POST", "sys/auth/jwt", {"type": "jwt"})
         self.must("POST", "auth/jwt/config", {
             "jwt_validation_pubkeys": [cluster.public_key],
@@ -62,7 +67,7 @@ class Store:
             "role_type": "jwt", "user_claim": "sub",
             "bound_audiences": [audience],
             "bound_subject": "system:serviceaccount:team-a:web",
-            "token_policies": ["lab"], "token_ttl": "10m",
+            "token_policies": ["lab"], "token_ttl": "60s",
             "token_no_default_policy": True})
 
 

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from conftest import Delivery, not_sanitized
-from lab import parts
+from lab import beaconpeer, parts
 from lab.process import Process, children, memory_holds
 
 VALUE = "value-to-look-for"
@@ -220,6 +220,46 @@ def test_refused(chain, changed, said, also):
     assert said in wrapper.text()
     assert re.search(also, wrapper.text())
     assert VALUE not in wrapper.text()
+
+
+# ---- what it asks of the store
+
+def calls(chain):
+    """That the bridge has made to the store."""
+    page = beaconpeer.metrics(chain.lab.address_of(chain.bridge, "health"))
+    return sum(value for name, value in page.items()
+               if name.startswith("pharos_bridge_store_calls_total"))
+
+
+STAYS = ["--on-rotate", "restart", "--poll", "1h"]
+REQUESTS = [
+    ("a brief token is forgotten: login, read", "60s", [], 2, 2),
+    ("any other is given up", "61s", [], 3, 3),
+    ("a brief one that is kept is renewed, and given up at the end", "60s",
+     STAYS, 3, 4),
+    ("any other that is kept is good as it is", "10m", STAYS, 2, 3),
+]
+
+
+@pytest.mark.parametrize("life,more,started,ended",
+                         [row[1:] for row in REQUESTS],
+                         ids=[row[0] for row in REQUESTS])
+def test_requests_to_the_store(chain, life, more, started, ended):
+    chain.lab.store.must("POST", "auth/jwt/role/counted", {
+        "role_type": "jwt", "user_claim": "sub",
+        "bound_audiences": [chain.audience], "token_policies": ["lab"],
+        "token_ttl": life, "token_no_default_policy": True})
+    before = calls(chain)
+    wrapper = wrap(chain, *more, secret="secret/data/app", role="counted",
+                   command=shell("echo up; " +
+                                 ("exec sleep 600" if more else "exit 0")))
+    wrapper.wait_for("^up$", 20)
+    if more:
+        assert calls(chain) - before == started
+        wrapper.end()
+    else:
+        assert wrapper.wait(20) == 0
+    assert calls(chain) - before == ended
 
 
 # ---- rotation
