@@ -71,7 +71,8 @@ int pki_add_key(
 	return fileset_add(set, &content, fault);
 }
 
-static int key_of_request(EVP_PKEY **out, const char *file, struct fault *fault)
+int pki_read_request(
+    char **out, EVP_PKEY **key, const char *file, struct fault *fault)
 {
 	CLEANUP(free_p) char *pem = NULL;
 	size_t n = 0;
@@ -81,7 +82,7 @@ static int key_of_request(EVP_PKEY **out, const char *file, struct fault *fault)
 		file_fault(fault, err, file, PKI_CSR_MOST);
 		return err < 0 ? err : -EINVAL;
 	}
-	err = pki_csr_key(out, pem, n, fault);
+	err = pki_csr_clean(out, key, pem, n, fault);
 	if (err)
 		fault_wrap(fault, "%s", file);
 	return err;
@@ -93,10 +94,11 @@ int pki_run_errand(
 	const struct pki_issuer *issuer = errand->issuer;
 	CLEANUP(key_p) EVP_PKEY *key = NULL;
 	CLEANUP(x509_p) X509 *cert = NULL;
+	CLEANUP(free_p) char *request = NULL;
 	int err;
 
 	if (errand->csr_file)
-		err = key_of_request(&key, errand->csr_file, fault);
+		err = pki_read_request(&request, &key, errand->csr_file, fault);
 	else
 		err = pki_key_new(&key) ? out_of_memory(fault) : 0;
 	if (err)
@@ -110,32 +112,12 @@ int pki_run_errand(
 	return err;
 }
 
-void pki_print_word(const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789/._:=,@%+-[]";
-
-	if (*word && strspn(word, plain) == strlen(word)) {
-		fputs(word, stdout);
-		return;
-	}
-	putchar('\'');
-	for (; *word; word++) {
-		if (*word == '\'')
-			fputs("'\\''", stdout);
-		else
-			putchar(*word);
-	}
-	putchar('\'');
-}
-
 void pki_print_path(const char *folder, const char *name)
 {
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	pki_print_word(path);
+	verb_print_word(stdout, path);
 }
 
 static const struct verb *const members[] = {

@@ -47,10 +47,13 @@ struct pki_errand {
 MUST_USE int pki_run_errand(
     struct fileset *set, const struct pki_errand *errand, struct fault *fault);
 
-/** pki_print_word() - to standard output, quoted where a shell would not take
- * it as one word */
-void pki_print_word(const char *word);
-/** pki_print_path() - FOLDER/NAME, quoted so */
+/** pki_read_request() - a certificate request of a file, written anew, and its
+ * key; the caller frees both
+ * Return: 0; -errno with @fault. */
+MUST_USE int pki_read_request(
+    char **out, EVP_PKEY **key, const char *file, struct fault *fault);
+/** pki_print_path() - FOLDER/NAME to standard output, quoted where a shell
+ * would not take it as one word */
 void pki_print_path(const char *folder, const char *name);
 
 enum { PKI_DAY_SECONDS = 24 * 60 * 60, PKI_LEAF_DAYS_MOST = 90 };

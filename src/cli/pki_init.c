@@ -188,7 +188,7 @@ static void print_beacons(const struct config *config)
 
 	for (size_t i = 0; i < n; i++) {
 		fputs(" \\\n      --beacon-address ", stdout);
-		pki_print_word(beacons[i]);
+		verb_print_word(stdout, beacons[i]);
 	}
 }
 
@@ -229,7 +229,7 @@ static void print_listen_remedy(const struct config *config)
 	    "issued here:\n\n"
 	    "  pharos pki issue --role server --name listen --host HOST --dir ",
 	    stdout);
-	pki_print_word(config->folder);
+	verb_print_word(stdout, config->folder);
 	putchar('\n');
 }
 
@@ -260,7 +260,7 @@ static void print_broker(const struct config *config, const char *hash)
 static void print_story(const struct config *config, const char *hash)
 {
 	fputs("Made a bridge CA and its certificates in ", stdout);
-	pki_print_word(config->folder);
+	verb_print_word(stdout, config->folder);
 	printf(".\nKeep ca.key offline: it can issue any bridge and broker.\n"
 	       "\ninfo hash: %s\n"
 	       "\nOn the store's side, with ca.crt, bridge.crt, bridge.key:\n\n"
@@ -287,7 +287,7 @@ static void print_pipe_story(const struct config *config, const char *hash)
 	char connect[ROLE_NAME_MOST + 64];
 
 	fputs("Made a CA and certificates for pipes in ", stdout);
-	pki_print_word(config->folder);
+	verb_print_word(stdout, config->folder);
 	printf(".\nKeep ca.key offline: it can issue more of them.\n"
 	       "\ninfo hash: %s\n\nWhere the service is,",
 	    hash);

@@ -23,6 +23,7 @@
 void errand_deinit(struct errand *e)
 {
 	fileset_close(&e->files);
+	source_files_deinit(&e->keyfiles);
 	storecall_close(e->store);
 	changes_free(e->changes);
 	record_deinit(&e->record);
@@ -78,6 +79,9 @@ int errand_check(struct errand *e, struct fault *fault)
 		    "It has lower-case letters, digits and hyphens, at most "
 		    "63.",
 		    "--broker-service %.80s: no name of a Service", c->service);
+	if (!r && c->files)
+		r = source_files_open(
+		    &e->keyfiles, c->files, !c->common->dry_run, fault);
 	if (!r && c->credential && !access(c->credential, F_OK))
 		r = fault_set(fault, -EINVAL,
 		    "Name another file, or leave --credential out.",
@@ -216,6 +220,9 @@ static int plan_rights(struct errand *e, const char *realm, struct fault *fault)
 
 	if (!r && e->order.credential)
 		r = enrol_credential(e->changes, &e->enrol, &e->place.space);
+	if (!r && e->order.files)
+		r = source_files_plan(&e->keyfiles, e->changes, &e->enrol,
+		    &e->plan, realm ? &e->ca : NULL);
 	return r ? fault_set(fault, r, NULL, "the changes: %s", strerror(-r))
 		 : 0;
 }
@@ -356,7 +363,7 @@ static int put_file(
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
 	if (slash)
 		e->folder[slash == path ? 1 : slash - path] = '\0';
-	r = fileset_open(&e->files, e->folder, false, fault);
+	r = fileset_open(&e->files, e->folder, e->order.files, fault);
 	return r ? r : fileset_add(&e->files, &content, fault);
 }
 
@@ -376,7 +383,11 @@ static int prepare_credential(struct errand *e, struct fault *fault)
 		    "--credential: what the store has answered cannot be put "
 		    "into a file: %s",
 		    strerror(-r));
-	return put_file(e, text, fault);
+	r = put_file(e, text, fault);
+	if (r || !e->order.files)
+		return r;
+	return source_files_add(&e->keyfiles, &e->files,
+	    changes_data(e->changes, e->enrol.file), &e->ca, fault);
 }
 
 /* ---- doing it ------------------------------------------------------------ */
@@ -434,13 +445,32 @@ json_t *errand_json(const struct errand *e)
 	if (e->order.credential)
 		json_object_set_new(
 		    j, "credential", json_string(e->order.credential));
+	if (e->order.files)
+		json_object_set_new(
+		    j, "files", source_files_json(&e->keyfiles));
 	return j;
+}
+
+/* Its command line, to be pasted. */
+static void tell_bridge(const struct errand *e)
+{
+	const char *file = e->order.credential, *ca = e->order.common->ca;
+
+	(void)fputs("Beside the store:  pharos-bridge --credential ", stderr);
+	verb_print_word(stderr, file ? file : "FILE");
+	if (ca) {
+		(void)fputs(" --vault-ca ", stderr);
+		verb_print_word(stderr, ca);
+	}
+	(void)fputs(file ? "\n"
+			 : "\n                   (do this again with "
+			   "--credential FILE to have one)\n",
+	    stderr);
 }
 
 void errand_tell(const struct errand *e)
 {
 	const struct registration *r = &e->record.registration;
-	const char *file = e->order.credential;
 	bool pending = r->state == REGISTRATION_PENDING;
 	char closes[RECORD_TIME_MOST];
 
@@ -450,10 +480,12 @@ void errand_tell(const struct errand *e)
 	(void)fprintf(stderr, "%s: %s%s%s\n", r->space,
 	    registration_state_text(r->state), pending ? ", until " : "",
 	    pending ? closes : "");
+	(void)fprintf(stderr, "Info hash:         %s\n", e->ca.realm);
+	tell_bridge(e);
 	(void)fprintf(stderr,
-	    "Beside the store:  pharos-bridge --credential %s\n"
-	    "In the cluster:    pharos-broker --join, with the line above\n",
-	    file ? file : "FILE (do this again with --credential FILE)");
+	    "In the cluster:    pharos-broker --join, with the line above\n");
+	if (e->order.files)
+		source_files_tell(&e->keyfiles, e->order.beacons, e->ca.realm);
 	if (pending && r->approval)
 		(void)fprintf(stderr,
 		    "Once it has come:  pharos source approve %s\n",

@@ -4,7 +4,7 @@
  */
 #pragma once
 #include "cli/fileset.h"
-#include "cli/source_record.h"
+#include "cli/source_files.h"
 #include "wire/joinstring.h"
 
 /* What was said. All borrowed. */
@@ -14,7 +14,9 @@ struct errand_order {
 	const char *account;	/* "NAMESPACE/NAME", of the broker */
 	const char *service;	/* the broker's */
 	const char *credential; /* file to write; NULL: none */
-	long ttl_ms;		/* of the window */
+	const struct source_files_order *files; /* into the folder of the
+						   credential; NULL: none */
+	long ttl_ms;				/* of the window */
 	bool approval;
 	/* of the cluster, which then need not come: it is active at once;
 	 * NULL: it has to come */
@@ -34,6 +36,7 @@ struct errand {
 	bool write;	      /* the record */
 	struct record_ca ca;
 	char join[JOINSTRING_MOST + 1];
+	struct source_files keyfiles;
 	struct fileset files;
 	char *folder; /* of them */
 };

@@ -211,3 +211,23 @@ int verb_run(const struct verb *top, const char *manual, int argc, char **argv)
 		at = step_into(&at, verb);
 	}
 }
+
+void verb_print_word(FILE *to, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789/._:=,@%+-[]";
+
+	if (*word && strspn(word, plain) == strlen(word)) {
+		(void)fputs(word, to);
+		return;
+	}
+	(void)fputc('\'', to);
+	for (; *word; word++) {
+		if (*word == '\'')
+			(void)fputs("'\\''", to);
+		else
+			(void)fputc(*word, to);
+	}
+	(void)fputc('\'', to);
+}

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "base/option.h"
+#include <stdio.h>
 
 struct verb {
 	const char *name;  /* "init" */
@@ -36,6 +37,10 @@ enum { VERB_DONE = 0, VERB_FAILED = 1, VERB_MISUSED = 2, VERB_CUT = 3 };
  * Return: the exit status: VERB_DONE, VERB_FAILED, VERB_MISUSED or VERB_CUT. */
 MUST_USE int verb_run(
     const struct verb *top, const char *manual, int argc, char **argv);
+
+/** verb_print_word() - for a command line that somebody pastes: quoted where a
+ * shell would not take it as one word */
+void verb_print_word(FILE *to, const char *word);
 
 /* -o, of verbs that print something: a row of their table. */
 enum verb_output { VERB_TEXT, VERB_JSON };

@@ -11,8 +11,14 @@ enum { CERT_TEXT_MOST = 16 * 1024, HOSTS_TEXT_MOST = 2048 };
 static int subject_uri(char to[ROLE_URI_MOST], const struct sign_order *o)
 {
 	struct subject s = { .role = o->role };
-	int r = realm_of(s.realm, o->ca);
+	int r;
 
+	if (!o->ca) {
+		(void)snprintf(to, ROLE_URI_MOST, "pharos://<info hash>/%s/%s",
+		    role_text(o->role), o->name);
+		return 0;
+	}
+	r = realm_of(s.realm, o->ca);
 	snprintf(s.name, sizeof(s.name), "%s", o->name);
 	if (!r)
 		subject_print(&s, to);
@@ -40,22 +46,26 @@ int sign_check_key(EVP_PKEY *key, struct fault *fault)
 	    "alone, and this is another");
 }
 
-int sign_call(struct vault_call *out, const struct sign_order *o)
+json_t *sign_body(const struct sign_order *o)
 {
 	char uri[ROLE_URI_MOST], hosts[HOSTS_TEXT_MOST], ttl[32];
-	char path[VAULT_PATH_MOST];
-	JSON *body = NULL;
-	int r = subject_uri(uri, o);
 
-	if (r)
-		return r;
+	if (subject_uri(uri, o))
+		return NULL;
 	join_hosts(hosts, o);
 	snprintf(ttl, sizeof(ttl), "%lds", o->seconds);
-	space_path(path, o->space,
-	    o->role == ROLE_BRIDGE ? SPACE_BRIDGE_SIGN : SPACE_BROKER_SIGN);
-	body = json_pack("{ss ss ss ss ss sb}", "csr", o->csr, "common_name",
+	return json_pack("{ss ss ss ss ss sb}", "csr", o->csr, "common_name",
 	    o->name, "uri_sans", uri, "alt_names", hosts, "ttl", ttl,
 	    "exclude_cn_from_sans", 1);
+}
+
+int sign_call(struct vault_call *out, const struct sign_order *o)
+{
+	char path[VAULT_PATH_MOST];
+	JSON *body = sign_body(o);
+
+	space_path(path, o->space,
+	    o->role == ROLE_BRIDGE ? SPACE_BRIDGE_SIGN : SPACE_BROKER_SIGN);
 	return body ? vault_call_plain(out, "POST", path, body) : -ENOMEM;
 }
 
@@ -66,18 +76,23 @@ X509 *sign_cert(const char *pem)
 	return pki_read_cert(&cert, pem, NULL) ? NULL : cert;
 }
 
-/* data.certificate of an answer. */
-static int read_cert(X509 **out, const void *body, size_t n)
+/* @data: of an answer. */
+static int take_cert(X509 **out, const json_t *data)
 {
-	JSON *j = json_read_object(body, n, 0);
-	json_t *pem =
-	    json_object_get(json_object_get(j, "data"), "certificate");
 	char text[CERT_TEXT_MOST];
 
-	if (json_copy_text(text, sizeof(text), pem))
+	if (json_copy_text(
+		text, sizeof(text), json_object_get(data, "certificate")))
 		return -EBADMSG;
 	*out = sign_cert(text);
 	return *out ? 0 : -EBADMSG;
+}
+
+static int read_cert(X509 **out, const void *body, size_t n)
+{
+	JSON *j = json_read_object(body, n, 0);
+
+	return take_cert(out, json_object_get(j, "data"));
 }
 
 int sign_read_ca(X509 **out, const void *body, size_t n, struct fault *fault)
@@ -125,11 +140,11 @@ static int check(X509 *leaf, const struct sign_order *o, struct fault *fault)
 	return r;
 }
 
-int sign_read(X509 **out, const struct sign_order *order, const void *body,
-    size_t n, struct fault *fault)
+int sign_take(X509 **out, const struct sign_order *order, const json_t *data,
+    struct fault *fault)
 {
 	CLEANUP(x509_p) X509 *leaf = NULL;
-	int r = read_cert(&leaf, body, n);
+	int r = take_cert(&leaf, data);
 
 	if (r)
 		return fault_set(fault, r, NULL,
@@ -140,4 +155,12 @@ int sign_read(X509 **out, const struct sign_order *order, const void *body,
 					 "engine has signed");
 	*out = STEAL(leaf);
 	return 0;
+}
+
+int sign_read(X509 **out, const struct sign_order *order, const void *body,
+    size_t n, struct fault *fault)
+{
+	JSON *j = json_read_object(body, n, 0);
+
+	return sign_take(out, order, json_object_get(j, "data"), fault);
 }

@@ -11,10 +11,12 @@
 #include "pki/role.h"
 #include "wire/space.h"
 #include "wire/vault.h"
+#include <jansson.h>
 
 struct sign_order {
 	const struct space *space;
-	X509 *ca;
+	X509 *ca; /* of sign_body() and sign_call(): NULL: not known yet; then
+		     it is to be shown, not sent */
 	enum role role; /* ROLE_BRIDGE or ROLE_BROKER */
 	const char *name;
 	const char *const *hosts; /* DNS names beside the URI */
@@ -30,6 +32,12 @@ MUST_USE int sign_check_key(EVP_PKEY *key, struct fault *fault);
 /** sign_call() - @out: vault_call_clear() it
  * Return: 0; -ENOMEM. */
 MUST_USE int sign_call(struct vault_call *out, const struct sign_order *order);
+/** sign_body() - what is POSTed, without the call
+ * Return: to be counted down; NULL: no memory. */
+json_t *sign_body(const struct sign_order *order);
+/** sign_take() - @data: of what was answered; as sign_read() */
+MUST_USE int sign_take(X509 **out, const struct sign_order *order,
+    const json_t *data, struct fault *fault);
 /** sign_read() - @body: what the store answered with 2xx
  * @out: the leaf; the caller frees it.
  * Return: 0; -EBADMSG or -EACCES with @fault; -ENOMEM. */

@@ -51,12 +51,14 @@ static const bool allowed[STATE_COUNT][STATE_COUNT] = {
 static const struct {
 	const char *method;
 	bool looks, has_body, keeps; /* keeps: what is answered */
+	bool changes;		     /* anything in the store */
 } kinds[] = {
-	[CHANGES_WRITE] = { "POST", true, true, false },
-	[CHANGES_MAKE] = { "POST", true, true, true },
-	[CHANGES_ADD] = { "POST", false, true, true },
-	[CHANGES_READ] = { "GET", false, false, true },
-	[CHANGES_REMOVE] = { "DELETE", false, false, false },
+	[CHANGES_WRITE] = { "POST", true, true, false, true },
+	[CHANGES_MAKE] = { "POST", true, true, true, true },
+	[CHANGES_ADD] = { "POST", false, true, true, true },
+	[CHANGES_READ] = { "GET", false, false, true, false },
+	[CHANGES_ASK] = { "POST", false, true, true, false },
+	[CHANGES_REMOVE] = { "DELETE", false, false, false, true },
 };
 
 struct step {
@@ -406,15 +408,15 @@ static int done(struct changes *p, const struct said *said, json_t *answered)
 	struct step *s = &p->steps[p->at];
 	JSON *data = answered;
 	bool unknown = !said->status || said->status >= 500;
-	bool read = s->kind == CHANGES_READ;
+	bool changed = kinds[s->kind].changes;
 
 	if (said->status / 100 != 2)
 		return fail(p,
-		    unknown && !read ? CHANGES_LEFT : CHANGES_REFUSED,
+		    unknown && changed ? CHANGES_LEFT : CHANGES_REFUSED,
 		    CHANGES_E_REFUSED);
 	if (kinds[s->kind].keeps)
 		s->data = STEAL(data);
-	s->outcome = read ? CHANGES_THERE : CHANGES_DONE;
+	s->outcome = changed ? CHANGES_DONE : CHANGES_THERE;
 	p->at++;
 	return begin(p);
 }

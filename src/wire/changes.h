@@ -22,13 +22,14 @@ enum changes_kind {
 	CHANGES_MAKE,	/* POST, unless it is there already */
 	CHANGES_ADD,	/* POST that makes one more, and does not look */
 	CHANGES_READ,	/* GET; it has to be there */
+	CHANGES_ASK,	/* POST that makes nothing and is answered */
 	CHANGES_REMOVE, /* DELETE, which is not undone */
 };
 
 enum changes_outcome {
 	CHANGES_WAITS,	 /* not done */
 	CHANGES_DONE,	 /* done */
-	CHANGES_THERE,	 /* was there already, or was read */
+	CHANGES_THERE,	 /* was there already, or was read or asked */
 	CHANGES_UNDONE,	 /* done, and then undone: it is as before */
 	CHANGES_LEFT,	 /* done, perhaps, and not undone */
 	CHANGES_REFUSED, /* the store has not done it */

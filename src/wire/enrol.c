@@ -13,6 +13,7 @@
  *   rights      roles of the PKI (they name the realm, which is the hash of
  *               the CA: so they come after it), policy, AppRole
  *   credential  two halves of a login, where a file is asked for
+ *   file        a certificate for a key in a file, where one is asked for
  *   record      last: what it says is true when it can be read
  *
  * Each step looks first. What is as it should be stays, so that doing it all
@@ -272,15 +273,23 @@ int enrol_places(
 
 /* ---- rights -------------------------------------------------------------- */
 
+/* What one role signs. */
+struct signing {
+	const char *what;
+	enum space_path path;
+	const char *role; /* of who is certified */
+	int most_s;	  /* of life */
+};
+
 /* @domains: counted down. */
 static json_t *signing_role(
-    const char *realm, const char *role, json_t *domains)
+    const struct signing *s, const char *realm, json_t *domains)
 {
 	json_t *j = json_pack("{so s[o] ss si s[s] si si si}",
 	    "allowed_domains", domains, "allowed_uri_sans",
-	    json_sprintf("pharos://%s/%s/*", realm, role), "key_type", "ec",
-	    "key_bits", 256, "key_usage", "DigitalSignature", "ttl",
-	    ENROL_LEAF_S, "max_ttl", ENROL_LEAF_S, "not_before_duration", 300);
+	    json_sprintf("pharos://%s/%s/*", realm, s->role), "key_type", "ec",
+	    "key_bits", 256, "key_usage", "DigitalSignature", "ttl", s->most_s,
+	    "max_ttl", s->most_s, "not_before_duration", 300);
 	static const char *const yes[] = { "allow_bare_domains",
 		"enforce_hostnames", "server_flag", "client_flag", "no_store" };
 	static const char *const no[] = { "allow_any_name",
@@ -296,18 +305,32 @@ static json_t *signing_role(
 	return j;
 }
 
+static json_t *bridge_names(void)
+{
+	return json_pack("[s]", "bridge.pharos");
+}
+
+static json_t *broker_names(const struct enrol_order *order)
+{
+	const char *service = order->broker_service;
+	const char *home = order->broker_namespace;
+
+	return json_pack("[oo]", json_sprintf("%s.%s.svc", service, home),
+	    json_sprintf("%s.%s.svc.cluster.local", service, home));
+}
+
+/* @role: counted down */
 static int add_signing(struct changes *p, const struct enrol *e,
-    const struct space *space, const char *what, json_t *body)
+    const struct enrol_order *order, const struct signing *s, json_t *role)
 {
 	char path[VAULT_PATH_MOST];
 
-	space_path(path, space,
-	    strstr(what, "bridge") ? SPACE_BRIDGE_ROLE : SPACE_BROKER_ROLE);
-	return add(p, space,
+	space_path(path, order->space, s->path);
+	return add(p, order->space,
 	    (struct changes_order){ .kind = CHANGES_WRITE,
-		.what = what,
+		.what = s->what,
 		.path = path,
-		.body = body,
+		.body = role,
 		.fits = covers,
 		.within = e->pki });
 }
@@ -315,18 +338,16 @@ static int add_signing(struct changes *p, const struct enrol *e,
 static int add_signings(struct changes *p, const struct enrol *e,
     const struct enrol_order *order, const char *realm)
 {
-	const char *service = order->broker_service;
-	const char *home = order->broker_namespace;
-	int r = add_signing(p, e, order->space, "PKI role bridge",
-	    signing_role(realm, "bridge", json_pack("[s]", "bridge.pharos")));
+	static const struct signing bridge = { "PKI role bridge",
+		SPACE_BRIDGE_ROLE, "bridge", ENROL_LEAF_S };
+	static const struct signing broker = { "PKI role broker",
+		SPACE_BROKER_ROLE, "broker", ENROL_LEAF_S };
+	int r = add_signing(
+	    p, e, order, &bridge, signing_role(&bridge, realm, bridge_names()));
 
 	return r ? r
-		 : add_signing(p, e, order->space, "PKI role broker",
-		       signing_role(realm, "broker",
-			   json_pack("[oo]",
-			       json_sprintf("%s.%s.svc", service, home),
-			       json_sprintf(
-				   "%s.%s.svc.cluster.local", service, home))));
+		 : add_signing(p, e, order, &broker,
+		       signing_role(&broker, realm, broker_names(order)));
 }
 
 /* All that the bridge does on its own account. */
@@ -441,6 +462,27 @@ int enrol_credential(
 		.undo = undo,
 		.handle = "secret_id_accessor",
 		.within = e->approle });
+}
+
+int enrol_file(struct changes *p, struct enrol *e,
+    const struct enrol_order *order, const char *realm, json_t *request)
+{
+	static const struct signing file = { "PKI role broker-file",
+		SPACE_FILE_ROLE, "broker", ENROL_FILE_S };
+	JSON *body = request;
+	char path[VAULT_PATH_MOST];
+	int r = add_signing(p, e, order, &file,
+	    signing_role(&file, realm, broker_names(order)));
+
+	if (r)
+		return r;
+	space_path(path, order->space, SPACE_FILE_SIGN);
+	e->file = changes_size(p);
+	return add(p, order->space,
+	    (struct changes_order){ .kind = CHANGES_ASK,
+		.what = "certificate of the broker",
+		.path = path,
+		.body = STEAL(body) });
 }
 
 int enrol_record(struct changes *p, const struct space *space, json_t *record,

@@ -12,6 +12,7 @@
 enum {
 	ENROL_CA_S = 10 * 365 * 24 * 3600, /* life of the bridge CA */
 	ENROL_LEAF_S = 24 * 3600,	   /* of a certificate, at most */
+	ENROL_FILE_S = 90 * 24 * 3600,	   /* of one whose key is in a file */
 	ENROL_TOKEN_S = 3600, /* of the bridge's token, until renewed */
 	ENROL_TOKEN_MOST_S = 24 * 3600, /* then it logs in again */
 	ENROL_LABEL_MOST = 63,
@@ -32,6 +33,7 @@ struct enrol {
 	size_t ca;	  /* changes_data(): its "certificate", PEM */
 	size_t role_id;	  /* "role_id" */
 	size_t secret_id; /* "secret_id" */
+	size_t file;	  /* "certificate", PEM */
 	/* counted from 1, 0 being none: what others stand in */
 	size_t home; /* the namespace */
 	size_t kv, pki, approle;
@@ -51,6 +53,11 @@ MUST_USE int enrol_rights(struct changes *p, const struct enrol *e,
 /** enrol_credential() - the bridge's role id, and a secret id more */
 MUST_USE int enrol_credential(
     struct changes *p, struct enrol *e, const struct space *space);
+/** enrol_file() - a certificate for a broker whose key is in a file, and the
+ * role that signs it, which the bridge has no right to: it may live longer
+ * @request: what is POSTed to SPACE_FILE_SIGN, counted down */
+MUST_USE int enrol_file(struct changes *p, struct enrol *e,
+    const struct enrol_order *order, const char *realm, json_t *request);
 /** enrol_record() - the registration, by check-and-set
  * @record: of registration_write(), counted down
  * @version: of the KV entry that was read; 0: there was none */

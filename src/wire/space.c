@@ -104,6 +104,8 @@ static const struct {
 	[SPACE_BROKER_ROLE] = { SPACE_PKI, "roles/broker" },
 	[SPACE_BRIDGE_SIGN] = { SPACE_PKI, "sign/bridge" },
 	[SPACE_BROKER_SIGN] = { SPACE_PKI, "sign/broker" },
+	[SPACE_FILE_ROLE] = { SPACE_PKI, "roles/broker-file" },
+	[SPACE_FILE_SIGN] = { SPACE_PKI, "sign/broker-file" },
 	[SPACE_JWT_CONFIG] = { SPACE_JWT, "config" },
 	[SPACE_LOGIN] = { SPACE_APPROLE, "login" },
 	[SPACE_LOGIN_ROLE] = { SPACE_APPROLE, "role/bridge" },

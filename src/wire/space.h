@@ -64,6 +64,8 @@ enum space_path {
 	SPACE_BROKER_ROLE,
 	SPACE_BRIDGE_SIGN,
 	SPACE_BROKER_SIGN,
+	SPACE_FILE_ROLE, /* the same for a broker's key in a file */
+	SPACE_FILE_SIGN,
 	SPACE_JWT_CONFIG,   /* keys of the cluster */
 	SPACE_LOGIN,	    /* of the bridge */
 	SPACE_LOGIN_ROLE,   /* the AppRole */

@@ -94,6 +94,25 @@ static struct changes *a_place(void)
 	return p;
 }
 
+static struct changes *an_asking(void)
+{
+	struct changes *p;
+
+	assert_int_equal(changes_new(&p), 0);
+	assert_int_equal(
+	    changes_add(p, &(struct changes_order){ .what = "first",
+			       .path = "a",
+			       .body = json_pack("{ss}", "policy", "new") }),
+	    0);
+	assert_int_equal(
+	    changes_add(p, &(struct changes_order){ .kind = CHANGES_ASK,
+			       .what = "answer",
+			       .path = "s",
+			       .body = json_pack("{ss}", "policy", "asked") }),
+	    0);
+	return p;
+}
+
 #define NO_MOUNT "400 {\"errors\":[\"No secret engine mount at m/\"]}"
 #define NO_CA	 "400 {\"errors\":[\"no default issuer currently configured\"]}"
 #define UPGRADING                                                              \
@@ -109,6 +128,15 @@ static const struct {
 	struct exchange exchange[14];
 	const char *outcomes; /* a letter a step */
 } rows[] = {
+	{ "what is asked leaves nothing, answered or not", an_asking,
+	    { { "GET /v1/a", NOTHING }, { "POST /v1/a policy new", DONE },
+		{ "POST /v1/s policy asked", SILENCE },
+		{ "DELETE /v1/a", DONE } },
+	    "UR" },
+	{ "and is there once it was answered", an_asking,
+	    { { "GET /v1/a", NOTHING }, { "POST /v1/a policy new", DONE },
+		{ "POST /v1/s policy asked", HANDLE } },
+	    "DT" },
 	{ "all is done", two_writes,
 	    { { "GET /v1/a", NOTHING }, { "POST /v1/a policy new", DONE },
 		{ "GET /v1/b", NOTHING }, { "POST /v1/b policy newer", DONE } },

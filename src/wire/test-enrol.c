@@ -192,6 +192,42 @@ static void what_may_be_signed(void **state)
 	changes_free(plan.changes);
 }
 
+static void what_is_signed_for_a_file(void **state)
+{
+	struct plan plan;
+	size_t at;
+
+	(void)state;
+	plan_open(&plan, "", "");
+	at = changes_size(plan.changes);
+	assert_int_equal(enrol_file(plan.changes, &plan.enrol, &plan.order,
+			     REALM, json_pack("{ss}", "csr", "x")),
+	    0);
+
+	JSON *role = body_of(&plan, at), *other = body_of(&plan, 7);
+	JSON *request = body_of(&plan, at + 1);
+	struct changes_step step;
+
+	changes_step(&step, plan.changes, at);
+	assert_string_equal(step.path, "pharos-pki/roles/broker-file");
+	assert_int_equal(plan.enrol.file, at + 1);
+	changes_step(&step, plan.changes, at + 1);
+	assert_string_equal(step.path, "pharos-pki/sign/broker-file");
+	assert_null(step.look);
+	assert_string_equal(
+	    json_string_value(json_object_get(request, "csr")), "x");
+	assert_int_equal(
+	    json_integer_value(json_object_get(role, "max_ttl")), 90 * 86400);
+	for (size_t i = 0; i < 2; i++) { /* but for its life, it is a broker */
+		const char *const life[] = { "ttl", "max_ttl" };
+
+		json_object_del(role, life[i]);
+		json_object_del(other, life[i]);
+	}
+	assert_true(json_equal(role, other));
+	changes_free(plan.changes);
+}
+
 static const char policy[] =
     "{\"path\":{\"a/pharos/data/registration\":"
     "{\"capabilities\":[\"read\",\"update\"]},"
@@ -317,6 +353,7 @@ int main(void)
 		cmocka_unit_test(behind_a_prefix),
 		cmocka_unit_test(a_namespace_of_one_and_of_three_parts),
 		cmocka_unit_test(what_may_be_signed),
+		cmocka_unit_test(what_is_signed_for_a_file),
 		cmocka_unit_test(what_the_bridge_may_do),
 		cmocka_unit_test(what_is_there_is_known_again),
 		cmocka_unit_test(the_policy_that_was_written_is_known_again),
