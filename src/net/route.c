@@ -183,7 +183,7 @@ static int open_visit(struct attempt *a, struct fault *fault)
 	config.target = r->target[a->target].text;
 	config.shed &= routeplan_sheds(&r->plan, a->target, loop_now(r->loop));
 	if (r->plan.keep == ROUTE_EVERY)
-		config.require_proven = a->kind == ROUTEPLAN_PROVEN;
+		config.require_proven &= a->kind == ROUTEPLAN_PROVEN;
 	return beaconc_open(&a->visit, r->loop, &config, &events, a, fault);
 }
 

@@ -32,7 +32,8 @@ struct route_config {
 	struct beaconc_config beacon; /* ROUTE_BEACON; target is filled in, and
 				shed may be cleared for a while */
 	unsigned bare_spares; /* ROUTE_EVERY and ROUTE_BEACON: of `count`, so
-				 many do not ask for a proven peer; refilled at
+				 many do not ask for a proven peer, where the
+				 others do (beacon.require_proven); refilled at
 				 most 10 times a minute, but for
 				 route_welcome() */
 };

@@ -432,6 +432,7 @@ static struct route_config beacon_config(enum route_keep keep, unsigned count)
 		.targets = targets,
 		.n_targets = 1,
 		.beacon = { .outer = client_context,
+		    .require_proven = keep == ROUTE_EVERY,
 		    .role =
 			keep == ROUTE_EVERY ? FRAME_LISTEN : FRAME_CONNECT } };
 }
@@ -460,6 +461,19 @@ static void spare_legs_wait_and_ask_for_what_they_should(void **state)
 		bare += !session[i].hello.require_proven;
 	}
 	assert_int_equal(bare, 1);
+}
+
+static void where_nobody_has_to_prove_himself_no_leg_asks_for_it(void **state)
+{
+	struct route_config config = beacon_config(ROUTE_EVERY, 3);
+
+	(void)state;
+	is_beacon = true;
+	config.beacon.require_proven = false;
+	go(&config);
+	assert_int_equal(n_sessions, 3);
+	for (int i = 0; i < 3; i++)
+		assert_false(session[i].hello.require_proven);
 }
 
 static void a_spare_leg_that_is_paired_is_replaced_at_once(void **state)
@@ -757,6 +771,7 @@ int main(void)
 		TEST(a_mute_target_costs_its_deadline_and_no_more),
 		TEST(the_order_is_a_matter_of_hash_and_name),
 		TEST(spare_legs_wait_and_ask_for_what_they_should),
+		TEST(where_nobody_has_to_prove_himself_no_leg_asks_for_it),
 		TEST(a_spare_leg_that_is_paired_is_replaced_at_once),
 		TEST(outer_tls_is_kept_where_shedding_it_broke_the_last_one),
 		TEST(a_stranger_makes_a_bridge_register_slowly),
