@@ -1,13 +1,15 @@
 /* bridge/boot.c: boot sessions.
  *
- *   HEARING    waits for the request's head
+ *   HEARING    waits for the request's head; three times, from the meeting
  *   READING    its body comes
+ *   HOLDING    it was judged: a person's approval is all it lacks
  *   WRITING    it was judged, and the record is being written
  *   SIGNING    the record is as it has to be; the store signs
  *   ANSWERING  the answer goes out, and the connection ends
  *
- * Each stage has BOOT_STAGE_MS. In the first two and the last a session that is
- * late is cut; in between it is answered that the store did not answer.
+ * Each stage has BOOT_STAGE_MS, or BOOT_HOLD_MS. In the first two and the last
+ * a session that is late is cut; while the store works it is answered that the
+ * store did not answer, and who was held is told to come again.
  *
  * What a request says of itself is not believed. The audience that its token
  * must have is made here, of this session's exporter and of the key in the
@@ -22,6 +24,10 @@
  * by the record of the one who won. A session that ends in between, by the
  * broker's doing or the store's, leaves the record as it was or as it is to be;
  * the next try goes on from either.
+ *
+ * At the meeting anybody can take a leg of ours, and say nothing. So no session
+ * there has to wait for another: when there are too many, the one goes that has
+ * been silent for longest, which an honest broker is for a moment only.
  */
 #include "bridge/boot.h"
 #include "base/bucket.h"
@@ -29,6 +35,7 @@
 #include "base/secret.h"
 #include "bridge/issuer.h"
 #include "bridge/judge.h"
+#include "bridge/parley.h"
 #include "bridge/registry.h"
 #include "net/http.h"
 #include "net/loop.h"
@@ -37,13 +44,14 @@
 #include "pki/ca.h"
 #include "pki/cleanup.h"
 #include <assert.h>
+#include <sodium.h>
 #include <stdio.h>
 
 enum { TARGET_TEXT = 264 };
 
 static_assert((int)BOOT_CSR_MOST <= (int)PKI_CSR_MOST, "all of it is read");
 
-enum stage { HEARING, READING, WRITING, SIGNING, ANSWERING, STAGES };
+enum stage { HEARING, READING, HOLDING, WRITING, SIGNING, ANSWERING, STAGES };
 
 struct session {
 	struct session *next, **link;
@@ -55,11 +63,14 @@ struct session {
 	struct http_collect *body;  /* READING */
 	struct registry_call *call; /* WRITING, SIGNING */
 	uint8_t exported[BOOT_EXPORTED];
+	struct parley parley; /* from the meeting */
+	char words[WORDS_TEXT + 1];
 	struct boot_request request;
 	char audience[BOOT_AUDIENCE + 1];
 	char *csr; /* the request's, written anew */
 	struct judge_outcome outcome;
-	unsigned judged; /* times */
+	unsigned judged;     /* times */
+	uint64_t hold_until; /* loop_now() time; 0: not held yet */
 	char target[TARGET_TEXT];
 };
 
@@ -73,19 +84,33 @@ struct boot {
 
 static void on_late(struct wheel_timer *t, uint64_t now);
 
+static uint64_t stage_ms(const struct session *s)
+{
+	uint64_t now = loop_now(s->boot->loop);
+
+	if (s->stage != HOLDING)
+		return BOOT_STAGE_MS;
+	return s->hold_until > now ? s->hold_until - now : 0;
+}
+
+#define JUDGED (1u << HOLDING | 1u << WRITING | 1u << SIGNING | 1u << ANSWERING)
+
 static void session_move(struct session *s, enum stage to)
 {
 	static const unsigned allowed[STAGES] = {
 		[HEARING] = 1u << READING | 1u << ANSWERING,
-		[READING] = 1u << WRITING | 1u << SIGNING | 1u << ANSWERING,
-		[WRITING] = 1u << WRITING | 1u << SIGNING | 1u << ANSWERING,
+		[READING] = 1u << HEARING | JUDGED,
+		[HOLDING] = JUDGED,
+		[WRITING] = JUDGED,
 		[SIGNING] = 1u << ANSWERING,
 		[ANSWERING] = 0,
 	};
 
 	INVARIANT(allowed[s->stage] & 1u << to);
+	s->boot->counts.held -= s->stage == HOLDING;
+	s->boot->counts.held += to == HOLDING;
 	s->stage = to;
-	loop_after(s->boot->loop, &s->timer, BOOT_STAGE_MS, on_late);
+	loop_after(s->boot->loop, &s->timer, stage_ms(s), on_late);
 }
 
 /* ---- its end ------------------------------------------------------------- */
@@ -98,6 +123,7 @@ static void session_free(struct session *s)
 	if (s->next)
 		s->next->link = s->link;
 	s->boot->counts.open--;
+	s->boot->counts.held -= s->stage == HOLDING;
 	loop_cancel(s->boot->loop, &s->timer);
 	registry_cancel(s->call);
 	http_receive_cancel(s->body);
@@ -107,6 +133,7 @@ static void session_free(struct session *s)
 		http_conn_cut(s->conn);
 	boot_request_deinit(&s->request);
 	judge_outcome_deinit(&s->outcome);
+	parley_deinit(&s->parley);
 	free(s->csr);
 	free(s);
 }
@@ -130,6 +157,11 @@ static void log_answer(const struct session *s, const struct boot_answer *a)
 		log_info("boot session", LOG_STR("target", s->target),
 		    LOG_STR("result", boot_code_text(a->code)),
 		    LOG_STR("broker", s->outcome.name));
+	else if (a->code == BOOT_APPROVAL)
+		log_info("boot session", LOG_STR("target", s->target),
+		    LOG_STR("result", boot_code_text(a->code)),
+		    LOG_STR("broker", s->outcome.name),
+		    LOG_STR("fault", a->fault.text));
 	else
 		log_warn("boot session", LOG_STR("target", s->target),
 		    LOG_STR("result", boot_code_text(a->code)),
@@ -138,13 +170,18 @@ static void log_answer(const struct session *s, const struct boot_answer *a)
 		    LOG_STR("hint", a->fault.hint));
 }
 
-static void answer_text(struct session *s, int status, const char *text)
+static void send_text(struct session *s, int status, const char *text)
 {
 	http_stream_answer(
 	    STEAL(s->stream), &(struct http_answer){ .status = status,
 				  .content_type = "application/json",
 				  .body = text,
 				  .n = strlen(text) });
+}
+
+static void answer_text(struct session *s, int status, const char *text)
+{
+	send_text(s, status, text);
 	session_move(s, ANSWERING);
 	http_conn_close(s->conn, BOOT_STAGE_MS);
 }
@@ -169,6 +206,8 @@ static void refuse(
 {
 	struct boot_answer a = { .code = code };
 
+	if (code == BOOT_APPROVAL && s->hold_until)
+		a.retry_s = BOOT_HELD_RETRY_S;
 	if (fault)
 		a.fault = *fault;
 	else
@@ -208,9 +247,21 @@ static void on_late(struct wheel_timer *t, uint64_t now)
 		refuse_store(s, NULL);
 		return;
 	}
+	if (s->stage == HOLDING) {
+		refuse(s, BOOT_APPROVAL, &s->outcome.fault);
+		return;
+	}
 	if (s->stage != ANSWERING)
 		log_info("boot session late", LOG_STR("target", s->target));
 	session_free(s);
+}
+
+static void welcome(struct session *s)
+{
+	const struct boot_config *config = &s->boot->config;
+
+	if (config->welcome)
+		config->welcome(config->ctx, s->target);
 }
 
 /* ---- signing ------------------------------------------------------------- */
@@ -232,7 +283,7 @@ static void on_signed(void *ctx, const char *pem, const struct fault *fault)
 		return;
 	}
 	a.n_certs = 1;
-	s->boot->config.welcome(s->boot->config.ctx, s->target);
+	welcome(s);
 	answer(s, &a);
 }
 
@@ -254,13 +305,41 @@ static void sign(struct session *s)
 
 static void judge_session(struct session *s);
 
+/* It lacks nothing but approval. */
+static void hold(struct session *s)
+{
+	struct boot *b = s->boot;
+
+	if (!s->hold_until) {
+		welcome(s);
+		if (b->config.meeting || b->counts.held == BOOT_HELD_MOST) {
+			refuse(s, BOOT_APPROVAL, &s->outcome.fault);
+			return;
+		}
+		s->hold_until = loop_now(b->loop) + BOOT_HOLD_MS;
+	}
+	session_move(s, HOLDING);
+}
+
 /* The record is as the outcome says. */
 static void settle(struct session *s)
 {
 	if (s->outcome.code == BOOT_SIGNED)
 		sign(s);
+	else if (s->outcome.code == BOOT_APPROVAL)
+		hold(s);
 	else
 		refuse(s, s->outcome.code, &s->outcome.fault);
+}
+
+/* Approval may have come while it was written who waits for it. */
+static void on_stored(struct session *s)
+{
+	s->judged = 0;
+	if (s->outcome.code == BOOT_APPROVAL && !s->boot->config.meeting)
+		judge_session(s);
+	else
+		settle(s);
 }
 
 static void on_written(
@@ -271,7 +350,7 @@ static void on_written(
 	s->call = NULL;
 	switch (outcome) {
 	case REGISTRY_DONE:
-		settle(s);
+		on_stored(s);
 		break;
 	case REGISTRY_LOST:
 		s->boot->counts.again++;
@@ -304,6 +383,7 @@ static void judge_session(struct session *s)
 		.request = &s->request,
 		.audience = s->audience,
 		.issuer_is_public = issuer_is_read(config->issuer),
+		.words = config->meeting ? s->words : NULL,
 		.now = loop_wall(s->boot->loop) };
 
 	judge_outcome_deinit(&s->outcome);
@@ -321,6 +401,57 @@ static void judge_session(struct session *s)
 		write_record(s, registry_version(config->registry));
 	else
 		settle(s);
+}
+
+void boot_record(struct boot *b)
+{
+	struct session *s = b->sessions, *next;
+
+	for (; s; s = next) {
+		next = s->next;
+		if (s->stage != HOLDING)
+			continue;
+		s->judged = 0;
+		judge_session(s);
+	}
+}
+
+/* ---- the six words ------------------------------------------------------- */
+
+static bool makes_words(const struct session *s)
+{
+	return s->boot->config.meeting && s->parley.words.state != WORDS_AGREED;
+}
+
+/* Return: as parley_hear(). */
+static int hear(
+    struct session *s, const char *text, size_t n, struct fault *fault)
+{
+	const struct identity *id = registry_identity(s->boot->config.registry);
+	CLEANUP(free_p) char *ca = NULL;
+
+	if (!id || pki_cert_pem(&ca, id->ca))
+		return -ENOMEM;
+	return parley_hear(&s->parley, text, n, ca, fault);
+}
+
+static void on_words_text(struct session *s, const char *text, size_t n)
+{
+	struct fault fault = FAULT_NONE;
+	int r = hear(s, text, n, &fault);
+
+	if (r < 0) {
+		session_free(s);
+		return;
+	}
+	if (r) {
+		refuse(s, (enum boot_code)r, &fault);
+		return;
+	}
+	if (!makes_words(s))
+		words_text(s->words, &s->parley.words);
+	session_move(s, HEARING);
+	send_text(s, 200, s->parley.answer);
 }
 
 /* ---- the request --------------------------------------------------------- */
@@ -368,6 +499,11 @@ static void on_request_text(struct session *s, const char *text, size_t n)
 		session_free(s);
 }
 
+static size_t body_most(const struct session *s)
+{
+	return makes_words(s) ? BOOTWORDS_MOST : BOOT_REQUEST_MOST;
+}
+
 static void on_body(void *ctx, char *body, size_t n, int error)
 {
 	struct session *s = ctx;
@@ -376,7 +512,7 @@ static void on_body(void *ctx, char *body, size_t n, int error)
 	s->body = NULL;
 	if (error == -EMSGSIZE) {
 		fault_set(&fault, -EMSGSIZE, boot_code_remedy(BOOT_MALFORMED),
-		    "boot request: more than %d bytes", BOOT_REQUEST_MOST);
+		    "boot request: more than %zu bytes", body_most(s));
 		refuse(s, BOOT_MALFORMED, &fault);
 		return;
 	}
@@ -384,14 +520,26 @@ static void on_body(void *ctx, char *body, size_t n, int error)
 		session_free(s);
 		return;
 	}
-	on_request_text(s, body, n);
+	if (makes_words(s))
+		on_words_text(s, body, n);
+	else
+		on_request_text(s, body, n);
 	secret_wipe(body, n);
 	free(body);
 }
 
-/* Anything but the one request ends the session. */
-static void turn_away(struct session *s, int status, const char *text)
+static const char *path_of(const struct session *s)
 {
+	return makes_words(s) ? BOOTWORDS_PATH : BOOT_PATH;
+}
+
+/* Anything but the one request ends the session. */
+static void turn_away(struct session *s, int status)
+{
+	char text[64];
+
+	(void)snprintf(
+	    text, sizeof(text), "a boot session is for POST %s", path_of(s));
 	session_move(s, ANSWERING);
 	s->boot->counts.broken++;
 	http_stream_refuse(STEAL(s->stream), status, text);
@@ -408,12 +556,12 @@ static void on_request(
 		return;
 	}
 	s->stream = stream;
-	if (!head->target || strcmp(head->target, BOOT_PATH) != 0)
-		turn_away(s, 404, "a boot session is for POST " BOOT_PATH);
+	if (!head->target || strcmp(head->target, path_of(s)) != 0)
+		turn_away(s, 404);
 	else if (strcmp(head->method, "POST") != 0)
-		turn_away(s, 405, "a boot session is for POST " BOOT_PATH);
-	else if (http_receive(&s->body, stream, BOOT_REQUEST_MOST,
-		     BOOT_STAGE_MS, on_body, s))
+		turn_away(s, 405);
+	else if (http_receive(
+		     &s->body, stream, body_most(s), BOOT_STAGE_MS, on_body, s))
 		session_free(s);
 	else
 		session_move(s, READING);
@@ -439,6 +587,19 @@ static struct session *session_new(struct boot *b, const char *target)
 	return s;
 }
 
+/* Return: 0; -EPROTO. */
+static int begin_words(struct session *s, const struct leg *leg)
+{
+	uint8_t exported[WORDS_EXPORTED], nonce[WORDS_NONCE];
+	int r = tls_leg_export(leg, WORDS_EXPORTER, exported);
+
+	if (r)
+		return r;
+	randombytes_buf(nonce, sizeof(nonce));
+	parley_init(&s->parley, exported, nonce);
+	return 0;
+}
+
 /* @leg is taken. Return: 0; -errno. */
 static int session_start(struct session *s, struct leg *leg)
 {
@@ -455,7 +616,8 @@ static int session_start(struct session *s, struct leg *leg)
 		.head_ms = BOOT_STAGE_MS,
 	};
 
-	if (tls_leg_export(leg, BOOT_EXPORTER, s->exported)) {
+	if (tls_leg_export(leg, BOOT_EXPORTER, s->exported) ||
+	    begin_words(s, leg)) {
 		leg_reset(leg);
 		return -EPROTO;
 	}
@@ -463,11 +625,33 @@ static int session_start(struct session *s, struct leg *leg)
 	return http_conn_open(&s->conn, leg, &config);
 }
 
+/* The session that has waited longest for its peer to ask. */
+static struct session *most_silent(struct boot *b)
+{
+	struct session *found = NULL;
+
+	for (struct session *s = b->sessions; s; s = s->next)
+		if (s->stage == HEARING || s->stage == READING)
+			found = s;
+	return found;
+}
+
+static void make_room(struct boot *b)
+{
+	struct session *s = b->config.meeting ? most_silent(b) : NULL;
+
+	if (!s || b->counts.open < BOOT_SESSIONS_MOST)
+		return;
+	b->counts.displaced++;
+	session_free(s);
+}
+
 void boot_guest(void *ctx, struct leg *leg, const char *target)
 {
 	struct boot *b = ctx;
 	struct session *s = NULL;
 
+	make_room(b);
 	if (b->counts.open < BOOT_SESSIONS_MOST)
 		s = session_new(b, target);
 	if (!s) {

@@ -182,9 +182,29 @@ static bool name_of(char to[REGISTRATION_NAME_MOST + 1], const json_t *claims)
 	return true;
 }
 
+/* Somebody who waits with words waits for a person, asked for or not. */
 static bool approved(const struct registration *r)
 {
-	return r->state != REGISTRATION_PENDING || !r->approval || r->approved;
+	return r->state != REGISTRATION_PENDING || r->approved ||
+	       (!r->approval && !r->n_words);
+}
+
+/* Were he signed for, the record would be active, and if his words were lost
+ * before somebody has compared them, he could not come by here again. */
+static void wait_with_words(struct judge_outcome *o, const struct judge_case *c)
+{
+	refuse(o, BOOT_APPROVAL);
+	o->changed =
+	    registration_wait_words(&o->record, o->name, c->words, c->now);
+	if (is_pending(c))
+		fault_set(&o->fault, BOOT_APPROVAL,
+		    "run `pharos source approve` beside the store, with "
+		    "--words",
+		    "a person has to compare the six words first");
+	else
+		fault_set(&o->fault, BOOT_APPROVAL,
+		    "it has the CA from who was, or from a join string",
+		    "this cluster was joined by another broker meanwhile");
 }
 
 static int let_in(
@@ -227,6 +247,8 @@ static int who(struct judge_outcome *o, const struct judge_case *c,
 		refuse(o, BOOT_POD);
 	else if (registration_is_out(c->record, o->name))
 		refuse_out(o);
+	else if (c->words)
+		wait_with_words(o, c);
 	else if (approved(c->record))
 		return let_in(o, c, t);
 	else {

@@ -6,8 +6,10 @@
  * issuer and keys hash to its fingerprint, and otherwise that the UID is the
  * stored one; the token's shape, algorithm, key and signature, its times, its
  * issuer, the audience of this very session and key; the subject; the pod; that
- * neither is shut out; approval. Keys that a broker sends are looked at while
- * the record is pending, and never afterwards.
+ * neither is shut out; approval. In a session with the six words nobody is
+ * signed for: who would be let in waits with his words for a person. Keys that
+ * a broker sends are looked at while the record is pending, and never
+ * afterwards.
  *
  * When the outcome changes the record, it is written first, by check-and-set on
  * the version that was read, and only then is anything signed. Who loses reads
@@ -24,6 +26,8 @@ struct judge_case {
 	bool issuer_is_public; /* the bridge reads its keys there itself, so an
 				  unknown one is waited for */
 	int64_t now;	       /* seconds since 1970 */
+	const char *words;     /* words_text() of the session; NULL: it came by
+				  a CA */
 };
 enum { JUDGE_LEEWAY_S = 60 };
 

@@ -1,6 +1,7 @@
 #include "bridge/meter.h"
 #include "bridge/boot.h"
 #include "bridge/issuer.h"
+#include "bridge/meeting.h"
 #include "net/loop.h"
 #include <stdio.h>
 
@@ -149,11 +150,29 @@ static void add_account(struct meter *m, const struct account_counts *c)
 	add(m, rows, N_ELEMS(rows));
 }
 
+static void add_answers(struct meter *m, char (*labels)[METER_WORD],
+    const struct boot_counts *c, const struct metric_row *first)
+{
+	for (int i = 0; i < BOOT_CODE_COUNT; i++) {
+		struct metric_row row = { .name = first->name,
+			.labels = labels[i],
+			.help = i ? NULL : first->help,
+			.value = &c->ended[i] };
+
+		snprintf(labels[i], METER_WORD, "answer=\"%s\"",
+		    boot_code_text((enum boot_code)i));
+		add(m, &row, 1);
+	}
+}
+
 static void add_boot(struct meter *m, const struct boot_counts *c)
 {
 	const struct metric_row rows[] = {
 		{ NAME("boot_sessions"), NULL, "boot sessions that are open",
 		    METRIC_GAUGE, &c->open },
+		{ NAME("boot_held"), NULL,
+		    "of these, held for a person's approval", METRIC_GAUGE,
+		    &c->held },
 		{ NAME("boot_refused_total"), NULL,
 		    "boot sessions refused since too many were open",
 		    METRIC_COUNTER, &c->refused },
@@ -166,16 +185,40 @@ static void add_boot(struct meter *m, const struct boot_counts *c)
 	};
 
 	add(m, rows, N_ELEMS(rows));
-	for (int i = 0; i < BOOT_CODE_COUNT; i++) {
-		struct metric_row row = { .name = NAME("boot_total"),
-			.labels = m->answers[i],
-			.help = i ? NULL : "boot sessions by their answer",
-			.value = &c->ended[i] };
+	add_answers(m, m->answers[0], c,
+	    &(struct metric_row){ .name = NAME("boot_total"),
+		.help = "boot sessions by their answer" });
+}
 
-		snprintf(m->answers[i], METER_WORD, "answer=\"%s\"",
-		    boot_code_text((enum boot_code)i));
-		add(m, &row, 1);
-	}
+static void add_meeting(struct meter *m, const struct meeting_counts *c,
+    const struct boot_counts *b)
+{
+	const struct metric_row rows[] = {
+		{ NAME("meeting"), NULL,
+		    "1 while brokers without a join string are waited for",
+		    METRIC_GAUGE, &c->open },
+		{ NAME("meeting_sessions"), NULL,
+		    "sessions of such brokers that are open", METRIC_GAUGE,
+		    &b->open },
+		{ NAME("meeting_legs_total"), NULL,
+		    "legs that somebody took there", METRIC_COUNTER, &c->legs },
+		{ NAME("meeting_failed_total"), NULL,
+		    "handshakes there that failed", METRIC_COUNTER,
+		    &c->failed },
+		{ NAME("meeting_displaced_total"), "what=\"handshake\"",
+		    "those there that made room for another", METRIC_COUNTER,
+		    &c->displaced },
+		{ NAME("meeting_displaced_total"), "what=\"session\"", NULL,
+		    METRIC_COUNTER, &b->displaced },
+		{ NAME("meeting_broken_total"), NULL,
+		    "sessions there that ended without an answer",
+		    METRIC_COUNTER, &b->broken },
+	};
+
+	add(m, rows, N_ELEMS(rows));
+	add_answers(m, m->answers[1], b,
+	    &(struct metric_row){ .name = NAME("meeting_total"),
+		.help = "sessions there by their answer" });
 }
 
 static void add_issuer(struct meter *m, const struct issuer_counts *c)
@@ -201,6 +244,9 @@ static void add_registry(struct meter *m)
 	add_record(m);
 	add_account(m, account_counts(registry_account(r->registry)));
 	add_boot(m, boot_counts(r->boot));
+	if (r->meeting)
+		add_meeting(
+		    m, meeting_counts(r->meeting), boot_counts(r->parlour));
 	add_issuer(m, issuer_counts(r->issuer));
 }
 

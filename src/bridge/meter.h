@@ -4,7 +4,7 @@
 #include "bridge/realm.h"
 #include "wire/boot.h"
 
-enum { METER_ROWS = 48, METER_LABELS = REALM_LABEL_MOST + 16, METER_WORD = 32 };
+enum { METER_ROWS = 80, METER_LABELS = REALM_LABEL_MOST + 16, METER_WORD = 32 };
 
 /* Of one realm. */
 struct meter {
@@ -12,7 +12,7 @@ struct meter {
 	struct metric_table table;
 	struct metric_row rows[METER_ROWS];
 	char labels[METER_LABELS]; /* realm="…" */
-	char answers[BOOT_CODE_COUNT][METER_WORD];
+	char answers[2][BOOT_CODE_COUNT][METER_WORD];
 	const struct realm *realm;
 };
 

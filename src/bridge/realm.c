@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "bridge/boot.h"
 #include "bridge/issuer.h"
+#include "bridge/meeting.h"
 #include "net/daemon.h"
 #include <stdio.h>
 
@@ -245,6 +246,14 @@ static void on_record(void *ctx)
 		(void)uplink_cut(r->uplink, admits, r);
 	else if (may_meet(r))
 		go_on(r, meet);
+	boot_record(r->boot);
+	if (r->meeting)
+		meeting_follow(r->meeting, registry_record(r->registry));
+}
+
+static int show(struct realm *r, struct fault *fault)
+{
+	return meeting_show(r->meeting, registry_identity(r->registry), fault);
 }
 
 static void on_identity(void *ctx)
@@ -255,6 +264,8 @@ static void on_identity(void *ctx)
 		go_on(r, renew);
 	else if (may_meet(r))
 		go_on(r, meet);
+	if (r->meeting && !r->fault.code)
+		go_on(r, show);
 }
 
 static const struct registry_events registry_events = { on_record,
@@ -278,6 +289,28 @@ static int open_guests(struct realm *r)
 
 	boot.issuer = r->issuer;
 	return err ? err : boot_new(&r->boot, r->loop, &boot);
+}
+
+/* Who has no join string comes over a beacon, and nowhere else. */
+static int open_meeting(struct realm *r, struct fault *fault)
+{
+	const struct boot_config boot = {
+		.registry = r->registry, .issuer = r->issuer, .meeting = true
+	};
+	const char *beacons[JOINSTRING_BEACONS_MOST];
+	const struct uplink_config uplink = uplink_of(r, beacons);
+	struct meeting_config config = { .uplink = &uplink,
+		.realm = *r->label ? r->label : NULL };
+	int err;
+
+	if (uplink.route.kind != ROUTE_BEACON)
+		return 0;
+	err = boot_new(&r->parlour, r->loop, &boot);
+	if (err)
+		return err;
+	config.guests =
+	    (struct uplink_guests){ BOOT_ALPN, boot_guest, r->parlour };
+	return meeting_open(&r->meeting, r->loop, &config, fault);
 }
 
 static int open_registry(struct realm *r, const struct space *space,
@@ -306,7 +339,9 @@ static int open_registry(struct realm *r, const struct space *space,
 	err = registry_open(&r->registry, r->loop, &registry, fault);
 	if (!err)
 		err = sealed_new(&r->sealed, NULL, r->inside, fault);
-	return err ? err : open_guests(r);
+	if (!err)
+		err = open_guests(r);
+	return err ? err : open_meeting(r, fault);
 }
 
 static int open_from_files(struct realm *r, struct fault *fault)
@@ -363,6 +398,8 @@ void realm_close(struct realm *r)
 {
 	if (!r)
 		return;
+	meeting_close(r->meeting);
+	boot_free(r->parlour);
 	boot_free(r->boot);
 	issuer_free(r->issuer);
 	sealed_free(r->sealed);
@@ -402,6 +439,8 @@ int realm_log_in(struct realm *r, const struct credential *credential)
 
 void realm_drain(struct realm *r)
 {
+	if (r->meeting)
+		meeting_stop(r->meeting);
 	if (r->uplink)
 		uplink_drain(r->uplink,
 		    (unsigned)r->config->drain_timeout + DAEMON_DRAIN_SLACK_MS);

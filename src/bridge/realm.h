@@ -40,6 +40,9 @@ struct realm {
 	struct registry *registry; /* NULL: out of files */
 	struct issuer *issuer;	   /* with a registry */
 	struct boot *boot;
+	struct meeting *meeting; /* with a registry, over beacons; its sessions
+				    are of the */
+	struct boot *parlour;
 	struct fault fault; /* why it cannot be met; code 0: it can */
 	uint64_t shut_out;  /* handshakes and tunnels of who is revoked */
 };

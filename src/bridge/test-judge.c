@@ -67,7 +67,11 @@ struct row {
 	enum registration_state then; /* what it is afterwards */
 	bool changed;
 	bool approval, approved, waits, shut_out, issuer_is_public, other;
+	bool met;	/* it comes with six words */
+	bool has_words; /* somebody else waits with his */
 };
+#define WORDS  "fago keno dili fomi malo migi"
+#define OTHERS "nono nono nono nono nono nono"
 
 #define PENDING	       .in = REGISTRATION_PENDING
 #define ACTIVE	       .in = REGISTRATION_ACTIVE, .then = REGISTRATION_ACTIVE
@@ -176,6 +180,29 @@ static const struct row rows[] = {
 	    .approval = true, .waits = true, .approved = true,
 	    .subject = "system:serviceaccount:shop:default" },
 
+	/* the six words */
+	{ "with words", PENDING, .want = BOOT_APPROVAL, .met = true,
+	    .changed = true },
+	{ "with words, and approved", PENDING, .want = BOOT_APPROVAL,
+	    .met = true, .waits = true, .approved = true, .changed = true },
+	{ "with words, when it is too late for them", ACTIVE,
+	    .want = BOOT_APPROVAL, .met = true },
+	{ "with words, after the window", PENDING, .want = BOOT_WINDOW,
+	    .met = true, .after = 3600 },
+	{ "with words, and a token of another session", PENDING,
+	    TOKEN(AUDIENCE), .met = true,
+	    .audience = "\"pharos-boot:v1:other\"" },
+	{ "with words, by a tenant", PENDING, .want = BOOT_SUBJECT, .met = true,
+	    .subject = "system:serviceaccount:shop:default" },
+	{ "with words, of another cluster", PENDING, .want = BOOT_FINGERPRINT,
+	    .met = true, .uid = "u-2" },
+	{ "with words, shut out", PENDING, .want = BOOT_REVOKED, .met = true,
+	    .shut_out = true },
+	{ "by a CA, where somebody has words", PENDING, .want = BOOT_APPROVAL,
+	    .waits = true, .has_words = true },
+	{ "by a CA, where his words were compared", PENDING, BECOMES_ACTIVE,
+	    .waits = true, .has_words = true, .approved = true },
+
 	/* new keys */
 	{ "an unknown key", WAS_ACTIVE, .want = BOOT_KEY, .token = JWT_E_KID,
 	    .header = "{\"alg\":\"RS256\",\"kid\":\"x\"}", BECOMES_STALE },
@@ -260,8 +287,13 @@ static struct registration record_of(const struct row *row)
 	assert_int_equal(registration_open(&r, &order, NULL), 0);
 	if (row->waits)
 		assert_true(registration_wait(&r, "broker-1", NOW - 10));
+	if (row->has_words)
+		assert_true(
+		    registration_wait_words(&r, "broker-2", OTHERS, NOW - 9));
 	if (row->approved)
-		assert_int_equal(registration_approve(&r, NULL, NOW - 5), 0);
+		assert_int_equal(registration_approve(&r,
+				     row->has_words ? OTHERS : NULL, NOW - 5),
+		    0);
 	if (row->in == REGISTRATION_ACTIVE || row->in == REGISTRATION_STALE)
 		activate(&r);
 	if (row->in == REGISTRATION_STALE)
@@ -292,6 +324,11 @@ static void check_outcome(const struct row *row, const struct judge_outcome *o,
 	if (o->code == BOOT_REVOKED)
 		assert_int_equal(
 		    row->shut_out, !!strstr(o->fault.text, "broker-1, was"));
+	if (row->met && o->changed)
+		assert_string_equal(o->record.words[0].text, WORDS);
+	else
+		assert_int_equal(o->record.n_words,
+		    o->code == BOOT_SIGNED ? 0 : before->n_words);
 	/* whatever was sent, only our keys are ever stored */
 	if (o->record.jwks && !json_equal(o->record.jwks, sets[KEYS_OURS]))
 		fail_msg("%s: other keys are stored", row->label);
@@ -306,7 +343,7 @@ static void run(const struct row *row)
 				 ? NULL
 				 : json_pack("{ss}", "issuer", ISSUER) };
 	struct judge_case c = { &record, &q, AUDIENCE, row->issuer_is_public,
-		NOW };
+		NOW, row->met ? WORDS : NULL };
 	struct judge_outcome o;
 
 	snprintf(q.uid, sizeof(q.uid), "%s", either(row->uid, UID));

@@ -25,11 +25,13 @@ struct registry_call {
 static struct {
 	struct registration record;
 	bool none; /* it was never read */
+	const struct identity *identity;
 	unsigned long version;
 	enum manner write, sign;
 	unsigned loses; /* so many writes, before `write` */
-	void (*on_lost)(struct registration *r); /* what the winner wrote */
-	char done[64];				 /* what was asked, in order */
+	void (*on_lost)(struct registration *r);   /* what the winner wrote */
+	void (*on_stored)(struct registration *r); /* once: after a write */
+	char done[64]; /* what was asked, in order */
 	char name[80], csr[4096];
 	struct registry_call *call;
 	int cancelled;
@@ -45,6 +47,12 @@ unsigned long registry_version(const struct registry *g)
 {
 	(void)g;
 	return store.version;
+}
+
+const struct identity *registry_identity(const struct registry *g)
+{
+	(void)g;
+	return store.identity;
 }
 
 static void note(const char *what)
@@ -81,6 +89,10 @@ static void on_written(struct loop_task *task)
 	if (c->manner == WORKS) {
 		registration_copy(&store.record, &c->record);
 		store.version++;
+		if (store.on_stored) {
+			STEAL(store.on_stored)(&store.record);
+			store.version++;
+		}
 		c->written(c->ctx, REGISTRY_DONE, NULL);
 	} else if (c->manner == LOSES) {
 		store.version++;

@@ -241,7 +241,7 @@ static const struct code {
 	[BOOT_POD] = { "pod", 403, 0,
 	    "the token is bound to no pod whose name can be certified",
 	    "the broker has to ask for a token that is bound to its own pod" },
-	[BOOT_APPROVAL] = { "approval", 403, LATER,
+	[BOOT_APPROVAL] = { "approval", 403, SOON,
 	    "a person has to approve this cluster first",
 	    "run `pharos source approve` beside the store" },
 	[BOOT_WORDS] = { "words", 403, LATER,

@@ -5,9 +5,13 @@ in the specification. It can be as dishonest as a test wants it.
     with Session(port, beacon_context, info_hash, ca) as session:
         key = Key()
         answer = session.ask(token=cluster_token(session.audience(key)), csr=…)
+
+Without a CA, at the meeting: session.six_words(), and then the same.
 """
+import base64
 import hashlib
 import json
+import os
 import struct
 
 from cryptography import x509
@@ -21,7 +25,7 @@ from .beaconpeer import PING as PING_FRAME
 from .beaconpeer import frame as beacon_frame
 from .cluster import b64url
 
-ALPN, PATH = b"pharos-boot/1", "/v1/boot"
+ALPN, PATH, WORDS_PATH = b"pharos-boot/1", "/v1/boot", "/v1/words"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 
@@ -56,6 +60,30 @@ def audience(exporter, spki):
     return f"pharos-boot:v1:{b64url(digest)}"
 
 
+# ---- the six words
+
+def meeting(fingerprint):
+    """The info hash for the canonical form of a fingerprint."""
+    digits = fingerprint.upper()
+    raw = base64.b32decode(digits + "=" * (-len(digits) % 8))
+    return hashlib.sha256(field(b"pharos-boot-v1") + field(raw)).digest()
+
+
+def commitment(side, exporter, nonce):
+    return hashlib.sha256(
+        field(b"pharos-words-commitment-v1") + field(side.encode()) +
+        field(exporter) + field(nonce)).digest()
+
+
+def words_of(exporter, of_broker, of_bridge):
+    bits = int.from_bytes(hashlib.sha256(
+        field(b"pharos-words-v1") + field(exporter) + field(of_broker) +
+        field(of_bridge)).digest()[:8], "big") >> 4
+    syllables = [(bits >> shift) & 31 for shift in range(55, -1, -5)]
+    text = ["bdfgklmn"[one >> 2] + "aeio"[one & 3] for one in syllables]
+    return " ".join(a + b for a, b in zip(text[::2], text[1::2]))
+
+
 def text_of(value):
     data = value.encode()
     assert len(data) < 127
@@ -67,9 +95,9 @@ def frame(kind, flags, stream, body=b""):
         struct.pack(">I", stream) + body
 
 
-def paired(port, outer, info_hash):
+def paired(port, outer, info_hash, source):
     """A bare leg, once the beacon has found it a bridge's."""
-    peer = Peer(port, outer).hello(CONNECT, info_hash)
+    peer = Peer(port, outer, source).hello(CONNECT, info_hash)
     while True:
         kind, body = peer.read_frame()
         if kind == PAIRED:
@@ -82,15 +110,18 @@ def paired(port, outer, info_hash):
 
 class Session:
     """The way through a beacon, bare, and TLS with the bridge inside of it.
+    Without a CA any certificate is taken.
     identity=(certificate, key) is shown if it is asked for."""
 
-    def __init__(self, port, outer, info_hash, ca_pem, alpn=ALPN,
-                 identity=None):
-        self.peer = paired(port, outer, info_hash)
+    def __init__(self, port, outer, info_hash, ca_pem=None, alpn=ALPN,
+                 identity=None, source=None):
+        self.peer = paired(port, outer, info_hash, source)
+        self.requests = 0
         context = SSL.Context(SSL.TLS_METHOD)
-        context.get_cert_store().add_cert(
-            crypto.load_certificate(crypto.FILETYPE_PEM, ca_pem))
-        context.set_verify(SSL.VERIFY_PEER, lambda *args: bool(args[4]))
+        if ca_pem:
+            context.get_cert_store().add_cert(
+                crypto.load_certificate(crypto.FILETYPE_PEM, ca_pem))
+            context.set_verify(SSL.VERIFY_PEER, lambda *args: bool(args[4]))
         context.set_alpn_protos([alpn])
         if identity:
             context.use_certificate(crypto.X509.from_cryptography(identity[0]))
@@ -152,10 +183,15 @@ class Session:
         return self.tls.export_keying_material(
             b"EXPORTER-pharos-boot-v1", 32, b"")
 
+    @property
+    def words_exporter(self):
+        return self.tls.export_keying_material(
+            b"EXPORTER-pharos-words-v1", 32, b"")
+
     def audience(self, key):
         return audience(self.exporter, key.spki)
 
-    # ---- HTTP/2, as little of it as one request takes
+    # ---- HTTP/2, as little of it as requests one after the other take
 
     def _read_frame(self):
         head = self.read(9)
@@ -169,11 +205,15 @@ class Session:
                   ("content-type", "application/json")]
         head = b"".join(b"\0" + text_of(name) + text_of(value)
                         for name, value in fields)
-        self.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0) +
-                  frame(HEADERS, END_HEADERS, 1, head))
+        if not self.requests:
+            self.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" +
+                      frame(SETTINGS, 0, 0))
+        stream = 2 * self.requests + 1
+        self.requests += 1
+        self.send(frame(HEADERS, END_HEADERS, stream, head))
         for at in range(0, len(body), 16384):
-            self.send(frame(DATA, 0, 1, body[at:at + 16384]))
-        self.send(frame(DATA, END_STREAM, 1))
+            self.send(frame(DATA, 0, stream, body[at:at + 16384]))
+        self.send(frame(DATA, END_STREAM, stream))
         return self._answer()
 
     def _answer(self):
@@ -194,6 +234,29 @@ class Session:
     def ask(self, **members):
         """What the bridge answers to a request of these members."""
         return json.loads(self.post(json.dumps(members).encode()))
+
+    # ---- the six words
+
+    def say(self, **members):
+        """One message of them, and what the bridge says to it."""
+        return json.loads(self.post(
+            json.dumps({name: b64url(value) for name, value in members.items()}
+                       ).encode(), WORDS_PATH))
+
+    def six_words(self):
+        """The words, and the CA that came with them, which is the one of the
+        certificate that the bridge has shown."""
+        nonce, exporter = os.urandom(32), self.words_exporter
+        ours = commitment("broker", exporter, nonce)
+        theirs = self.say(commitment=ours)["commitment"]
+        answer = self.say(nonce=nonce)
+        bridge = base64.urlsafe_b64decode(answer["nonce"] + "=")
+        assert theirs == b64url(commitment("bridge", exporter, bridge))
+        ca = x509.load_pem_x509_certificate(answer["ca"].encode())
+        ca.public_key().verify(
+            self.bridge.signature, self.bridge.tbs_certificate_bytes,
+            ec.ECDSA(self.bridge.signature_hash_algorithm))
+        return words_of(exporter, nonce, bridge), answer["ca"]
 
 
 def leaf_of(answer):

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from .beaconpeer import outer_context
-from .bootclient import Key, Session
+from .bootclient import Key, Session, meeting
 from .cluster import State
 from .storevalve import StoreValve
 
@@ -107,6 +107,13 @@ class Place:
         return Session(self.beacon.port,
                        outer_context(self.ground.server_ca), self.info_hash,
                        self.ca, **more)
+
+    def meet(self, source=None):
+        """Without a join string: by the beacon's address alone."""
+        return Session(self.beacon.port,
+                       outer_context(self.ground.server_ca),
+                       meeting(self.record()[0]["fingerprint"]),
+                       source=source)
 
     def token(self, wanted, pod="broker-1", account=ACCOUNT,
               namespace=NAMESPACE, cluster=None, bound=True, **claims):
