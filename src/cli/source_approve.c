@@ -6,6 +6,7 @@
 
 struct config {
 	struct source_common common;
+	const char *words;
 	long ttl_ms;
 };
 
@@ -19,6 +20,13 @@ static const struct option_row rows[] = {
 		      "cluster is forgotten, and it may come again.",
 	    .type = OPTION_TEXT,
 	    AT(common.fingerprint) },
+	{ .name = "words",
+	    .metavar = "WORDS",
+	    .help = "six words that the broker shows",
+	    .detail = "Needed for a broker that came without a join string. "
+		      "Read them where it runs.",
+	    .type = OPTION_TEXT,
+	    AT(words) },
 	{ .name = "ttl",
 	    .metavar = "TIME",
 	    .help = "how long it may come, with --fingerprint",
@@ -62,16 +70,55 @@ static int approve_new_keys(
 		   : 0;
 }
 
+/* They are for who reads the words aloud: what they mean comes first. */
+static int words_fault(
+    int err, const struct registration *r, struct fault *fault)
+{
+	switch (err) {
+	case REGISTRATION_E_COMPARE:
+		return fault_set(fault, -EACCES,
+		    "Read the six words that the broker shows, in its log or "
+		    "its status, and give them: --words \"...\"",
+		    "%s: %s came without a join string; nothing is approved "
+		    "before its words are compared",
+		    r->space, r->words[r->n_words - 1].pod);
+	case REGISTRATION_E_NO_WORDS:
+		return fault_set(fault, OPTION_E_BAD,
+		    "Each has four letters, as in \"fago keno dili fomi malo "
+		    "migi\".",
+		    "--words: these are not six words; nothing is changed");
+	case REGISTRATION_E_LATE:
+		return fault_set(fault, -EACCES,
+		    "The broker shows other ones by now: read them again.",
+		    "%s: these words are older than %d minutes; nothing is "
+		    "changed",
+		    r->space, WORDS_LIFE_S / 60);
+	default:
+		return fault_set(fault, -EACCES,
+		    "Read the words again. If they stay others, do not go on: "
+		    "use a beacon that you trust, or a join string.",
+		    "%s: WRONG WORDS: no broker that has reached this store's "
+		    "bridge shows these. Whoever shows them speaks with "
+		    "somebody else, who may stand in between. Nothing is "
+		    "changed",
+		    r->space);
+	}
+}
+
 static int approve_who_waits(
     struct registration *r, const struct approval *a, struct fault *fault)
 {
-	int err = registration_approve(r, NULL, a->now);
+	int err = registration_approve(r, a->config->words, a->now);
 
 	if (err == -ENOENT)
 		return fault_set(fault, err,
-		    "Start the broker with its join string; then say this "
-		    "again.",
+		    a->config->words
+			? "A broker that shows words has reached somebody: if "
+			  "it is not this store's bridge, do not go on."
+			: "Start the broker; then say this again.",
 		    "%s: nobody waits for approval", r->space);
+	if (err > 0)
+		return words_fault(err, r, fault);
 	if (err)
 		return fault_set(fault, err,
 		    r->state == REGISTRATION_STALE
@@ -99,12 +146,28 @@ static int read_words(struct record_place *place, struct fingerprint *fresh,
 
 	if (!r)
 		r = record_place(place, &c->common, word, fault);
+	if (!r && c->common.fingerprint && c->words)
+		r = fault_set(fault, OPTION_E_BAD, NULL,
+		    "--words: are of who waits; --fingerprint is for new keys");
 	if (!r && c->common.fingerprint &&
 	    fingerprint_parse(fresh, c->common.fingerprint, fault)) {
 		fault->code = OPTION_E_BAD;
 		r = OPTION_E_BAD;
 	}
 	return r;
+}
+
+/* The broker trusts no CA before somebody has said the same over there. */
+static int print_other_side(const char *typed, struct fault *fault)
+{
+	char words[WORDS_TEXT + 1];
+
+	if (words_read(words, typed))
+		return fault_set(fault, OPTION_E_BAD, NULL, "--words");
+	printf("\nThe words are the same. Now, with access to the cluster:\n"
+	       "    pharos target approve --words \"%s\"\n",
+	    words);
+	return 0;
 }
 
 static int run(const void *data, char *const *words, struct fault *fault)
@@ -129,6 +192,8 @@ static int run(const void *data, char *const *words, struct fault *fault)
 		return source_print_json(
 		    record_json(&record.registration), fault);
 	record_print(&record.registration);
+	if (c->words)
+		return print_other_side(c->words, fault);
 	return 0;
 }
 

@@ -293,6 +293,18 @@ void record_time(char out[RECORD_TIME_MOST], int64_t s)
 		(void)snprintf(out, RECORD_TIME_MOST, "?");
 }
 
+static json_t *words_json(const struct registration *r)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < r->n_words; i++)
+		json_array_append_new(
+		    list, json_pack("{ss sI ss}", "pod", r->words[i].pod,
+			      "since", (json_int_t)r->words[i].since, "words",
+			      r->words[i].text));
+	return list;
+}
+
 json_t *record_json(const struct registration *r)
 {
 	char fingerprint[FINGERPRINT_DIGITS + 1], shown[FINGERPRINT_SHOWN + 1];
@@ -310,6 +322,8 @@ json_t *record_json(const struct registration *r)
 		json_object_set_new(j, "waiting",
 		    json_pack("{ss sI}", "pod", r->pod, "since",
 			(json_int_t)r->came));
+	if (r->n_words)
+		json_object_set_new(j, "words", words_json(r));
 	json_object_set_new(j, "service",
 	    json_string(*r->service ? r->service : REGISTRATION_SERVICE));
 	if (*r->issuer)
@@ -335,8 +349,28 @@ static void print_waiting(const struct registration *r)
 	    r->approved ? "approved " : "waiting  ", r->pod, when);
 }
 
+void record_print_words(const json_t *words, const char *before)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(words, i, one)
+	{
+		json_int_t since =
+		    json_integer_value(json_object_get(one, "since"));
+		char when[RECORD_TIME_MOST];
+
+		record_time(when, since);
+		printf("%s%s  (%s, since %s%s)\n", before,
+		    json_string_value(json_object_get(one, "words")),
+		    json_string_value(json_object_get(one, "pod")), when,
+		    time(NULL) - since < WORDS_LIFE_S ? "" : "; too old");
+	}
+}
+
 void record_print(const struct registration *r)
 {
+	JSON *words = words_json(r);
 	char shown[FINGERPRINT_SHOWN + 1], when[RECORD_TIME_MOST];
 
 	fingerprint_show(shown, &r->fingerprint);
@@ -349,6 +383,7 @@ void record_print(const struct registration *r)
 		printf("state      %s\n", registration_state_text(r->state));
 	printf("namespace  %s\nbroker     %s\n", r->space, r->subject);
 	print_waiting(r);
+	record_print_words(words, "six words  ");
 	for (size_t i = 0; i < r->n_out; i++)
 		printf("shut out   %s\n", r->out[i]);
 }

@@ -90,3 +90,6 @@ enum { RECORD_TIME_MOST = 32 };
 void record_time(char out[RECORD_TIME_MOST], int64_t s);
 /** record_print() - in a few lines, what is to be known of it */
 void record_print(const struct registration *r);
+/** record_print_words() - a line for each broker that waits with six words,
+ * behind @before */
+void record_print_words(const json_t *words, const char *before);

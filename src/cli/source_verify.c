@@ -50,6 +50,26 @@ static void say(
 
 static const char again[] = "`pharos source register` again puts it right.";
 
+static void say_waiting(struct report *to, const struct registration *r)
+{
+	char found[REGISTRATION_NAME_MOST + WORDS_TEXT + 40];
+
+	if (!r->n_words)
+		say(to, "approval", r->pod,
+		    "It waits for `pharos source approve`.");
+	for (size_t i = 0; i < r->n_words; i++) {
+		const struct registration_words *w = &r->words[i];
+		bool late = time(NULL) - w->since >= WORDS_LIFE_S;
+
+		(void)snprintf(found, sizeof(found), "%s with the words \"%s\"",
+		    w->pod, w->text);
+		say(to, "approval", found,
+		    late ? "They are too old: it shows others by now."
+			 : "Compare them with those that it shows; then "
+			   "`pharos source approve --words`.");
+	}
+}
+
 static void say_record(struct report *to, const struct registration *r)
 {
 	bool late = r->closes < time(NULL);
@@ -80,8 +100,7 @@ static void say_record(struct report *to, const struct registration *r)
 		    "--namespace.");
 	}
 	if (r->state == REGISTRATION_PENDING && *r->pod && !r->approved)
-		say(to, "approval", r->pod,
-		    "It waits for `pharos source approve`.");
+		say_waiting(to, r);
 }
 
 /* ---- the CA -------------------------------------------------------------- */
