@@ -34,11 +34,11 @@ struct meeting {
 	struct route_config route_config;
 	const char *targets[ROUTE_TARGETS_MAX];
 	struct uplink_guests guests;
-	const char *realm;
-	struct tls_context *outer;
-	struct tls_context *inner; /* NULL: no certificate yet */
-	struct route *route;	   /* NULL: we do not wait */
-	struct fingerprint met;	   /* then, whose broker */
+	const char *realm, *beacon_ca, *beacon_pin;
+	struct identity *identity; /* NULL: no certificate yet */
+	struct route *route;	   /* NULL: we do not wait. And else, */
+	struct fingerprint met;	   /* for whose broker */
+	struct tls_context *outer, *inner;
 	struct wheel_timer timer;
 	TAILQ_HEAD(, stranger) strangers;
 	size_t n_strangers;
@@ -148,30 +148,58 @@ static void on_target(void *ctx, unsigned target, const struct fault *fault)
 		    LOG_STR("target", state.target), field_of(m));
 }
 
-static int start(struct meeting *m, struct fault *fault)
+static int make_inner(
+    struct tls_context **out, const struct meeting *m, struct fault *fault)
 {
-	static const struct route_events events = { on_leg, on_target };
-	struct route_config config = m->route_config;
-	int r;
+	const char *const alpn[] = { m->guests.alpn, NULL };
+	const struct tls_config config = { .end = TLS_SERVER,
+		.hop = "boot session",
+		.alpn = alpn,
+		.identity = m->identity,
+		.trust = TLS_TRUST_NOBODY };
 
-	config.targets = m->targets;
-	config.beacon.outer = m->outer;
-	fingerprint_meeting(config.beacon.hash, &m->fingerprint);
-	r = route_open(&m->route, m->loop, &config, &events, m, fault);
-	if (r)
-		return r;
-	m->met = m->fingerprint;
-	m->counts.open = 1;
-	return 0;
+	return tls_context_new(out, &config, fault);
 }
 
 static void leave(struct meeting *m)
 {
-	if (!m->route)
-		return;
-	route_close(STEAL(m->route));
-	m->counts.open = 0;
-	log_info("meeting: over", field_of(m));
+	if (m->route) {
+		route_close(STEAL(m->route));
+		m->counts.open = 0;
+		log_info("meeting: over", field_of(m));
+	}
+	tls_context_free(STEAL(m->inner));
+	tls_context_free(STEAL(m->outer));
+}
+
+static int open_route(struct meeting *m, struct fault *fault)
+{
+	static const struct route_events events = { on_leg, on_target };
+	struct route_config config = m->route_config;
+
+	config.targets = m->targets;
+	config.beacon.outer = m->outer;
+	fingerprint_meeting(config.beacon.hash, &m->fingerprint);
+	return route_open(&m->route, m->loop, &config, &events, m, fault);
+}
+
+/* Contexts are dear, and of many realms few are pending: they are made here. */
+static int start(struct meeting *m, struct fault *fault)
+{
+	const struct beaconc_trust trust = { m->beacon_ca, m->beacon_pin };
+	int r = beaconc_outer_context(&m->outer, &trust, fault);
+
+	if (!r)
+		r = make_inner(&m->inner, m, fault);
+	if (!r)
+		r = open_route(m, fault);
+	if (r) {
+		leave(m);
+		return r;
+	}
+	m->met = m->fingerprint;
+	m->counts.open = 1;
+	return 0;
 }
 
 static uint64_t until_next_look(const struct meeting *m)
@@ -188,7 +216,7 @@ static void on_timer(struct wheel_timer *t, uint64_t now);
 
 static void settle(struct meeting *m)
 {
-	bool wanted = m->pending && m->inner && !m->stopped &&
+	bool wanted = m->pending && m->identity && !m->stopped &&
 		      loop_wall(m->loop) < m->closes;
 	struct fault fault = FAULT_NONE;
 
@@ -228,19 +256,18 @@ void meeting_stop(struct meeting *m)
 int meeting_show(
     struct meeting *m, const struct identity *identity, struct fault *fault)
 {
-	const char *const alpn[] = { m->guests.alpn, NULL };
-	const struct tls_config config = { .end = TLS_SERVER,
-		.hop = "boot session",
-		.alpn = alpn,
-		.identity = identity,
-		.trust = TLS_TRUST_NOBODY };
-	struct tls_context *fresh;
-	int r = tls_context_new(&fresh, &config, fault);
+	struct identity *old = m->identity;
+	struct tls_context *inner;
+	int r = identity_new(
+	    &m->identity, identity->leaf, identity->key, identity->ca, fault);
 
 	if (r)
 		return r;
-	tls_context_free(m->inner);
-	m->inner = fresh;
+	identity_free(old);
+	if (m->route && !make_inner(&inner, m, NULL)) {
+		tls_context_free(m->inner);
+		m->inner = inner;
+	}
 	settle(m);
 	return 0;
 }
@@ -262,27 +289,21 @@ static void use_route(struct meeting *m, const struct route_config *of_realm)
 }
 
 int meeting_open(struct meeting **out, struct loop *loop,
-    const struct meeting_config *config, struct fault *fault)
+    const struct meeting_config *config)
 {
-	const struct uplink_config *uplink = config->uplink;
-	const struct beaconc_trust trust = { uplink->beacon_ca,
-		uplink->beacon_pin };
 	struct meeting *m = calloc(1, sizeof(*m));
-	int r;
 
 	if (!m)
 		return -ENOMEM;
 	m->loop = loop;
 	m->guests = config->guests;
 	m->realm = config->realm;
+	m->beacon_ca = config->uplink->beacon_ca;
+	m->beacon_pin = config->uplink->beacon_pin;
 	TAILQ_INIT(&m->strangers);
-	use_route(m, &uplink->route);
-	r = beaconc_outer_context(&m->outer, &trust, fault);
-	if (r)
-		meeting_close(m);
-	else
-		*out = m;
-	return r;
+	use_route(m, &config->uplink->route);
+	*out = m;
+	return 0;
 }
 
 void meeting_close(struct meeting *m)
@@ -295,8 +316,7 @@ void meeting_close(struct meeting *m)
 		tls_shake_cancel(TAILQ_FIRST(&m->strangers)->shake);
 		stranger_free(TAILQ_FIRST(&m->strangers));
 	}
-	tls_context_free(m->inner);
-	tls_context_free(m->outer);
+	identity_free(m->identity);
 	free(m);
 }
 

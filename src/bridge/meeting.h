@@ -33,12 +33,12 @@ struct meeting_config {
 	const char *realm; /* for the log; borrowed; NULL: there is one */
 };
 /** meeting_open() - nobody is met yet
- * Return: 0; -errno with @fault. */
+ * Return: 0; -ENOMEM. */
 MUST_USE int meeting_open(struct meeting **out, struct loop *loop,
-    const struct meeting_config *config, struct fault *fault);
+    const struct meeting_config *config);
 /** meeting_close() - NULL is fine */
 void meeting_close(struct meeting *m);
-/** meeting_show() - our certificate, the first or a newer one
+/** meeting_show() - our certificate, the first or a newer one; counted up
  * Return: 0; -errno with @fault: the one before is shown still. */
 MUST_USE int meeting_show(
     struct meeting *m, const struct identity *identity, struct fault *fault);

@@ -292,7 +292,7 @@ static int open_guests(struct realm *r)
 }
 
 /* Who has no join string comes over a beacon, and nowhere else. */
-static int open_meeting(struct realm *r, struct fault *fault)
+static int open_meeting(struct realm *r)
 {
 	const struct boot_config boot = {
 		.registry = r->registry, .issuer = r->issuer, .meeting = true
@@ -310,7 +310,7 @@ static int open_meeting(struct realm *r, struct fault *fault)
 		return err;
 	config.guests =
 	    (struct uplink_guests){ BOOT_ALPN, boot_guest, r->parlour };
-	return meeting_open(&r->meeting, r->loop, &config, fault);
+	return meeting_open(&r->meeting, r->loop, &config);
 }
 
 static int open_registry(struct realm *r, const struct space *space,
@@ -341,7 +341,7 @@ static int open_registry(struct realm *r, const struct space *space,
 		err = sealed_new(&r->sealed, NULL, r->inside, fault);
 	if (!err)
 		err = open_guests(r);
-	return err ? err : open_meeting(r, fault);
+	return err ? err : open_meeting(r);
 }
 
 static int open_from_files(struct realm *r, struct fault *fault)
