@@ -657,7 +657,7 @@ static const struct {
 } refusals[] = {
 	{ "approval, later", { .code = BOOT_APPROVAL },
 	    "the bridge refused (approval): a person has to approve",
-	    "pharos source approve", 30000, 37500 },
+	    "pharos source approve", 5000, 6250 },
 	{ "its own words and time",
 	    { .code = BOOT_STORE,
 		.fault = { .text = "the store is sealed", .hint = "unseal it" },
