@@ -7,6 +7,7 @@ static const char *const state_text[] = {
 	[CHECKS_GOOD] = "good",
 	[CHECKS_FAILED] = "FAILED",
 	[CHECKS_SKIPPED] = "skipped",
+	[CHECKS_WARNED] = "warning",
 };
 _Static_assert(N_ELEMS(state_text) == CHECKS_STATES, "a text each");
 
@@ -28,8 +29,8 @@ bool checks_turn(const struct checks *c, size_t hop)
 {
 	INVARIANT(hop < c->n);
 	for (size_t i = 0; i < hop; i++)
-		if (c->one[i].state != CHECKS_GOOD &&
-		    c->one[i].state != CHECKS_SKIPPED)
+		if (c->one[i].state == CHECKS_NOT_REACHED ||
+		    c->one[i].state == CHECKS_FAILED)
 			return false;
 	return c->one[hop].state == CHECKS_NOT_REACHED;
 }
@@ -69,12 +70,23 @@ void checks_skip(struct checks *c, size_t hop, const char *fmt, ...)
 	va_end(args);
 }
 
-void checks_bad(struct checks *c, size_t hop, const struct fault *why)
+static void tell(
+    struct checks *c, size_t hop, enum checks_state to, const struct fault *why)
 {
-	checks_move(c, hop, CHECKS_FAILED);
+	checks_move(c, hop, to);
 	c->one[hop].said = *why;
 	text_tame(c->one[hop].said.text);
 	text_tame(c->one[hop].said.hint);
+}
+
+void checks_bad(struct checks *c, size_t hop, const struct fault *why)
+{
+	tell(c, hop, CHECKS_FAILED, why);
+}
+
+void checks_warn(struct checks *c, size_t hop, const struct fault *why)
+{
+	tell(c, hop, CHECKS_WARNED, why);
 }
 
 const char *checks_failed(const struct checks *c)
@@ -96,11 +108,12 @@ void checks_print(const struct checks *c, FILE *to)
 
 		(void)fprintf(to, "  %-12s %-13s %s\n", state_text[one->state],
 		    hop->name, one->said.text);
-		if (one->state != CHECKS_FAILED)
-			continue;
-		(void)fprintf(to, "    expected  %s\n", hop->expected);
+		if (one->state == CHECKS_FAILED)
+			(void)fprintf(to, "    expected  %s\n", hop->expected);
 		if (*one->said.hint)
 			(void)fprintf(to, "    remedy    %s\n", one->said.hint);
+		if (one->state != CHECKS_FAILED)
+			continue;
 		if (*hop->usual)
 			(void)fprintf(to, "    usually   %s\n", hop->usual);
 	}
@@ -115,6 +128,8 @@ static json_t *one_json(
 	if (!j || one->state == CHECKS_NOT_REACHED)
 		return j;
 	json_object_set_new(j, "seen", json_string(one->said.text));
+	if (one->state == CHECKS_WARNED)
+		json_object_set_new(j, "remedy", json_string(one->said.hint));
 	if (one->state != CHECKS_FAILED)
 		return j;
 	json_object_set_new(j, "expected", json_string(hop->expected));

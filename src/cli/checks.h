@@ -23,6 +23,7 @@ enum checks_state {
 	CHECKS_GOOD,
 	CHECKS_FAILED,
 	CHECKS_SKIPPED, /* not asked for, or nothing to try here */
+	CHECKS_WARNED,	/* good, but */
 	CHECKS_STATES
 };
 const char *checks_state_text(enum checks_state s); /* "not reached" */
@@ -41,17 +42,19 @@ struct checks {
  * @hops: borrowed, at most CHECKS_MOST. @about: copied, tamed */
 void checks_init(struct checks *c, const char *about,
     const struct checks_hop *hops, size_t n);
-/** checks_turn() - is it this hop's turn: all before it good or skipped, and it
- * not tried? */
+/** checks_turn() - is it this hop's turn: none before it failed or was not
+ * reached, and it not tried? */
 bool checks_turn(const struct checks *c, size_t hop);
 /** checks_good(), checks_skip() - @fmt: what was seen, or why not tried; tamed
  * checks_bad() - @why: its text is what was seen, its hint the remedy
+ * checks_warn() - the same, and yet it is good
  * INVARIANT: it is this hop's turn. */
 void checks_good(struct checks *c, size_t hop, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 void checks_skip(struct checks *c, size_t hop, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 void checks_bad(struct checks *c, size_t hop, const struct fault *why);
+void checks_warn(struct checks *c, size_t hop, const struct fault *why);
 /** checks_failed() - the name of the hop that did, or NULL */
 const char *checks_failed(const struct checks *c);
 

@@ -59,9 +59,10 @@ static void show_call(struct show *to, const struct source_call *call)
 /* What is written is looked at first. */
 static void show_step(struct show *to, const struct changes_step *step)
 {
-	const struct source_call call = { step->method, step->path,
-		step->body ? secret_bytes(step->body) : NULL };
-	const struct source_call look = { "GET", step->look, NULL };
+	const struct source_call call = { .method = step->method,
+		.path = step->path,
+		.body = step->body ? secret_bytes(step->body) : NULL };
+	const struct source_call look = { .method = "GET", .path = step->look };
 	const char *own = to->name_space;
 
 	if (step->name_space)
@@ -83,8 +84,11 @@ int source_show_plan(const struct source_common *common,
 		to.list = json_array();
 	if (!address || (common->output == VERB_JSON && !to.list))
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
-	for (size_t i = 0; i < n_first; i++)
+	for (size_t i = 0; i < n_first; i++) {
+		to.name_space = first[i].root ? NULL : common->name_space;
 		show_call(&to, &first[i]);
+	}
+	to.name_space = common->name_space;
 	for (size_t i = 0; i < changes_size(p); i++) {
 		struct changes_step step;
 

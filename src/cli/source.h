@@ -29,6 +29,7 @@ MUST_USE int source_open(struct storecall **out,
 /* One call, where none is made. */
 struct source_call {
 	const char *method, *path, *body; /* body NULL: none */
+	bool root; /* in no namespace, whichever the verb is about */
 };
 /** source_show_plan() - what --dry-run prints: @first, then every call of @p
  * @first: n_first calls that come before it

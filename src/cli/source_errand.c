@@ -12,6 +12,7 @@
  * registration as it was, and everything else is undone.
  */
 #include "cli/source_errand.h"
+#include "wire/advisory.h"
 #include "wire/credential.h"
 #include "wire/grant.h"
 #include "wire/json.h"
@@ -252,6 +253,36 @@ static int plan_places(struct errand *e, struct fault *fault)
 		 : 0;
 }
 
+/* ---- which store it is --------------------------------------------------- */
+
+static const struct source_call status_call = {
+	.method = "GET", .path = "sys/seal-status", .root = true
+};
+
+/* A store that has known holes is told, and taken all the same: who registers
+ * is not always who could upgrade it. */
+static int warn_of_store(struct errand *e, struct fault *fault)
+{
+	struct vault_call call = { .body = NULL };
+	char text[ADVISORY_TEXT_MOST];
+	const char *version;
+	JSON *j = NULL;
+	int r =
+	    vault_call_plain(&call, status_call.method, status_call.path, NULL);
+
+	if (!r)
+		r = storecall_read(&j, e->store, "", &call, fault);
+	if (r)
+		return r;
+	version = json_string_value(json_object_get(j, "version"));
+	if (version && advisory_of(text, version))
+		(void)fprintf(stderr,
+		    "warning: the store's version %s\n    " ADVISORY_REMEDY
+		    "\n",
+		    text);
+	return 0;
+}
+
 int errand_show(struct errand *e, struct fault *fault)
 {
 	int r = open_record(e, fault);
@@ -267,7 +298,7 @@ int errand_show(struct errand *e, struct fault *fault)
 		r = plan_record(e, fault);
 	return r ? r
 		 : source_show_plan(
-		       e->order.common, NULL, 0, e->changes, fault);
+		       e->order.common, &status_call, 1, e->changes, fault);
 }
 
 /* A store that knows no namespaces says so in words of its own. */
@@ -422,6 +453,8 @@ int errand_make(struct errand *e, struct fault *fault)
 	bool refused = false;
 	int r = source_open(&e->store, e->order.common, fault);
 
+	if (!r)
+		r = warn_of_store(e, fault);
 	if (!r)
 		r = take_record(e, fault);
 	if (!r)

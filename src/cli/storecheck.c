@@ -12,6 +12,7 @@
 #include "cli/servercheck.h"
 #include "pki/cleanup.h"
 #include "pki/role.h"
+#include "wire/advisory.h"
 #include "wire/grant.h"
 #include "wire/json.h"
 #include "wire/registration.h"
@@ -138,6 +139,19 @@ static const char *text_of(const json_t *j, const char *name)
 
 /* ---- the store ----------------------------------------------------------- */
 
+static void tell_version(struct state *s, const char *version)
+{
+	struct fault fault = { .hint = ADVISORY_REMEDY };
+	char text[ADVISORY_TEXT_MOST];
+
+	if (!advisory_of(text, version)) {
+		checks_good(s->c, HEALTH, "version %s", version);
+		return;
+	}
+	(void)snprintf(fault.text, sizeof(fault.text), "version %s", text);
+	checks_warn(s->c, HEALTH, &fault);
+}
+
 static void check_health(struct state *s)
 {
 	JSON *status = ask(
@@ -149,7 +163,7 @@ static void check_health(struct state *s)
 		bad(s, HEALTH, "it is not initialised");
 		return;
 	}
-	checks_good(s->c, HEALTH, "version %s", text_of(status, "version"));
+	tell_version(s, text_of(status, "version"));
 	if (json_is_true(json_object_get(status, "sealed")))
 		bad(s, SEAL, "it is sealed");
 	else

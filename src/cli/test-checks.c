@@ -150,6 +150,32 @@ static void test_the_first_that_failed_is_told(void **state)
 	checks_show_clear(&show);
 }
 
+/* Those behind it have their turn, and all is well at the end. */
+static void test_a_warning_is_good(void **state)
+{
+	struct fault fault = fault_of("it is old", "a new one");
+	struct checks c;
+	json_t *j;
+
+	(void)state;
+	checks_init(&c, "way", hops, 2);
+	checks_warn(&c, FIRST, &fault);
+	assert_true(checks_turn(&c, SECOND));
+	checks_good(&c, SECOND, "well");
+	assert_null(checks_failed(&c));
+	printed(&c, "way\n"
+		    "  warning      first         it is old\n"
+		    "    remedy    a new one\n"
+		    "  good         second        well\n");
+	j = checks_json(&c);
+	assert_true(json_is_true(json_object_get(j, "good")));
+	assert_string_equal(
+	    json_string_value(json_object_get(
+		json_array_get(json_object_get(j, "hops"), 0), "remedy")),
+	    "a new one");
+	json_decref(j);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +183,7 @@ int main(void)
 		    test_a_hop_has_its_turn_behind_good_and_skipped_ones),
 		cmocka_unit_test(test_for_people),
 		cmocka_unit_test(test_for_programs),
+		cmocka_unit_test(test_a_warning_is_good),
 		cmocka_unit_test(test_what_was_seen_is_tamed),
 		cmocka_unit_test(test_the_first_that_failed_is_told),
 	};

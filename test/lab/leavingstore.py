@@ -2,6 +2,7 @@
 from one request on nothing is answered until it comes back."""
 import http.client
 import http.server
+import json
 import ssl
 import threading
 import urllib.parse
@@ -42,17 +43,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answer = there.getresponse()
         text = answer.read()
         there.close()
+        if self.path == "/v1/sys/seal-status" and self.server.way.version:
+            text = json.dumps({**json.loads(text),
+                               "version": self.server.way.version}).encode()
         return answer.status, text
 
     do_GET = do_POST = do_LIST = do_DELETE = answer
 
 
 class LeavingStore:
-    """@last: the request from which on there is no answer; with @does_it the
+    """@version: what the store says that it is.
+    @last: the request from which on there is no answer; with @does_it the
     store has still done what that one asked for."""
 
-    def __init__(self, target, ca):
-        self.target, self.ca = target, str(ca)
+    def __init__(self, target, ca, version=None):
+        self.target, self.ca, self.version = target, str(ca), version
         self.asked, self.last, self.does_it = 0, 1 << 30, False
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
                                                       Handler)

@@ -681,6 +681,23 @@ def test_a_store_that_goes_away_and_comes_back(clusters, tmp_path):
         way.close()
 
 
+@pytest.mark.parametrize("version, warned", [
+    ("2.5.4", True), ("2.6.2", False), ("1.21.0", False)])
+def test_a_store_with_known_holes_is_told_and_taken(
+        clusters, version, warned):
+    way = LeavingStore(clusters.address, clusters.lab.server_ca, version)
+    try:
+        done = clusters.run("register", "--fingerprint",
+                            fingerprint("at " + version), *BEACON,
+                            address=way.address)
+    finally:
+        way.close()
+    assert done.returncode == 0, done.stderr
+    assert (f"warning: the store's version {version}: known holes" in
+            done.stderr) == warned
+    assert ("GHSA-c36x-h252-g9x2" in done.stderr) == warned
+
+
 # ---- target connect
 
 def facts(clusters, folder, name):
