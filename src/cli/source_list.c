@@ -136,9 +136,8 @@ static void print_one(const json_t *one)
 		? "-"
 		: text_of(waiting, "pod"),
 	    text_of(one, "fingerprint"));
-	if (!json_is_true(json_object_get(one, "approved")))
-		record_print_words(
-		    json_object_get(one, "words"), "          six words: ");
+	record_print_words(
+	    json_object_get(one, "words"), "          six words: ");
 }
 
 static void print_list(const json_t *list)

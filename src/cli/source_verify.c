@@ -50,23 +50,32 @@ static void say(
 
 static const char again[] = "`pharos source register` again puts it right.";
 
+/* Once it is approved they may still be compared: its broker trusts nobody
+ * before somebody has said them over there. */
+static const char *words_remedy(
+    const struct registration *r, const struct registration_words *w)
+{
+	if (time(NULL) - w->since >= WORDS_LIFE_S)
+		return "They are too old: it shows others by now.";
+	return r->approved
+		   ? NULL
+		   : "Compare them with those that it shows; then `pharos "
+		     "source approve --words`.";
+}
+
 static void say_waiting(struct report *to, const struct registration *r)
 {
 	char found[REGISTRATION_NAME_MOST + WORDS_TEXT + 40];
 
-	if (!r->n_words)
+	if (!r->n_words && !r->approved)
 		say(to, "approval", r->pod,
 		    "It waits for `pharos source approve`.");
 	for (size_t i = 0; i < r->n_words; i++) {
 		const struct registration_words *w = &r->words[i];
-		bool late = time(NULL) - w->since >= WORDS_LIFE_S;
 
 		(void)snprintf(found, sizeof(found), "%s with the words \"%s\"",
 		    w->pod, w->text);
-		say(to, "approval", found,
-		    late ? "They are too old: it shows others by now."
-			 : "Compare them with those that it shows; then "
-			   "`pharos source approve --words`.");
+		say(to, "approval", found, words_remedy(r, w));
 	}
 }
 
@@ -99,7 +108,7 @@ static void say_record(struct report *to, const struct registration *r)
 		    "For ever; another registration takes another "
 		    "--namespace.");
 	}
-	if (r->state == REGISTRATION_PENDING && *r->pod && !r->approved)
+	if (r->state == REGISTRATION_PENDING && *r->pod)
 		say_waiting(to, r);
 }
 

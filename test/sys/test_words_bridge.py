@@ -162,8 +162,12 @@ def test_newer_words_take_the_place_of_older_ones(place):
     assert waiting(place) == {"broker-1": new}
     refused(place, old)
     approve(place, new)
-    # a broker that was started again after that shows others still
+    # a broker that was started again after that shows others still, and they
+    # can still be compared
     last = wait_with_words(place)
+    assert last in source(place, "list").stdout
+    done = source(place, "verify", place.fingerprint)
+    assert done.returncode == 0 and last in done.stdout
     approve(place, last)
     assert place.state == "pending", "who has words is not signed for"
 
