@@ -58,12 +58,13 @@ enum player {
 	UNSIGNED,
 	SYMMETRIC, /* HMAC, with the public key */
 	TENANT,	   /* another ServiceAccount of the cluster */
+	MET,	   /* the cluster's broker, which knows no CA: with six words */
 	PLAYERS,
 };
 
 static const char *const player_name[] = { "first", "second", "pusher",
 	"replayed", "relayed", "swapped", "stolen join string", "other cluster",
-	"misnamed", "strange key", "unsigned", "symmetric", "tenant" };
+	"misnamed", "strange key", "unsigned", "symmetric", "tenant", "met" };
 _Static_assert(N_ELEMS(player_name) == PLAYERS, "a name each");
 
 enum keys { KEY_OLD, KEY_NEW, KEY_ROGUE, KEYS };
@@ -79,8 +80,9 @@ static const struct part {
 	const char *algorithm, *subject, *pod, *uid;
 	const char *made_in, *made_for; /* session, key to certify */
 	const char *sent_in, *sent_for;
-	bool ours;   /* does the cluster vouch for it? */
-	bool pushes; /* another key */
+	bool ours;	   /* does the cluster vouch for it? */
+	bool pushes;	   /* another key */
+	const char *words; /* then nobody is signed for */
 } parts[] = {
 	[FIRST] = { KEY_OLD, NULL, "ES256", BROKER, "b-1", UID, "1", "k", "1",
 	    "k", true },
@@ -108,6 +110,8 @@ static const struct part {
 	    "9", "x" },
 	[TENANT] = { KEY_OLD, NULL, "ES256", SPACE "shop:default", "s-1", UID,
 	    "7", "z", "7", "z" },
+	[MET] = { KEY_OLD, NULL, "ES256", BROKER, "b-3", UID, "5", "v", "5",
+	    "v", .words = "fago keno dili fomi malo migi" },
 };
 
 static void audience_of(
@@ -218,6 +222,7 @@ static struct fingerprint fingerprint_now(enum keys cluster)
 struct scene {
 	const char *label;
 	bool approval, public;
+	bool met; /* the bridge waits at the meeting too */
 };
 
 struct verdict {
@@ -245,7 +250,7 @@ static bool should_sign(const struct registration *r, enum player player,
 		return keys_are(r->jwks, cluster);
 	return clock_of(time) < r->closes && !parts[player].pushes &&
 	       fingerprint_equal(&f, &r->fingerprint) &&
-	       (!r->approval || r->approved);
+	       (r->approved || (!r->approval && !r->n_words));
 }
 
 static void fail(const char *what, const struct scene *scene, unsigned record,
@@ -275,8 +280,8 @@ static struct verdict ask(const struct scene *scene, unsigned record,
 	struct boot_request q = { .token = NULL };
 	struct registration r;
 	struct judge_outcome o;
-	struct judge_case c = { &r, &q, audience, scene->public,
-		clock_of(time) };
+	struct judge_case c = { &r, &q, audience, scene->public, clock_of(time),
+		p->words };
 
 	if (v->known)
 		return *v;
@@ -310,8 +315,9 @@ static int deed_do(
 	CLEANUP(free_p) char *keys = json_dumps(set[cluster], 0);
 
 	switch (deed) {
-	case APPROVE:
-		return registration_approve(r, NULL, clock_of(time));
+	case APPROVE: /* he reads the words where there are some */
+		return registration_approve(
+		    r, r->n_words ? parts[MET].words : NULL, clock_of(time));
 	case REVOKE:
 		return registration_revoke(r);
 	case REOPEN:
@@ -520,7 +526,7 @@ static void write_record(struct walk *w, struct state *s, unsigned next)
 /* A request comes, the record is read, and it is judged. */
 static void come(struct walk *w, struct state s, size_t at)
 {
-	for (unsigned p = 0; p < PLAYERS; p++) {
+	for (unsigned p = 0; p < (w->scene->met ? PLAYERS : MET); p++) {
 		struct state next = s;
 		struct verdict v =
 		    ask(w->scene, s.record, (enum player)p, s.time, s.cluster);
@@ -660,6 +666,7 @@ int main(void)
 		{ "with approval", true, false },
 		{ "a public issuer", false, true },
 		{ "a public issuer, with approval", true, true },
+		{ "by a beacon's address alone", false, false, true },
 	};
 
 	printf("1..%zu\n", N_ELEMS(scenes));
