@@ -3,9 +3,10 @@
  * A pod connects from an address of its own, and is where pharos-wrapper is:
  * TLS with the broker, CONNECT, TLS with the bridge in it, by the wrapper's own
  * code (wrapper/fetchway.h). With --way straight it is TLS with the store
- * instead. Then a login with a JWT, and one read. It is served when the secret
- * is there; who is told to come again does, after the time that was named, as
- * the wrapper would, and its time goes on.
+ * instead, with a context of its own, as another process would have. Then a
+ * login with a JWT, and one read. It is served when the secret is there; who is
+ * told to come again does, after the time that was named, as the wrapper would,
+ * and its time goes on.
  */
 #include "load/setup.h"
 #include "load/tally.h"
@@ -72,7 +73,6 @@ struct run {
 	const struct config *config;
 	char url[96], target[64];
 	struct secret *jwt;
-	struct tls_context *store;
 	struct pod *pods;
 	uint64_t began;
 	long over, lost, again;
@@ -86,6 +86,7 @@ struct pod {
 	struct fetchway_order order;
 	struct fetchway *way;
 	/* straight */
+	struct tls_context *tls;
 	struct dial *dial;
 	struct tls_shake *shake;
 	struct http_conn *store;
@@ -120,6 +121,7 @@ static void pod_close(struct loop_task *task)
 	dial_cancel(STEAL(p->dial));
 	if (p->store)
 		http_conn_cut(STEAL(p->store));
+	tls_context_free(STEAL(p->tls));
 	p->conn = NULL;
 	secret_free(STEAL(p->token));
 	p->ending = false;
@@ -312,7 +314,7 @@ static void on_dialled(void *ctx, struct leg *leg, const struct fault *fault)
 	struct pod *p = ctx;
 	struct tls_shake_order order = {
 		.lower = leg,
-		.context = p->run->store,
+		.context = p->tls,
 		.name = "127.0.0.1",
 		.ms = STEP_MS,
 		.fn = on_shaken,
@@ -326,6 +328,24 @@ static void on_dialled(void *ctx, struct leg *leg, const struct fault *fault)
 		pod_lose_text(p, "no memory", ENOMEM);
 }
 
+static int open_straight(struct pod *p, struct fault *fault)
+{
+	static const char *const alpn[] = { "h2", NULL };
+	struct run *run = p->run;
+	struct tls_config store = {
+		.end = TLS_CLIENT,
+		.hop = "TLS with the store",
+		.alpn = alpn,
+		.trust = TLS_TRUST_CA,
+		.ca_file = run->config->load.relay_ca,
+	};
+	int r = tls_context_new(&p->tls, &store, fault);
+
+	return r ? r
+		 : dial_open(&p->dial, run->load->loop, run->target, STEP_MS,
+		       on_dialled, p, fault);
+}
+
 static void pod_begin(struct pod *p)
 {
 	static const struct fetchway_events events = { on_open, on_lost };
@@ -337,8 +357,7 @@ static void pod_begin(struct pod *p)
 	    (struct fetchway_order){ run->url, run->config->load.relay_ca,
 		    run->config->bridge_ca, p->broker_token, NULL };
 	r = run->config->way == STRAIGHT
-		? dial_open(&p->dial, run->load->loop, run->target, STEP_MS,
-		      on_dialled, p, &fault)
+		? open_straight(p, &fault)
 		: fetchway_open(
 		      &p->way, run->load->loop, &p->order, &events, p, &fault);
 	if (r)
@@ -371,20 +390,6 @@ static int take_tokens(struct run *run, struct fault *fault)
 	return 0;
 }
 
-static int open_store(struct run *run, struct fault *fault)
-{
-	static const char *const alpn[] = { "h2", NULL };
-	struct tls_config store = {
-		.end = TLS_CLIENT,
-		.hop = "TLS with the store",
-		.alpn = alpn,
-		.trust = TLS_TRUST_CA,
-		.ca_file = run->config->load.relay_ca,
-	};
-
-	return tls_context_new(&run->store, &store, fault);
-}
-
 static int prepare(struct run *run, struct fault *fault)
 {
 	const struct config *c = run->config;
@@ -396,8 +401,7 @@ static int prepare(struct run *run, struct fault *fault)
 	    run->target, sizeof(run->target), "127.0.0.1:%ld", c->load.port);
 	(void)snprintf(run->url, sizeof(run->url), "https://%s", run->target);
 	run->pods = calloc((size_t)c->pods, sizeof(*run->pods));
-	r = run->pods ? take_tokens(run, fault) : -ENOMEM;
-	return r ? r : open_store(run, fault);
+	return run->pods ? take_tokens(run, fault) : -ENOMEM;
 }
 
 /* As JSON: what stands in its way is left out. */
@@ -439,7 +443,6 @@ static int run_all(struct load *load, const void *from, struct fault *fault)
 	for (long i = 0; run.pods && i < run.config->pods; i++)
 		secret_free(run.pods[i].broker_token);
 	free(run.pods);
-	tls_context_free(run.store);
 	secret_free(run.jwt);
 	tally_deinit(&run.served);
 	return r;

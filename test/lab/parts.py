@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 
 from .network import Loopback
-from .openbao import OpenBao
+from .openbao import OpenBao, OpenBaoRaft
 from .process import LabError, Process
 from .store import Cluster, Store
 
@@ -128,11 +128,12 @@ class Lab:
         store.port = port
         return store
 
-    def start_openbao(self, audit=None):
+    def start_openbao(self, audit=None, raft=False):
         """In place of the development store; peers.NotHere if there is none."""
-        bao = OpenBao(self.folder / "openbao", self.lab_pki / "store.crt",
-                      self.lab_pki / "store.key", self.network.side("store"),
-                      audit)
+        words = [self.folder / "openbao", self.lab_pki / "store.crt",
+                 self.lab_pki / "store.key"]
+        bao = OpenBaoRaft(*words) if raft else OpenBao(
+            *words, self.network.side("store"), audit)
         self.running.append(bao.process)
         self.store = Store(f"127.0.0.1:{bao.tls_port}", self.server_ca,
                            bao.token, self.network.side("store"))
