@@ -256,31 +256,23 @@ static int plan_places(struct errand *e, struct fault *fault)
 /* ---- which store it is --------------------------------------------------- */
 
 static const struct source_call status_call = {
-	.method = "GET", .path = "sys/seal-status", .root = true
+	.method = "GET", .path = STORECALL_STATUS, .root = true
 };
 
 /* A store that has known holes is told, and taken all the same: who registers
  * is not always who could upgrade it. */
-static int warn_of_store(struct errand *e, struct fault *fault)
+static int check_store(struct errand *e, struct fault *fault)
 {
-	struct vault_call call = { .body = NULL };
-	char text[ADVISORY_TEXT_MOST];
-	const char *version;
-	JSON *j = NULL;
-	int r =
-	    vault_call_plain(&call, status_call.method, status_call.path, NULL);
+	enum { VERSION_MOST = 64 };
+	char version[VERSION_MOST], text[ADVISORY_TEXT_MOST];
+	int r = storecall_ready(version, sizeof(version), e->store, fault);
 
-	if (!r)
-		r = storecall_read(&j, e->store, "", &call, fault);
-	if (r)
-		return r;
-	version = json_string_value(json_object_get(j, "version"));
-	if (version && advisory_of(text, version))
+	if (!r && advisory_of(text, version))
 		(void)fprintf(stderr,
 		    "warning: the store's version %s\n    " ADVISORY_REMEDY
 		    "\n",
 		    text);
-	return 0;
+	return r;
 }
 
 int errand_show(struct errand *e, struct fault *fault)
@@ -454,7 +446,7 @@ int errand_make(struct errand *e, struct fault *fault)
 	int r = source_open(&e->store, e->order.common, fault);
 
 	if (!r)
-		r = warn_of_store(e, fault);
+		r = check_store(e, fault);
 	if (!r)
 		r = take_record(e, fault);
 	if (!r)

@@ -327,14 +327,31 @@ static struct place place_of(const char *where, const struct vault_call *call)
 	    struct place){ where, call->method, call->target + strlen(api) };
 }
 
+static struct vault_failure failure_of(
+    const struct storecall *s, const struct answer *a)
+{
+	return (struct vault_failure){ .store = web_address(s->web),
+		.status = a->status,
+		.body = a->body,
+		.n = a->n };
+}
+
+/* There is no such thing, and nothing more is said of it. */
+static bool is_nothing(const struct storecall *s, const struct answer *a)
+{
+	const struct vault_failure failure = failure_of(s, a);
+	char said[FAULT_TEXT_MAX];
+
+	return a->status == 404 &&
+	       !vault_errors(said, sizeof(said), a->body, a->n) &&
+	       vault_is_nothing(&failure);
+}
+
 /* @a is not what was asked for. */
 static int tell(struct storecall *s, const struct answer *a,
     const struct place *at, struct fault *fault)
 {
-	const struct vault_failure failure = { .store = web_address(s->web),
-		.status = a->status,
-		.body = a->body,
-		.n = a->n };
+	const struct vault_failure failure = failure_of(s, a);
 
 	if (!a->status) {
 		*fault = a->fault;
@@ -350,7 +367,6 @@ int storecall_read(json_t **out, struct storecall *s, const char *where,
     const struct vault_call *call, struct fault *fault)
 {
 	const struct place at = place_of(where, call);
-	char said[FAULT_TEXT_MAX];
 	struct answer a;
 	int r = ask(&a, s, where, call);
 
@@ -363,12 +379,44 @@ int storecall_read(json_t **out, struct storecall *s, const char *where,
 			r = fault_set(fault, -EBADMSG, words.strange,
 			    "store %s: the answer is not JSON",
 			    web_address(s->web));
-	} else if (a.status != 404 ||
-		   vault_errors(said, sizeof(said), a.body, a.n)) {
+	} else if (!is_nothing(s, &a)) {
 		r = tell(s, &a, &at, fault);
 	}
 	answer_clear(&a);
 	return r;
+}
+
+int storecall_ready(
+    char *version, size_t room, struct storecall *s, struct fault *fault)
+{
+	const json_t *sealed, *said;
+	struct vault_call call;
+	JSON *j = NULL;
+	int r = vault_call_plain(&call, "GET", STORECALL_STATUS, NULL);
+
+	if (r)
+		return no_memory(fault);
+	r = storecall_read(&j, s, "", &call, fault);
+	if (r)
+		return r;
+	sealed = json_object_get(j, "sealed");
+	if (!json_is_boolean(sealed))
+		return fault_set(fault, -EBADMSG,
+		    "Is there another server or a proxy at this address?",
+		    "store %s: it does not answer as a store",
+		    web_address(s->web));
+	if (!json_is_true(json_object_get(j, "initialized")))
+		return fault_set(fault, -EAGAIN,
+		    "Initialise it: bao operator init.",
+		    "store %s: it is not initialised", web_address(s->web));
+	if (json_is_true(sealed))
+		return fault_set(fault, -EAGAIN,
+		    "Unseal it: bao operator unseal, or its auto-unseal.",
+		    "store %s: it is sealed", web_address(s->web));
+	said = json_object_get(j, "version");
+	(void)snprintf(version, room, "%s",
+	    json_is_string(said) ? json_string_value(said) : "");
+	return 0;
 }
 
 int storecall_compare(

@@ -36,6 +36,14 @@ void storecall_closep(struct storecall **s);
  * token lacks. */
 MUST_USE int storecall_read(json_t **out, struct storecall *s,
     const char *where, const struct vault_call *call, struct fault *fault);
+/** storecall_ready() - is it a store, and open? Asked before the first
+ * change, so that nothing is half made
+ * @version: what it says that it is; "" when it does not
+ * Return: 0; -EAGAIN with @fault: it is sealed, or not initialised; -EBADMSG
+ * with @fault: no store answers there; as storecall_read(). */
+#define STORECALL_STATUS "sys/seal-status"
+MUST_USE int storecall_ready(
+    char *version, size_t room, struct storecall *s, struct fault *fault);
 /** storecall_compare() - is what step @i of @p would make there?
  * Return: as changes_compare(), with @fault where that cannot be told; -ENOMEM
  * with @fault. */

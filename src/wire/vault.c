@@ -683,6 +683,13 @@ static bool is_store_nothing(
 	       (json_is_array(errors) || json_object_get(j, "request_id"));
 }
 
+bool vault_is_nothing(const struct vault_failure *failure)
+{
+	char words[FAULT_TEXT_MAX];
+
+	return is_store_nothing(words, sizeof(words), failure);
+}
+
 static const struct meaning {
 	int status;
 	const char *name, *hint;

@@ -167,6 +167,9 @@ struct vault_failure {
  * try), -EINVAL (other 4xx), -EBADMSG (not the store's kind of answer: HTML,
  * nothing, a redirect). */
 int vault_fault(struct fault *f, const struct vault_failure *failure);
+/** vault_is_nothing() - is it how the store says that there is no such thing?
+ * Another server's 404 has another shape. */
+bool vault_is_nothing(const struct vault_failure *failure);
 /** vault_errors() - the store's own words, joined with "; "
  * Return: how many there were; 0 leaves "" (an answer of another kind too). */
 size_t vault_errors(char *to, size_t room, const void *body, size_t n);

@@ -29,22 +29,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(status)
+        if status == 307:
+            self.send_header("Location", "https://active.test:8200/v1/x")
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
 
     def forward(self, body):
+        way = self.server.way
+        path = self.path.removeprefix(way.below)
+        if said := way.says.get(f"{self.command} {path}", way.says.get("*")):
+            return said[0], b"" if said[1] is None else json.dumps(
+                said[1]).encode()
         url = urllib.parse.urlsplit(self.server.way.target)
         there = http.client.HTTPSConnection(
             url.hostname, url.port, timeout=30,
             context=ssl.create_default_context(cafile=self.server.way.ca))
-        there.request(self.command, self.path, body or None, {
+        there.request(self.command, path, body or None, {
             name: self.headers[name] for name in KEPT if self.headers[name]})
         answer = there.getresponse()
         text = answer.read()
         there.close()
-        if self.path == "/v1/sys/seal-status" and self.server.way.version:
+        if path == "/v1/sys/seal-status" and self.server.way.version:
             text = json.dumps({**json.loads(text),
                                "version": self.server.way.version}).encode()
         return answer.status, text
@@ -54,16 +61,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class LeavingStore:
     """@version: what the store says that it is.
+    @below: a path that is before all of the store's.
+    @says: what is answered in its place, to {"GET /v1/…": (status, object)} or,
+    with "*", to all else.
     @last: the request from which on there is no answer; with @does_it the
     store has still done what that one asked for."""
 
-    def __init__(self, target, ca, version=None):
+    def __init__(self, target, ca, version=None, below="", says=None):
         self.target, self.ca, self.version = target, str(ca), version
+        self.below, self.says = below, says or {}
         self.asked, self.last, self.does_it = 0, 1 << 30, False
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
                                                       Handler)
         self.server.way = self
-        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}" \
+            + below
         threading.Thread(target=self.server.serve_forever,
                          daemon=True).start()
 

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import stat
 import subprocess
 import time
@@ -696,6 +697,103 @@ def test_a_store_with_known_holes_is_told_and_taken(
     assert (f"warning: the store's version {version}: known holes" in
             done.stderr) == warned
     assert ("GHSA-c36x-h252-g9x2" in done.stderr) == warned
+
+
+SEALED = 503, {"errors": ["Vault is sealed"]}
+OPEN = {"initialized": True, "sealed": False, "version": "2.6.2"}
+STATUS = "GET /v1/sys/seal-status"
+BAD_STORES = (
+    ("sealed", {"*": SEALED, STATUS: (200, {**OPEN, "sealed": True})},
+     "nseal", "seal"),
+    ("not initialised", {"*": SEALED, STATUS: (
+        200, {**OPEN, "initialized": False, "sealed": True})},
+     "nseal|nitialise", "health"),
+    ("a standby", {"*": (307, None), STATUS: (200, OPEN)},
+     "give the address of the active store itself", "token"),
+    ("another server", {"*": (404, {"what": "page"})},
+     "s there another server or a proxy at this address?", "health"),
+    ("another server, which finds all", {"*": (200, {})},
+     "s there another server or a proxy at this address?|gives no certificate",
+     "health"),
+)
+
+
+@pytest.mark.parametrize("label, says, remedy, hop", BAD_STORES,
+                         ids=[row[0] for row in BAD_STORES])
+def test_a_store_that_cannot_be_used_now(clusters, tmp_path, label, says,
+                                         remedy, hop):
+    """Nothing is made, and what to do is said: by register, by grant, and by
+    validate, which names the hop too."""
+    cluster = fingerprint("at a store that is " + label)
+    file = tmp_path / "bridge.json"
+    way = LeavingStore(clusters.address, clusters.lab.server_ca, says=says)
+    try:
+        for verb, words in (
+                ("register", (*BEACON, "--credential", file)),
+                ("grant", ("--namespace", "n", "--serviceaccount", "a",
+                           "--path", "secret/x"))):
+            said = clusters.bad(verb, "--fingerprint", cluster, *words,
+                                address=way.address)
+            assert re.search(remedy, said), said
+        done = clusters.run("validate", "--fingerprint", cluster, "-o",
+                            "json", group="target", address=way.address)
+    finally:
+        way.close()
+    assert done.returncode == 1
+    rows = {row["hop"]: row for row in json.loads(done.stdout)[0]["hops"]}
+    assert rows[hop]["state"] == "failed", rows
+    assert not file.exists()
+    assert f"{cluster[:8]}/" not in namespaces(clusters, "cloudtaser")
+
+
+NOT_COMPILED = 400, {"errors": ['plugin not found in the catalog: "pki"']}
+
+
+def test_a_store_without_pki(clusters):
+    cluster = fingerprint("without pki")
+    way = LeavingStore(clusters.address, clusters.lab.server_ca, says={
+        "POST /v1/sys/mounts/pharos-pki": NOT_COMPILED})
+    try:
+        said = clusters.bad("register", "--fingerprint", cluster, *BEACON,
+                            address=way.address)
+    finally:
+        way.close()
+    assert "POST sys/mounts/pharos-pki" in said
+    assert "plugin not found in the catalog" in said
+    assert "undone: mount pharos/ is as it was before" in said
+    gone(clusters, f"{cluster[:8]}/", "cloudtaser")
+    clusters.register(cluster)
+
+
+@pytest.mark.parametrize("mount", ("pharos", "secret"))
+def test_a_store_with_kv_version_1(clusters, mount):
+    if not clusters.real:
+        pytest.skip("the development store has KV version 2 only")
+    where = f"one-{mount}"
+    clusters.store.must("POST", f"sys/namespaces/{where}", {})
+    clusters.store.must("POST", f"{where}/sys/mounts/{mount}", {
+        "type": "kv", "options": {"version": "1"}})
+    said = clusters.bad("register", "--fingerprint", fingerprint(where),
+                        *BEACON, "--namespace", where)
+    assert f"mount {mount}/" in said
+    assert "something of another kind is there already" in said
+    _, answer = clusters.call("GET", "sys/mounts", where=where)
+    assert {name for name in answer["data"] if name.startswith("pharos")} == \
+        ({"pharos/"} if mount == "pharos" else set())
+
+
+@pytest.mark.parametrize("below", ("/bao", "/a/b"))
+def test_a_store_below_a_path(clusters, tmp_path, below):
+    """What registers keeps it, and so does the credential."""
+    cluster, file = fingerprint("below" + below), tmp_path / "bridge.json"
+    way = LeavingStore(clusters.address, clusters.lab.server_ca, below=below)
+    try:
+        clusters.register(cluster, "--credential", file,
+                          address=way.address + "/v1/")
+        clusters.good("verify", cluster, address=way.address)
+    finally:
+        way.close()
+    assert json.loads(file.read_text())["address"] == way.address
 
 
 # ---- target connect
