@@ -698,18 +698,18 @@ static void a_quiet_session_is_kept_and_a_half_closed_one_cut(void **state)
 static void without_a_tunnel_the_pod_is_told_why(void **state)
 {
 	static const struct {
-		const char *label, *fault, *words;
+		const char *label, *fault, *words, *retry;
 		bool full;
 		enum refusal_kind kind;
 	} rows[] = {
 		{ "a fault", "beacon b1:443: connection refused",
 		    "no tunnel to the bridge: beacon b1:443: connection "
 		    "refused",
-		    false, REFUSAL_NO_TUNNEL },
+		    "5", false, REFUSAL_NO_TUNNEL },
 		{ "not yet", "", "no tunnel to the bridge: it has not come",
-		    false, REFUSAL_NO_TUNNEL },
-		{ "all full", "", "every tunnel to the bridge is full", true,
-		    REFUSAL_BUSY },
+		    "1", false, REFUSAL_NO_TUNNEL },
+		{ "all full", "", "every tunnel to the bridge is full", "5",
+		    true, REFUSAL_BUSY },
 	};
 
 	(void)state;
@@ -725,7 +725,7 @@ static void without_a_tunnel_the_pod_is_told_why(void **state)
 		visit_connect(&b, &v);
 		TURN_UNTIL(&b, v.ended);
 		assert_int_equal(v.status, 503);
-		assert_string_equal(v.retry, "5");
+		assert_string_equal(v.retry, rows[i].retry);
 		ASSERT_BODY_HAS(&v, rows[i].words);
 		assert_int_equal(b.refusals.counts[rows[i].kind], 1);
 		assert_int_equal(b.bridge_requests, 0);

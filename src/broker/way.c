@@ -1,7 +1,10 @@
 #include "broker/way.h"
 #include <stdio.h>
 
-enum { TEXT_MOST = 512 };
+enum {
+	TEXT_MOST = 512,
+	COMING_S = 1, /* the broker has just started, and nothing failed yet */
+};
 
 void way_refuse(
     const struct way *way, struct http_stream *pod, enum refusal_kind kind)
@@ -20,6 +23,8 @@ static void refuse_without_tunnel(
 		(void)snprintf(
 		    text, sizeof(text), "no tunnel to the bridge: %s", fault);
 		r.text = text;
+	} else {
+		r.retry_s = COMING_S;
 	}
 	refusal_send(way->refusals, pod, &r);
 }

@@ -109,6 +109,56 @@ static void silence_ends_at_the_deadline(void **state)
 	leg_close(b);
 }
 
+static void its_time_can_begin_anew(void **state)
+{
+	struct outcome o = { 0 };
+	struct tls_shake *s;
+	struct leg *a, *b;
+	uint64_t before = loop_now(loop);
+
+	(void)state;
+	assert_int_equal(memleg_pair(&a, &b, loop, WIDE), 0);
+	s = shake_over(a, client_config(), &o, 60000);
+	tls_shake_again(s, 40);
+	TEST_UNTIL(loop, o.calls);
+	assert_in_range(loop_now(loop) - before, 40, 5000);
+	assert_int_equal(o.why, TLS_FAILURE_TIMEOUT);
+	assert_non_null(strstr(o.fault.text, "40 ms"));
+	leg_close(b);
+}
+
+/* What comes then is the leg's, byte for byte, and what it had written stays
+ * written. */
+static void a_leg_is_released_unread(void **state)
+{
+	struct outcome o = { 0 };
+	struct tls_shake *s;
+	struct leg *a, *b, *lower;
+	char got[512];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(memleg_pair(&a, &b, loop, WIDE), 0);
+	s = shake_over(a, client_config(), &o, 20);
+	for (int i = 0; i < 8; i++)
+		loop_turn(loop);
+	lower = tls_shake_release(s);
+	assert_ptr_equal(lower, a);
+	assert_true(leg_read(b, got, sizeof(got)) > 5);
+	assert_int_equal(got[0], 0x16); /* the ClientHello */
+	assert_int_equal(leg_write(b, "no tunnel", 9), 9);
+	n = leg_read(lower, got, sizeof(got));
+	for (int i = 0; i < 100 && n == -EAGAIN; i++) {
+		loop_turn(loop);
+		n = leg_read(lower, got, sizeof(got));
+	}
+	assert_int_equal(n, 9);
+	assert_memory_equal(got, "no tunnel", 9);
+	assert_int_equal(o.calls, 0);
+	leg_close(lower);
+	leg_close(b);
+}
+
 static void no_call_comes_after_cancel(void **state)
 {
 	struct outcome o = { 0 };
@@ -154,6 +204,8 @@ int main(void)
 		cmocka_unit_test(both_get_an_open_leg),
 		cmocka_unit_test(a_failure_says_why),
 		cmocka_unit_test(silence_ends_at_the_deadline),
+		cmocka_unit_test(its_time_can_begin_anew),
+		cmocka_unit_test(a_leg_is_released_unread),
 		cmocka_unit_test(no_call_comes_after_cancel),
 		cmocka_unit_test(a_bad_name_is_refused_at_once),
 	};
