@@ -51,6 +51,13 @@ class Leg:
         self.heard += data
         return data
 
+    def has_left(self):
+        """Who waits says nothing, but for its end."""
+        try:
+            return bool(select.select([self.tls], [], [], 0)[0])
+        except (OSError, ValueError):  # closed by us
+            return True
+
     def close(self):
         with contextlib.suppress(OSError):
             self.tls.shutdown(socket.SHUT_RDWR)
@@ -139,8 +146,12 @@ class FalseBeacon:
             leg.tls.settimeout(None)
             with self.lock:
                 self.legs.append(leg)
+                self._forget_who_left()
                 self.decide(self, leg)
                 self.lock.notify_all()
+
+    def _forget_who_left(self):
+        self.waiting = [leg for leg in self.waiting if not leg.has_left()]
 
     # ---- what decide() may do
 
@@ -175,10 +186,14 @@ class FalseBeacon:
         end.serve(leg.read, leg.send)
         leg.close()
 
-    def take(self, leg):
-        """It is paired with us: what it says is read by whoever asked."""
-        self._tell(leg)
-        return leg
+    def take(self, role):
+        """One who waits is paired with us: what it says is read by whoever
+        asked."""
+        self.wait_until(lambda one: one.count(role), "nobody waits")
+        with self.lock:
+            leg = next(one for one in self.waiting if one.role == role)
+            self._tell(leg)
+            return leg
 
     def replay(self, leg, said):
         """As if its peer had said one thing of @said, each in turn."""
@@ -195,6 +210,11 @@ class FalseBeacon:
             leg.close()
 
     # ---- what a test waits for
+
+    def count(self, role):
+        """How many of them wait."""
+        self._forget_who_left()
+        return sum(leg.role == role for leg in self.waiting)
 
     def wait_until(self, true, what, seconds=PATIENCE):
         with self.lock:

@@ -82,7 +82,7 @@ class World:
             "--map", "password=PASSWORD", "--deliver", "env", *LOUD, "--",
             "/bin/sh", "-c", f'[ "$PASSWORD" = {VALUE} ] && echo arrived')
         self.wrapper.wait_for("arrived", 25)
-        assert self.wrapper.wait() == 0
+        assert self.wrapper.wait() == 0, self.wrapper.text()
 
     def call(self, method, path, body=None):
         return self.lab.store.call(
