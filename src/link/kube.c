@@ -154,7 +154,8 @@ static int send_it(struct kube_request *q, const struct secret *body,
 		.target = q->call.target,
 		.headers = headers,
 		.n_headers = login ? 2 : 1,
-		.body = body };
+		.body = body,
+		.body_type = q->call.body_type };
 
 	if (login)
 		headers[1] =

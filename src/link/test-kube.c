@@ -1,6 +1,7 @@
 #include "link/kube.h"
 #include "link/test-fakeserver.h"
 #include "pki/testpki.h"
+#include "wire/introduction.h"
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -94,6 +95,21 @@ static void test_with_a_token_and_a_body(void **state)
 	assert_string_equal(fake.type, "application/json");
 	assert_non_null(strstr(fake.asked, "\"expirationSeconds\":600"));
 	secret_free(access_.token);
+}
+
+static void test_a_patch(void **state)
+{
+	const struct introduction_change change = { "17", "a b", NULL };
+	struct kube_call call;
+
+	(void)state;
+	assert_int_equal(introduction_call_change(&call, "a", &change), 0);
+	ask(&call);
+	kube_call_clear(&call);
+	TEST_UNTIL(loop, got.calls);
+	assert_string_equal(fake.type, "application/merge-patch+json");
+	assert_memory_equal(fake.asked,
+	    "PATCH /api/v1/namespaces/a/configmaps/pharos-bridge {", 53);
 }
 
 /* The kubelet replaces the file while we run. */
@@ -243,6 +259,7 @@ int main(void)
 		    test_as_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_with_a_token_and_a_body, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_patch, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_a_token_file_is_read_for_every_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -479,6 +479,14 @@ static int header_add(struct web_call *c, const char *name, const char *value)
 	return 0;
 }
 
+/* Empty: none, where libcurl would put one of its own. */
+static const char *type_of(const struct web_request *request)
+{
+	if (!request->body)
+		return "";
+	return request->body_type ? request->body_type : "application/json";
+}
+
 static int headers_set(struct web_call *c, const struct web_request *request)
 {
 	int r = 0;
@@ -486,9 +494,8 @@ static int headers_set(struct web_call *c, const struct web_request *request)
 	for (size_t i = 0; !r && i < request->n_headers; i++)
 		r = header_add(
 		    c, request->headers[i].name, request->headers[i].value);
-	if (!r) /* empty: none, where libcurl would put one of its own */
-		r = header_add(
-		    c, "Content-Type", request->body ? "application/json" : "");
+	if (!r)
+		r = header_add(c, "Content-Type", type_of(request));
 	if (!r && c->web->host)
 		r = header_add(c, "Host", c->web->host);
 	if (!r) /* no "100-continue" round trip */
@@ -575,7 +582,7 @@ static int method_set(struct web_call *c, const char *method)
 		SET(CURLOPT_NOBODY, 1L);
 	else
 		SET(CURLOPT_CUSTOMREQUEST, method);
-	if (strcmp(method, "POST"))
+	if (strcmp(method, "POST") != 0 && !c->request)
 		return r ? -ENOMEM : 0;
 	SET(CURLOPT_POSTFIELDSIZE,
 	    c->request ? (long)secret_size(c->request) : 0L);

@@ -79,11 +79,12 @@ struct web_header {
 };
 /* All copied; copies are wiped when they are freed. */
 struct web_request {
-	const char *method; /* GET, HEAD, POST, LIST or DELETE */
+	const char *method; /* GET, HEAD, POST, PATCH, LIST or DELETE */
 	const char *target; /* "/v1/x?y"; behind the address's path */
 	const struct web_header *headers;
 	size_t n_headers;
 	const struct secret *body; /* NULL: none */
+	const char *body_type;	   /* NULL: application/json */
 };
 /** web_send() - @out: valid until @fn is called
  * Return: 0; WEB_E_BUSY: calls_most are under way; -ENOMEM. */

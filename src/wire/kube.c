@@ -32,9 +32,7 @@ void kube_call_clear(struct kube_call *c)
 	c->body = NULL;
 }
 
-/* A name of an object is a part of a path and nothing else: of the letters that
- * the API takes, none means anything in a URL. */
-static bool name_ok(const char *name)
+bool kube_name_ok(const char *name)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.");
 
@@ -47,8 +45,7 @@ static int sink(const char *bytes, size_t n, void *s)
 	return secret_append(s, bytes, n) ? -1 : 0;
 }
 
-/* Take @body (NULL means that memory ran out), which is counted down. */
-static int call_post(struct kube_call *out, struct kube_call *c, json_t *body)
+int kube_call_post(struct kube_call *out, struct kube_call *c, json_t *body)
 {
 	CLEANUP(secret_freep) struct secret *s = NULL;
 	JSON *j = body;
@@ -57,7 +54,8 @@ static int call_post(struct kube_call *out, struct kube_call *c, json_t *body)
 	if (!n || secret_new(&s, n) ||
 	    json_dump_callback(j, sink, s, JSON_COMPACT))
 		return -ENOMEM;
-	c->method = "POST";
+	if (!c->method)
+		c->method = "POST";
 	c->body = STEAL(s);
 	*out = *c;
 	return 0;
@@ -68,7 +66,7 @@ int kube_call_namespace(struct kube_call *out, const char *name)
 	struct kube_call c = { .method = "GET",
 		.grant = "verb get on resource namespaces" };
 
-	if (!name_ok(name))
+	if (!kube_name_ok(name))
 		return -EINVAL;
 	(void)snprintf(
 	    c.target, sizeof(c.target), "/api/v1/namespaces/%s", name);
@@ -104,12 +102,13 @@ int kube_call_token(struct kube_call *out, const struct kube_token_order *order)
 	};
 	json_t *body, *spec;
 
-	if (!name_ok(order->name_space) || !name_ok(order->account) ||
+	if (!kube_name_ok(order->name_space) || !kube_name_ok(order->account) ||
 	    strlen(order->audience) > KUBE_AUDIENCE_MOST || !*order->audience ||
 	    order->seconds < KUBE_SECONDS_LEAST)
 		return -EINVAL;
-	if (order->pod_name && (!name_ok(order->pod_name) || !order->pod_uid ||
-				   strlen(order->pod_uid) > KUBE_UID_MOST))
+	if (order->pod_name &&
+	    (!kube_name_ok(order->pod_name) || !order->pod_uid ||
+		strlen(order->pod_uid) > KUBE_UID_MOST))
 		return -EINVAL;
 	(void)snprintf(c.target, sizeof(c.target),
 	    "/api/v1/namespaces/%s/serviceaccounts/%s/token", order->name_space,
@@ -125,7 +124,7 @@ int kube_call_token(struct kube_call *out, const struct kube_token_order *order)
 	}
 	body = json_pack("{s:s, s:s, s:o}", "apiVersion", API_TOKENS, "kind",
 	    "TokenRequest", "spec", spec);
-	return call_post(out, &c, body);
+	return kube_call_post(out, &c, body);
 }
 
 static bool token_ok(const char *text, size_t n)
@@ -147,7 +146,7 @@ int kube_call_review(
 	if (!token_ok(secret_bytes(token), secret_size(token)) || !*audience ||
 	    strlen(audience) > KUBE_AUDIENCE_MOST)
 		return -EINVAL;
-	return call_post(out, &c,
+	return kube_call_post(out, &c,
 	    json_pack("{s:s, s:s, s:{s:s%, s:[s]}}", "apiVersion", API_TOKENS,
 		"kind", "TokenReview", "spec", "token", secret_bytes(token),
 		secret_size(token), "audiences", audience));

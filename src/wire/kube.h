@@ -3,13 +3,15 @@
  *
  * Pure: bytes in, bytes out. Five calls: a namespace's UID, the cluster's
  * discovery document and its keys, a token for a ServiceAccount (TokenRequest),
- * and whether a token is good (TokenReview). Tokens come out as struct secret.
+ * and whether a token is good (TokenReview); wire/introduction.h has those of
+ * one ConfigMap. Tokens come out as struct secret.
  * And one answer that no API gives: what a credential plugin prints
  * (client.authentication.k8s.io).
  */
 #pragma once
 #include "base/fault.h"
 #include "base/secret.h"
+#include <jansson.h>
 
 enum {
 	KUBE_NAME_MOST = 253, /* of an object: a DNS subdomain (RFC 1123) */
@@ -23,15 +25,28 @@ enum {
 };
 
 /* A request to the API. Of its headers the caller adds Authorization, and with
- * a body Content-Type: application/json. */
+ * a body Content-Type. */
 struct kube_call {
 	const char *method; /* constant */
 	char target[KUBE_TARGET_MOST];
-	struct secret *body; /* JSON; NULL: none */
-	const char *grant;   /* constant: the right that it takes, in words */
+	struct secret *body;   /* JSON; NULL: none */
+	const char *body_type; /* constant; NULL: application/json */
+	const char *grant;     /* constant: the right that it takes, in words */
 };
 /** kube_call_clear() - frees the body; repeatable */
 void kube_call_clear(struct kube_call *c);
+
+/* For who builds other requests. */
+
+/** kube_name_ok() - can it be an object's name? Then it is a part of a path and
+ * nothing else: of the letters that the API takes, none means anything in a URL
+ */
+bool kube_name_ok(const char *name);
+/** kube_call_post() - @c with this body
+ * @c: method NULL: POST. @body: counted down; NULL: memory ran out.
+ * Return: 0; -ENOMEM. */
+MUST_USE int kube_call_post(
+    struct kube_call *out, struct kube_call *c, json_t *body);
 
 /* Builders. Return: 0; -EINVAL: a name that cannot be one, an audience that is
  * too long; -ENOMEM. On failure @out is untouched. */

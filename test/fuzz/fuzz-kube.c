@@ -1,6 +1,7 @@
 /* What an API server answers, or a plugin prints. What is taken can stand in a
  * header, a path, a line. */
 #include "fuzz.h"
+#include "wire/introduction.h"
 #include "wire/kube.h"
 
 #define API "client.authentication.k8s.io/v1"
@@ -19,6 +20,7 @@ static void try_readers(const uint8_t *bytes, size_t n)
 	struct kube_credential credential;
 	struct fault f = FAULT_NONE;
 	char uid[KUBE_UID_MOST + 1];
+	struct introduction introduction;
 	struct kube_review review;
 	struct kube_token token;
 	int r;
@@ -31,6 +33,10 @@ static void try_readers(const uint8_t *bytes, size_t n)
 	}
 	if (!kube_read_review(&review, "a", bytes, n))
 		INVARIANT(!review.good || *review.user);
+	if (!introduction_read(&introduction, bytes, n)) {
+		INVARIANT(*introduction.version);
+		introduction_deinit(&introduction);
+	}
 	r = kube_read_credential(&credential, API, bytes, n, &f);
 	INVARIANT(!r || (r == -EBADMSG && *f.text));
 	if (r)

@@ -1,6 +1,6 @@
 """What a Kubernetes API server answers to the calls that Pharos makes: who the
-cluster is, its keys, a token for an audience, a token's review (rows.py says how
-a row reads).
+cluster is, its keys, a token for an audience, a token's review, a ConfigMap
+(rows.py says how a row reads).
 
 All of it is what kube-apiserver 1.37.1 was seen to answer. Its answers have more
 members than Pharos looks at, so every row is partial. "root" may everything.
@@ -11,6 +11,9 @@ TOKEN = "api/v1/namespaces/pharos/serviceaccounts/operator/token"
 REVIEW = "apis/authentication.k8s.io/v1/tokenreviews"
 KIND = {"apiVersion": "authentication.k8s.io/v1"}
 SYSTEM = "api/v1/namespaces/kube-system"
+MAPS = "api/v1/namespaces/pharos/configmaps"
+MAP = f"{MAPS}/pharos-bridge"
+MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
 def refused(reason, message, **more):
@@ -125,6 +128,69 @@ TOKENS = [
 ]
 
 
+def config_map(**data):
+    return {"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "pharos-bridge"}, "data": data}
+
+
+def change(version=None, **data):
+    return ({"metadata": {"resourceVersion": version}} if version else {}) | {
+        "data": {name.replace("_", "."): text for name, text in data.items()}}
+
+
+def exactly(**data):
+    wanted = {name.replace("_", "."): text for name, text in data.items()}
+    return {"data": lambda seen: None if seen == wanted else seen}
+
+
+def lacks_data(seen):
+    return None if not seen.get("data") else seen
+
+
+INTRODUCTION = [
+    ("root", "GET", MAP, None, 404,
+     refused("NotFound", 'configmaps "pharos-bridge" not found', code=404)),
+    ("root", "PATCH", MAP, change(words="a"), 404,
+     refused("NotFound", 'configmaps "pharos-bridge" not found'), MERGE),
+    ("root", "POST", MAPS.replace("pharos", "none", 1),
+     config_map(words="a"), 404,
+     refused("NotFound", 'namespaces "none" not found')),
+    ("root", "POST", MAPS, config_map(words="a b", other="stays"), 201, Keep(
+        None, {"kind": "ConfigMap", "metadata": {
+            "name": "pharos-bridge", "namespace": "pharos",
+            "resourceVersion": str}, "data": {"words": "a b"}},
+        first="metadata.resourceVersion")),
+    ("root", "POST", MAPS, config_map(words="a b"), 409,
+     refused("AlreadyExists", 'configmaps "pharos-bridge" already exists')),
+    ("root", "GET", MAP, None, 200,
+     {"metadata": {"resourceVersion": "${first}"}}),
+    ("root", "PATCH", MAP, change(words="a"), 415,
+     refused("UnsupportedMediaType", "415: Unsupported Media Type")),
+    ("root", "PATCH", MAP, change("${first}", words=None, ca_crt="PEM"), 200,
+     exactly(other="stays", ca_crt="PEM"), MERGE),
+    ("root", "PATCH", MAP, change("${first}", words="c"), 409,
+     refused("Conflict", 'Operation cannot be fulfilled on configmaps '
+             '"pharos-bridge": the object has been modified; please apply your'
+             " changes to the latest version and try again"), MERGE),
+    ("root", "GET", MAP, None, 200, exactly(other="stays", ca_crt="PEM")),
+    ("root", "PATCH", MAP, change(ca_crt=None, other=None), 200, lacks_data,
+     MERGE),
+    ("root", "PATCH", MAP, change(words="d"), 200, exactly(words="d"), MERGE),
+    (None, "GET", MAP, None, 403,
+     refused("Forbidden", 'configmaps "pharos-bridge" is forbidden: User '
+             '"system:anonymous" cannot get resource "configmaps" in API group'
+             ' "" in the namespace "pharos"')),
+    (None, "PATCH", MAP, change(words="e"), 403,
+     refused("Forbidden", 'configmaps "pharos-bridge" is forbidden: User '
+             '"system:anonymous" cannot patch resource "configmaps" in API '
+             'group "" in the namespace "pharos"'), MERGE),
+    (None, "POST", MAPS, config_map(), 403,
+     refused("Forbidden", 'configmaps is forbidden: User "system:anonymous" '
+             'cannot create resource "configmaps" in API group "" in the '
+             'namespace "pharos"')),
+]
+
+
 def partial(rows):
     return [Row(*row)._replace(partial=True) for row in rows]
 
@@ -133,4 +199,5 @@ CASES = [
     Case("cluster", partial(CLUSTER)),
     Case("cluster keys", partial(KEYS)),
     Case("cluster tokens", partial(TOKENS)),
+    Case("cluster introduction", partial(INTRODUCTION)),
 ]

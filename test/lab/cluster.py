@@ -1,5 +1,5 @@
-"""A stand-in for a Kubernetes API server: the five calls that Pharos makes,
-over HTTPS, with real tokens.
+"""A stand-in for a Kubernetes API server: the calls that Pharos makes, over
+HTTPS, with real tokens.
 
 It signs ServiceAccount tokens (ES256 or RS256) as an API server does, bound to
 a pod where that is asked for, publishes the keys, and reviews tokens: a deleted
@@ -27,7 +27,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric import utils
 
-RIGHTS = frozenset({"namespaces", "discovery", "tokens", "reviews"})
+from .configmaps import ConfigMaps, Refused
+
+RIGHTS = frozenset({"namespaces", "discovery", "tokens", "reviews",
+                    "maps.get", "maps.create", "maps.patch"})
 SERVER_NAME = "kubernetes.default.svc"
 
 
@@ -96,19 +99,6 @@ class Key:
                           hashes.SHA256())
 
 
-class Refused(Exception):
-    """An answer of the kind Status."""
-
-    def __init__(self, code, reason, message):
-        super().__init__(message)
-        self.code, self.reason = code, reason
-
-    def body(self):
-        return {"kind": "Status", "apiVersion": "v1", "metadata": {},
-                "status": "Failure", "message": str(self),
-                "reason": self.reason, "code": self.code}
-
-
 class State:
     """What a cluster knows, apart from how it is asked."""
 
@@ -119,6 +109,7 @@ class State:
         self.keys = [Key(name) for name in algorithms]  # the last one signs
         self.accounts = {("default", "default"): str(uuid.uuid4())}
         self.pods = {}
+        self.maps = ConfigMaps()
         self.now = time.time
 
     def rotate(self, algorithm="ES256", keep_old=True):
@@ -280,7 +271,21 @@ class Authority:
 
 # ---- the server
 
+NAMED, ANY = '"{name}" ', ""
+
+
+def map_words(verb, which):
+    return f'configmaps {which}is forbidden: User "{{user}}" cannot {verb} ' \
+        'resource "configmaps" in API group "" in the namespace "{namespace}"'
+
+
 CALLS = [  # method, what the path begins and ends with, right, words of a refusal
+    ("GET", "/api/v1/namespaces/", "/configmaps/pharos-bridge", "maps.get",
+     map_words("get", NAMED)),
+    ("PATCH", "/api/v1/namespaces/", "/configmaps/pharos-bridge", "maps.patch",
+     map_words("patch", NAMED)),
+    ("POST", "/api/v1/namespaces/", "/configmaps", "maps.create",
+     map_words("create", ANY)),
     ("GET", "/api/v1/namespaces/", "", "namespaces",
      'namespaces "kube-system" is forbidden: User "{user}" cannot get resource '
      '"namespaces" in API group "" in the namespace "kube-system"'),
@@ -343,7 +348,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if method == self.command and path.startswith(start) \
                     and path.endswith(end):
                 if right not in rights:
-                    raise Refused(403, "Forbidden", words.format(user=name))
+                    raise Refused(403, "Forbidden", words.format(
+                        user=name, name=path.rpartition("/")[2],
+                        namespace=path.split("/")[4:5] and
+                        path.split("/")[4]))
                 return
         raise Refused(404, "NotFound",
                       "the server could not find the requested resource")
@@ -363,6 +371,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return 201, state.request_token(parts[4], parts[6], body)
         if path.endswith("/tokenreviews"):
             return 201, state.review(body)
+        if "configmaps" in parts:
+            return state.maps.answer(
+                parts, body, self.headers.get("Content-Type"),
+                {namespace for namespace, _ in state.accounts})
         if path == "/openid/v1/jwks":
             return 200, state.jwks(), self.key_set_kind()
         if path == "/.well-known/openid-configuration":
@@ -382,7 +394,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except Refused as refused:
             self.send(refused.code, refused.body())
 
-    do_GET = do_POST = answer
+    do_GET = do_POST = do_PATCH = answer
 
 
 class KubeApi(http.server.ThreadingHTTPServer):
