@@ -24,32 +24,97 @@ static int no_memory(struct fault *fault)
 	return fault_set(fault, -ENOMEM, NULL, "out of memory");
 }
 
-/* ---- asking ------------------------------------------------------------- */
+/* ---- calls -------------------------------------------------------------- */
 
-enum question { NAMESPACE, DISCOVERY, KEYS, QUESTIONS };
+int cluster_way_open(struct cluster_way *w, const char *kubeconfig,
+    const char *context, struct fault *fault)
+{
+	const struct kubeconfig_order order = {
+		.file = kubeconfig, .context = context, .variable = getenv
+	};
+	int r;
 
-struct asked {
-	struct kube_call call;
-	struct kube_request *sent; /* NULL once it is over */
-	char *body;
-	size_t n;
-	struct fault fault;
-};
+	*w = (struct cluster_way){ .kube = NULL };
+	vault_wipe_json();
+	(void)signal(SIGPIPE, SIG_IGN); /* libcurl writes to what may be gone */
+	r = loop_new(&w->loop);
+	if (r)
+		return fault_set(fault, r, NULL, "%s", strerror(-r));
+	r = kubeconfig_load(&w->access, &order, fault);
+	if (!r)
+		r = kubeplugin_run(&w->access, loop_wall(w->loop), fault);
+	if (!r)
+		r = kube_open(&w->kube, w->loop, &w->access, fault);
+	if (r)
+		cluster_way_close(w);
+	return r && !fault->code ? no_memory(fault) : r;
+}
+
+void cluster_way_close(struct cluster_way *w)
+{
+	kube_close(STEAL(w->kube));
+	kube_access_clear(&w->access);
+	loop_free(STEAL(w->loop));
+}
+
+void cluster_call_clear(struct cluster_call *c)
+{
+	kube_call_clear(&c->call);
+	free(STEAL(c->body));
+}
 
 static void on_answer(
     void *ctx, const char *body, size_t n, const struct fault *fault)
 {
-	struct asked *q = ctx;
+	struct cluster_call *c = ctx;
 
-	q->sent = NULL;
-	q->n = n;
+	c->sent = NULL;
+	c->n = n;
 	if (!body)
-		q->fault = *fault;
+		c->fault = *fault;
 	else
-		q->body = strndup(body, n);
+		c->body = strndup(body, n);
 }
 
-static int build(struct asked q[QUESTIONS])
+static bool under_way(const struct cluster_call *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (calls[i].sent)
+			return true;
+	return false;
+}
+
+int cluster_converse(struct cluster_way *w, struct cluster_call *calls,
+    size_t n, struct fault *fault)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < n; i++)
+		r = kube_send(&calls[i].sent, w->kube, &calls[i].call,
+		    on_answer, &calls[i], fault);
+	if (r) {
+		for (size_t i = 0; i < n; i++)
+			kube_cancel(STEAL(calls[i].sent));
+		return fault->code ? r : no_memory(fault);
+	}
+	while (under_way(calls, n))
+		loop_wait(w->loop);
+	for (size_t i = 0; i < n; i++) {
+		if (calls[i].fault.code) {
+			*fault = calls[i].fault;
+			return fault->code;
+		}
+		if (!calls[i].body)
+			return no_memory(fault);
+	}
+	return 0;
+}
+
+/* ---- asking ------------------------------------------------------------- */
+
+enum question { NAMESPACE, DISCOVERY, KEYS, QUESTIONS };
+
+static int build(struct cluster_call q[QUESTIONS])
 {
 	int r = kube_call_namespace(&q[NAMESPACE].call, "kube-system");
 
@@ -58,36 +123,7 @@ static int build(struct asked q[QUESTIONS])
 	return r ? r : kube_call_keys(&q[KEYS].call);
 }
 
-static bool under_way(const struct asked q[QUESTIONS])
-{
-	return q[NAMESPACE].sent || q[DISCOVERY].sent || q[KEYS].sent;
-}
-
-/* All at once; the first that fails is told. */
-static int converse(struct asked q[QUESTIONS], struct kube *kube,
-    struct loop *loop, struct fault *fault)
-{
-	int r = 0;
-
-	for (int i = 0; !r && i < QUESTIONS; i++)
-		r = kube_send(
-		    &q[i].sent, kube, &q[i].call, on_answer, &q[i], fault);
-	if (r)
-		return fault->code ? r : no_memory(fault);
-	while (under_way(q))
-		loop_wait(loop);
-	for (int i = 0; i < QUESTIONS; i++) {
-		if (q[i].fault.code) {
-			*fault = q[i].fault;
-			return fault->code;
-		}
-		if (!q[i].body)
-			return no_memory(fault);
-	}
-	return 0;
-}
-
-static int take(struct cluster_facts *f, struct asked q[QUESTIONS],
+static int take(struct cluster_facts *f, struct cluster_call q[QUESTIONS],
     const struct kube *kube, struct fault *fault)
 {
 	char uid[KUBE_UID_MOST + 1];
@@ -103,53 +139,37 @@ static int take(struct cluster_facts *f, struct asked q[QUESTIONS],
 	return f->uid ? 0 : no_memory(fault);
 }
 
-static int ask(struct cluster_facts *f, const struct kube_access *access,
-    struct loop *loop, struct fault *fault)
+static int ask(
+    struct cluster_facts *f, struct cluster_way *way, struct fault *fault)
 {
-	struct asked q[QUESTIONS] = { { .sent = NULL } };
-	struct kube *kube = NULL;
+	struct cluster_call q[QUESTIONS] = { { .sent = NULL } };
 	int r = build(q);
 
-	(void)signal(SIGPIPE, SIG_IGN); /* libcurl writes to what may be gone */
-	if (!r)
-		r = kube_open(&kube, loop, access, fault);
 	if (r)
-		return fault->code ? r : no_memory(fault);
-	r = converse(q, kube, loop, fault);
+		return no_memory(fault);
+	r = cluster_converse(way, q, QUESTIONS, fault);
 	if (!r)
-		r = take(f, q, kube, fault);
-	kube_close(kube);
+		r = take(f, q, way->kube, fault);
 	for (int i = 0; i < QUESTIONS; i++)
-		free(q[i].body);
+		cluster_call_clear(&q[i]);
 	return r;
 }
 
 int cluster_ask(struct cluster_facts *out, const char *kubeconfig,
     const char *context, struct fault *fault)
 {
-	const struct kubeconfig_order order = {
-		.file = kubeconfig, .context = context, .variable = getenv
-	};
-	CLEANUP(kube_access_clear) struct kube_access access = { .from = NULL };
+	CLEANUP(cluster_way_close) struct cluster_way way = { .kube = NULL };
 	CLEANUP(cluster_facts_clear) struct cluster_facts f = { .uid = NULL };
-	CLEANUP(loop_freep) struct loop *loop = NULL;
-	int r;
+	int r = cluster_way_open(&way, kubeconfig, context, fault);
 
-	vault_wipe_json();
-	r = loop_new(&loop);
-	if (r)
-		return fault_set(fault, r, NULL, "%s", strerror(-r));
-	r = kubeconfig_load(&access, &order, fault);
 	if (!r)
-		r = kubeplugin_run(&access, loop_wall(loop), fault);
-	if (!r)
-		r = ask(&f, &access, loop, fault);
+		r = ask(&f, &way, fault);
 	if (r)
 		return r;
-	text_tame(access.from);
-	text_tame(access.server);
-	f.from = STEAL(access.from);
-	f.address = STEAL(access.server);
+	text_tame(way.access.from);
+	text_tame(way.access.server);
+	f.from = STEAL(way.access.from);
+	f.address = STEAL(way.access.server);
 	*out = f;
 	f = (struct cluster_facts){ .uid = NULL };
 	return 0;

@@ -3,6 +3,7 @@
 static const struct verb *const members[] = {
 	&target_fingerprint_verb,
 	&target_connect_verb,
+	&target_approve_verb,
 	&target_validate_verb,
 	&target_debug_verb,
 };
