@@ -1,11 +1,14 @@
 /* broker/boot.c
  *
  *   the plan            what is done
+ *   LOOKING             broker/introducer.h
  *   ASKING              three calls to the cluster at once (link/kube.h)
  *   MEETING             broker/bootway.h
  *   SHAKING             TLS, ALPN pharos-boot/1; the bridge is checked there
+ *   COMPARING           broker/compare.h, HTTP/2
  *   VOUCHING            a new key; the audience from exporter and key; a token
  *   AWAITING            POST /v1/boot, HTTP/2
+ *   CONFIRMING          broker/introducer.h
  *
  * What a try has got on its way lies in struct errand and goes with it, however
  * it ends: requests under way, the session, the key, the token. So a try that
@@ -15,36 +18,36 @@
  * bridge waits for a request not long; only the token has to be asked for in
  * the session that it is bound to. The UID stays: it is the cluster's name.
  *
+ * Without a CA the session is with whoever came: its token is worth nothing
+ * outside of it, nothing that it answers is believed, and it ends when the
+ * bridge has written the words down. All that is kept of it are these and the
+ * CA that they stand for. A person confirms them, and then it begins anew, as
+ * with a join string.
+ *
  * Losing the certificate (it ends, and none can be had) changes nothing here:
  * tunnels that live are the bridge's to end, and tries go on.
  */
 #include "broker/boot.h"
 #include "base/log.h"
+#include "broker/bootasks.h"
+#include "broker/bootleaf.h"
+#include "broker/compare.h"
+#include "broker/introducer.h"
 #include "net/httpc.h"
 #include "net/loop.h"
 #include "net/shake.h"
 #include "pki/ca.h"
 #include "pki/cleanup.h"
 #include "pki/verify.h"
-#include "wire/json.h"
 #include <stdio.h>
 
 enum { LEAVE_MS = 2000 }; /* for the orderly end of a session */
 
-enum question { NAMESPACE, DISCOVERY, KEYS, TOKEN, QUESTIONS };
-
-struct asked {
-	struct boot *boot;
-	enum question what;
-	struct kube_call call;
-	struct kube_request *sent; /* NULL once it is over */
-};
-
 struct errand {
-	struct asked asked[QUESTIONS];
 	struct tls_shake *shake;
 	struct leg *leg; /* TLS is up, HTTP not yet */
 	struct http_conn *conn;
+	struct compare *compare;
 	struct httpc_call *post;
 	EVP_PKEY *key;
 	struct boot_request request;
@@ -56,10 +59,13 @@ struct boot {
 	struct boot_config config;
 	struct tls_context *tls;
 	struct bootway *way;
+	struct introducer *introducer; /* NULL: the CA was known */
+	struct compare_result agreed;  /* COMPARING to CONFIRMING; else no CA */
+	char words[WORDS_TEXT + 1];    /* CONFIRMING; else "" */
 	struct bootplan plan;
 	struct wheel_timer timer; /* the next try, or this stage's deadline */
 	bool stopped, said_expired;
-	char uid[KUBE_UID_MOST + 1];
+	struct bootasks *asks;
 	struct errand errand;
 	struct http_conn *leaving; /* of the try before */
 	struct fault last;
@@ -86,11 +92,9 @@ static void errand_drop(struct boot *b)
 {
 	struct errand *e = &b->errand;
 
-	for (int i = 0; i < QUESTIONS; i++) {
-		kube_cancel(e->asked[i].sent);
-		kube_call_clear(&e->asked[i].call);
-	}
+	bootasks_cancel(b->asks);
 	tls_shake_cancel(e->shake);
+	compare_cancel(e->compare);
 	httpc_cancel(e->post);
 	leave(b);
 	if (e->leg)
@@ -101,6 +105,16 @@ static void errand_drop(struct boot *b)
 	boot_request_deinit(&e->request);
 	*e = (struct errand){ .key = NULL };
 	bootway_end(b->way);
+}
+
+/* The words of a session that led nowhere, or of one that is too old. */
+static void words_drop(struct boot *b)
+{
+	if (b->introducer)
+		introducer_end(b->introducer);
+	X509_free(b->agreed.ca);
+	b->agreed = (struct compare_result){ .ca = NULL };
+	b->words[0] = '\0';
 }
 
 static void on_timer(struct wheel_timer *timer, uint64_t now);
@@ -131,6 +145,7 @@ static void try_over(struct boot *b, const struct fault *fault, uint64_t ms)
 	    LOG_STR("hint", fault->hint), LOG_UINT("retry_ms", ms));
 	say_expiry(b);
 	errand_drop(b);
+	words_drop(b);
 	arm(b, ms);
 }
 
@@ -177,11 +192,24 @@ static void on_late(struct boot *b)
 	fail(b, &fault);
 }
 
+/* Others are made, so that a person always has a fresh set to compare. */
+static void on_lapsed(struct boot *b)
+{
+	log_info("the six words are too old, others are made");
+	words_drop(b);
+	bootplan_lapsed(&b->plan);
+	arm(b, 0);
+}
+
 static void on_timer(struct wheel_timer *timer, uint64_t now)
 {
 	struct boot *b = CONTAINER_OF(timer, struct boot, timer);
 	uint64_t ms;
 
+	if (b->plan.stage == BOOTPLAN_CONFIRMING) {
+		on_lapsed(b);
+		return;
+	}
 	if (b->plan.stage != BOOTPLAN_RESTING) {
 		on_late(b);
 		return;
@@ -196,99 +224,22 @@ static void on_timer(struct wheel_timer *timer, uint64_t now)
 
 /* ---- asking the cluster ------------------------------------------------- */
 
-static int take_token(struct boot *b, const char *body, size_t n)
+static void on_asked(void *ctx)
 {
-	struct kube_token t = { .token = NULL };
-	int r = kube_read_token(&t, body, n);
+	struct boot *b = ctx;
 
-	if (r)
-		return r;
-	b->errand.request.token = strdup(secret_bytes(t.token));
-	kube_token_clear(&t);
-	return b->errand.request.token ? 0 : -ENOMEM;
+	enter(b, bootplan_next(&b->plan));
 }
 
-static int take_object(json_t **to, const char *body, size_t n)
+static void on_ask_failed(void *ctx, const struct fault *fault)
 {
-	*to = json_read_object(body, n, 0);
-	return *to ? 0 : -EBADMSG;
+	fail(ctx, fault);
 }
 
-static int take_answer(struct asked *q, const char *body, size_t n)
-{
-	struct boot *b = q->boot;
-
-	switch (q->what) {
-	case NAMESPACE:
-		return kube_read_uid(b->uid, body, n);
-	case DISCOVERY:
-		return take_object(&b->errand.request.discovery, body, n);
-	case KEYS:
-		return take_object(&b->errand.request.jwks, body, n);
-	case TOKEN:
-	case QUESTIONS:
-		break;
-	}
-	return take_token(b, body, n);
-}
-
-static bool asks(const struct boot *b)
-{
-	for (int i = 0; i < QUESTIONS; i++)
-		if (b->errand.asked[i].sent)
-			return true;
-	return false;
-}
-
-static void on_answer(
-    void *ctx, const char *body, size_t n, const struct fault *broken)
-{
-	struct asked *q = ctx;
-	struct boot *b = q->boot;
-	struct fault fault = FAULT_NONE;
-	int r;
-
-	q->sent = NULL;
-	r = body ? take_answer(q, body, n) : 0;
-	if (r == -EBADMSG)
-		kube_unread(b->config.kube, &q->call, &fault);
-	else if (!body)
-		fault = *broken;
-	if (fault.code)
-		fail(b, &fault);
-	else if (r)
-		fail_memory(b);
-	else if (!asks(b))
-		enter(b, bootplan_next(&b->plan));
-}
-
-static int ask(struct boot *b, enum question what, struct fault *fault)
-{
-	struct asked *q = &b->errand.asked[what];
-	int r;
-
-	q->boot = b;
-	q->what = what;
-	r = kube_send(&q->sent, b->config.kube, &q->call, on_answer, q, fault);
-	return r == KUBE_E_BUSY
-		   ? fault_set(fault, -EAGAIN, NULL,
-			 "cluster: too many calls are under way already")
-		   : r;
-}
-
-static int ask_all(struct boot *b, struct fault *fault)
-{
-	struct asked *asked = b->errand.asked;
-	int r = kube_call_namespace(&asked[NAMESPACE].call, "kube-system");
-
-	if (!r)
-		r = kube_call_discovery(&asked[DISCOVERY].call);
-	if (!r)
-		r = kube_call_keys(&asked[KEYS].call);
-	for (int i = NAMESPACE; !r && i <= KEYS; i++)
-		r = ask(b, (enum question)i, fault);
-	return r;
-}
+static const struct bootasks_events ask_events = {
+	.done = on_asked,
+	.failed = on_ask_failed,
+};
 
 /* ---- the session -------------------------------------------------------- */
 
@@ -344,58 +295,16 @@ static const struct bootway_events way_events = {
 	.failed = on_way_failed,
 };
 
-/* Key, request and audience, which bind each other and this session. */
-static int prepare(struct boot *b, char audience[BOOT_AUDIENCE + 1])
+static int meet(struct boot *b, struct fault *fault)
 {
-	struct errand *e = &b->errand;
-	CLEANUP(request_p) X509_REQ *csr = NULL;
-	CLEANUP(openssl_free_p) uint8_t *spki = NULL;
-	uint8_t exported[BOOT_EXPORTED];
-	int r = pki_key_new(&e->key), n;
+	uint8_t hash[FINGERPRINT_SIZE];
+	int r;
 
-	if (!r)
-		r = pki_csr_new(&csr, e->key, "pharos-broker");
-	if (!r)
-		r = pki_csr_pem(&e->request.csr, csr);
-	if (!r)
-		r = tls_leg_export(e->leg, BOOT_EXPORTER, exported);
-	n = r ? 0 : i2d_PUBKEY(e->key, &spki);
-	if (r || n <= 0)
-		return r ? r : -ENOMEM;
-	boot_audience(audience, exported, spki, (size_t)n);
-	return 0;
+	if (!b->plan.by_words)
+		return bootway_wish(b->way, NULL, fault);
+	r = bootasks_meeting(hash, b->asks, &b->errand.request, fault);
+	return r ? r : bootway_wish(b->way, hash, fault);
 }
-
-static int vouch(struct boot *b, struct fault *fault)
-{
-	const struct cluster_self *self = b->config.self;
-	char audience[BOOT_AUDIENCE + 1];
-	const struct kube_token_order order = {
-		.name_space = self->name_space,
-		.account = self->account,
-		.audience = audience,
-		.seconds = BOOT_TOKEN_S,
-		.pod_name = self->pod_name,
-		.pod_uid = self->pod_uid,
-	};
-	int r = prepare(b, audience);
-
-	if (r)
-		return r == -EPROTO
-			   ? fault_set(fault, r, NULL,
-				 "boot session: the bridge has ended it")
-			   : r;
-	r = kube_call_token(&b->errand.asked[TOKEN].call, &order);
-	if (r == -EINVAL)
-		return fault_set(fault, r,
-		    "Are they right: --pod-namespace, --service-account, "
-		    "--pod-name, --pod-uid?",
-		    "no token can be asked for ServiceAccount %s/%s and pod %s",
-		    self->name_space, self->account, self->pod_name);
-	return r ? r : ask(b, TOKEN, fault);
-}
-
-/* ---- the answer --------------------------------------------------------- */
 
 static void on_session_gone(void *ctx, const struct fault *fault)
 {
@@ -412,6 +321,218 @@ static const struct http_conn_events session_events = {
 	.gone = on_session_gone,
 };
 
+/* HTTP/2 over the leg, once; whoever ended the last session has gone. */
+static int open_session(struct boot *b)
+{
+	const struct http_conn_config config = { .version = HTTP_2,
+		.end = HTTP_CLIENT,
+		.events = &session_events,
+		.ctx = b };
+	struct errand *e = &b->errand;
+
+	if (!e->leg)
+		return 0;
+	if (b->leaving)
+		http_conn_cut(STEAL(b->leaving));
+	return http_conn_open(&e->conn, STEAL(e->leg), &config);
+}
+
+/* ---- six words ---------------------------------------------------------- */
+
+static void refused(struct boot *b, const struct boot_answer *a);
+
+static void on_agreed(void *ctx, const struct compare_result *result)
+{
+	struct boot *b = ctx;
+
+	b->errand.compare = NULL;
+	b->agreed = *result;
+	X509_up_ref(b->agreed.ca);
+	enter(b, bootplan_next(&b->plan));
+}
+
+static void on_words_refused(void *ctx, const struct boot_answer *answer)
+{
+	struct boot *b = ctx;
+
+	b->errand.compare = NULL;
+	refused(b, answer);
+}
+
+static void on_words_failed(void *ctx, const struct fault *fault)
+{
+	struct boot *b = ctx;
+
+	b->errand.compare = NULL;
+	fail(b, fault);
+}
+
+static const struct compare_events compare_events = {
+	.agreed = on_agreed,
+	.refused = on_words_refused,
+	.failed = on_words_failed,
+};
+
+static int compare(struct boot *b, struct fault *fault)
+{
+	int r = open_session(b);
+
+	return r ? r
+		 : compare_begin(&b->errand.compare, b->errand.conn,
+		       bootplan_deadline_ms(BOOTPLAN_COMPARING) / 2,
+		       &compare_events, b, fault);
+}
+
+/* The bridge has written them down: now it is for a person. */
+static void show_words(struct boot *b)
+{
+	errand_drop(b);
+	b->last = (struct fault)FAULT_NONE;
+	b->counts.shown++;
+	words_text(b->words, &b->agreed.words);
+	log_info("a person has to compare six words",
+	    LOG_STR("words", b->words),
+	    LOG_STR("hint",
+		"`pharos source approve --words` beside the store takes them, "
+		"and prints what to type beside this cluster; if the store "
+		"shows others, approve nothing"),
+	    LOG_UINT("good_for_s", WORDS_LIFE_S));
+	enter(b, bootplan_next(&b->plan));
+}
+
+static int use_ca(struct boot *b, X509 *ca, struct fault *fault)
+{
+	CLEANUP(tls_context_freep) struct tls_context *tls = NULL;
+	struct bootway_order order = { .loop = b->loop };
+	struct bootway *way = NULL;
+	int r = tunnel_boot_context(&tls, ca, fault);
+
+	if (!r)
+		r = b->config.introduced(b->config.ctx, ca, &order, fault);
+	if (!r)
+		r = bootway_new(&way, &order, &way_events, b);
+	if (r)
+		return r;
+	bootway_free(b->way);
+	b->way = way;
+	tls_context_free(b->tls);
+	b->tls = STEAL(tls);
+	X509_up_ref(ca);
+	b->config.ca = ca;
+	return 0;
+}
+
+static void follow(struct boot *b, X509 *ca)
+{
+	struct fault fault = FAULT_NONE;
+	int r = use_ca(b, ca, &fault);
+
+	if (r && !fault.code) {
+		fail_memory(b);
+		return;
+	}
+	if (r) {
+		fail(b, &fault);
+		return;
+	}
+	log_info("a person has said which bridge to follow");
+	errand_drop(b);
+	words_drop(b);
+	b->last = (struct fault)FAULT_NONE;
+	bootplan_introduced(&b->plan);
+	arm(b, 0);
+}
+
+static void on_look_over(void *ctx, X509 *ca, const struct fault *fault)
+{
+	struct boot *b = ctx;
+
+	if (ca)
+		follow(b, ca);
+	else if (fault)
+		fail(b, fault);
+	else
+		enter(b, bootplan_next(&b->plan));
+}
+
+static void on_wrong_words(void *ctx, const struct fault *fault)
+{
+	struct boot *b = ctx;
+
+	b->counts.wrong++;
+	b->last = *fault;
+	log_err("wrong words", LOG_STR("fault", fault->text),
+	    LOG_STR("hint", fault->hint));
+}
+
+static void on_look_failed(void *ctx, const struct fault *fault)
+{
+	struct boot *b = ctx;
+
+	if (strcmp(b->last.text, fault->text) != 0)
+		log_warn("the words cannot be looked for",
+		    LOG_STR("fault", fault->text),
+		    LOG_STR("hint", fault->hint));
+	b->last = *fault;
+}
+
+static const struct introducer_events introducer_events = {
+	.over = on_look_over,
+	.wrong = on_wrong_words,
+	.failed = on_look_failed,
+};
+
+/* ---- the token ---------------------------------------------------------- */
+
+/* Return: 0; -EPROTO: the session has ended. */
+static int export_key(const struct errand *e, uint8_t out[BOOT_EXPORTED])
+{
+	const struct leg *leg = e->conn ? http_conn_leg(e->conn) : e->leg;
+
+	return leg ? tls_leg_export(leg, BOOT_EXPORTER, out) : -EPROTO;
+}
+
+/* Key, request and audience, which bind each other and this session. */
+static int prepare(struct boot *b, char audience[BOOT_AUDIENCE + 1])
+{
+	struct errand *e = &b->errand;
+	CLEANUP(request_p) X509_REQ *csr = NULL;
+	CLEANUP(openssl_free_p) uint8_t *spki = NULL;
+	uint8_t exported[BOOT_EXPORTED];
+	int r = pki_key_new(&e->key), n;
+
+	if (!r)
+		r = pki_csr_new(&csr, e->key, "pharos-broker");
+	if (!r)
+		r = pki_csr_pem(&e->request.csr, csr);
+	if (!r)
+		r = export_key(e, exported);
+	n = r ? 0 : i2d_PUBKEY(e->key, &spki);
+	if (r || n <= 0)
+		return r ? r : -ENOMEM;
+	boot_audience(audience, exported, spki, (size_t)n);
+	return 0;
+}
+
+static int session_ended(struct fault *fault)
+{
+	return fault_set(
+	    fault, -ECONNRESET, NULL, "boot session: the bridge has ended it");
+}
+
+static int vouch(struct boot *b, struct fault *fault)
+{
+	char audience[BOOT_AUDIENCE + 1];
+	int r = prepare(b, audience);
+
+	if (r)
+		return r == -EPROTO ? session_ended(fault) : r;
+	return bootasks_token(
+	    b->asks, &b->errand.request, b->config.self, audience, fault);
+}
+
+/* ---- the answer --------------------------------------------------------- */
+
 /* @fault, of a part that does not know what it is about, in our words. */
 static void retell(struct fault *fault, const char *what, const char *hint)
 {
@@ -421,27 +542,6 @@ static void retell(struct fault *fault, const char *what, const char *hint)
 }
 
 #define ASK_ITS_LOG "The bridge's log may say more."
-
-static int make_identity(const struct boot *b, const struct boot_answer *a,
-    struct identity **out, struct fault *fault)
-{
-	CLEANUP(x509_p) X509 *leaf = NULL;
-	CLEANUP(identity_freep) struct identity *id = NULL;
-	int r = pki_read_cert(&leaf, a->cert[0], fault);
-
-	if (!r)
-		r = identity_new(&id, leaf, b->errand.key, b->config.ca, fault);
-	if (!r)
-		r = identity_expect(id, ROLE_BROKER, NULL, fault);
-	if (r && fault->code)
-		retell(fault, "the certificate that the bridge sent",
-		    "Are the roles of the store's PKI mount as `pharos source "
-		    "register` made them?");
-	if (r)
-		return r;
-	*out = STEAL(id);
-	return 0;
-}
 
 static int take_identity(
     struct boot *b, const struct identity *id, struct fault *fault)
@@ -468,7 +568,8 @@ static void granted(struct boot *b, const struct boot_answer *a)
 {
 	CLEANUP(identity_freep) struct identity *id = NULL;
 	struct fault fault = FAULT_NONE;
-	int r = make_identity(b, a, &id, &fault);
+	int r =
+	    bootleaf_take(&id, a->cert[0], b->errand.key, b->config.ca, &fault);
 
 	if (!r)
 		r = take_identity(b, id, &fault);
@@ -484,6 +585,26 @@ static void granted(struct boot *b, const struct boot_answer *a)
 	errand_drop(b);
 	arm(b,
 	    bootplan_wait_ms(&b->plan, loop_now(b->loop), loop_wall(b->loop)));
+}
+
+/* By words the only good answer is that a person has to approve it: what is
+ * signed by a CA that nobody has confirmed is worth nothing. */
+static void take_answer(struct boot *b, const struct boot_answer *a)
+{
+	struct fault fault;
+
+	if (b->plan.by_words && a->code == BOOT_APPROVAL) {
+		show_words(b);
+	} else if (a->code != BOOT_SIGNED) {
+		refused(b, a);
+	} else if (!b->plan.by_words) {
+		granted(b, a);
+	} else {
+		fault_set(&fault, -EPROTO, ASK_ITS_LOG,
+		    "boot session: the bridge signed before a person has "
+		    "compared the six words");
+		fail(b, &fault);
+	}
 }
 
 static void on_posted(
@@ -504,10 +625,8 @@ static void on_posted(
 		fault_wrap(&fault, "the bridge answered %d", answer->status);
 		retell(&fault, "boot session", ASK_ITS_LOG);
 		fail(b, &fault);
-	} else if (a.code == BOOT_SIGNED) {
-		granted(b, &a);
 	} else {
-		refused(b, &a);
+		take_answer(b, &a);
 	}
 	boot_answer_deinit(&a);
 	free(answer->body);
@@ -536,16 +655,11 @@ static int send_post(struct boot *b, const char *text)
 static int post(struct boot *b, struct fault *fault)
 {
 	struct errand *e = &b->errand;
-	const struct http_conn_config config = { .version = HTTP_2,
-		.end = HTTP_CLIENT,
-		.events = &session_events,
-		.ctx = b };
 	char *text;
 	int r;
 
-	if (b->leaving)
-		http_conn_cut(STEAL(b->leaving));
-	memcpy(e->request.uid, b->uid, sizeof(e->request.uid));
+	(void)snprintf(e->request.uid, sizeof(e->request.uid), "%s",
+	    bootasks_uid(b->asks));
 	r = boot_request_write(&text, &e->request);
 	if (r == -EMSGSIZE)
 		return fault_set(fault, r, NULL,
@@ -553,14 +667,12 @@ static int post(struct boot *b, struct fault *fault)
 		    "reads");
 	if (r)
 		return r;
-	r = http_conn_open(&e->conn, STEAL(e->leg), &config);
+	r = open_session(b);
 	if (!r)
-		r = send_post(b, text);
+		r = e->conn ? send_post(b, text) : HTTP_E_OVER;
 	secret_wipe(text, strlen(text));
 	free(text);
-	return r > 0 ? fault_set(fault, -ECONNRESET, NULL,
-			   "boot session: the bridge has ended it")
-		     : r;
+	return r > 0 ? session_ended(fault) : r;
 }
 
 /* ---- the stages --------------------------------------------------------- */
@@ -569,14 +681,21 @@ static int post(struct boot *b, struct fault *fault)
 static int act(struct boot *b, enum bootplan_stage stage, struct fault *fault)
 {
 	switch (stage) {
+	case BOOTPLAN_LOOKING:
+		return introducer_look(b->introducer, fault);
 	case BOOTPLAN_ASKING:
-		return ask_all(b, fault);
+		return bootasks_facts(b->asks, &b->errand.request, fault);
 	case BOOTPLAN_MEETING:
-		return bootway_wish(b->way, fault);
+		return meet(b, fault);
+	case BOOTPLAN_COMPARING:
+		return compare(b, fault);
 	case BOOTPLAN_VOUCHING:
 		return vouch(b, fault);
 	case BOOTPLAN_AWAITING:
 		return post(b, fault);
+	case BOOTPLAN_CONFIRMING:
+		introducer_watch(b->introducer, &b->agreed.words, b->agreed.ca);
+		break;
 	case BOOTPLAN_RESTING:
 	case BOOTPLAN_SHAKING: /* begun by whoever got the leg */
 	case BOOTPLAN_STAGES:
@@ -610,9 +729,15 @@ int boot_open(struct boot **out, const struct boot_config *config,
 		return -ENOMEM;
 	b->loop = way->loop;
 	b->config = *config;
-	X509_up_ref(config->ca);
-	bootplan_init(&b->plan);
-	r = tunnel_boot_context(&b->tls, config->ca, fault);
+	if (config->ca)
+		X509_up_ref(config->ca);
+	bootplan_init(&b->plan, !config->ca);
+	r = bootasks_new(&b->asks, config->kube, &ask_events, b);
+	if (!r && !config->ca)
+		r = introducer_new(&b->introducer, b->loop, config->kube,
+		    config->self->name_space, &introducer_events, b);
+	if (!r)
+		r = tunnel_boot_context(&b->tls, config->ca, fault);
 	if (!r)
 		r = bootway_new(&b->way, way, &way_events, b);
 	if (r) {
@@ -631,6 +756,7 @@ void boot_stop(struct boot *b)
 	b->stopped = true;
 	loop_cancel(b->loop, &b->timer);
 	errand_drop(b);
+	words_drop(b);
 }
 
 void boot_close(struct boot *b)
@@ -642,6 +768,8 @@ void boot_close(struct boot *b)
 	if (b->leaving)
 		http_conn_cut(b->leaving);
 	bootway_free(b->way);
+	bootasks_free(b->asks);
+	introducer_free(b->introducer);
 	tls_context_free(b->tls);
 	X509_free(b->config.ca);
 	free(b);
@@ -664,5 +792,6 @@ void boot_look(const struct boot *b, struct boot_state *out)
 		.last_error = b->last.text,
 		.remedy = b->last.hint,
 		.retry_ms = rests && until > now ? until - now : 0,
+		.words = b->words,
 	};
 }

@@ -1,9 +1,10 @@
 /* broker/bootplan.c
  *
  * One try goes through the stages in their order; where the keys are not
- * needed, ASKING is left out. Each stage can only end in the next one or in
- * RESTING, and RESTING knows why: `rest_until` after a try that got no
- * certificate, else the certificate's own time.
+ * needed, ASKING is left out, and where the CA is known, all that words need.
+ * Each stage can only end in the next one or in RESTING, and RESTING knows why:
+ * `rest_until` after a try that got no certificate, else the certificate's own
+ * time.
  *
  * A refusal is an answer, so it does not count as a failure in a row: the
  * bridge says when to come again, and its word counts, with up to a quarter
@@ -16,26 +17,34 @@
 #include "base/backoff.h"
 #include <assert.h>
 
+#define TO(stage) (1u << BOOTPLAN_##stage)
+
 static const struct stage {
 	const char *text;
 	unsigned deadline_ms;
 	unsigned next; /* a set of stages */
 } stages[] = {
 	[BOOTPLAN_RESTING] = { "rest", 0,
-	    1u << BOOTPLAN_ASKING | 1u << BOOTPLAN_MEETING },
+	    TO(LOOKING) | TO(ASKING) | TO(MEETING) },
+	[BOOTPLAN_LOOKING] = { "the cluster's ConfigMap", 20000,
+	    TO(ASKING) | TO(RESTING) },
 	[BOOTPLAN_ASKING] = { "the cluster's answers", 20000,
-	    1u << BOOTPLAN_MEETING | 1u << BOOTPLAN_RESTING },
+	    TO(MEETING) | TO(RESTING) },
 	/* where the bridge dials, a tunnel has to end first */
 	[BOOTPLAN_MEETING] = { "a connection to the bridge", 90000,
-	    1u << BOOTPLAN_SHAKING | 1u << BOOTPLAN_RESTING },
+	    TO(SHAKING) | TO(RESTING) },
 	[BOOTPLAN_SHAKING] = { "TLS with the bridge", 10000,
-	    1u << BOOTPLAN_VOUCHING | 1u << BOOTPLAN_RESTING },
-	/* the bridge waits 10 s for the request */
+	    TO(COMPARING) | TO(VOUCHING) | TO(RESTING) },
+	/* the bridge waits 10 s for each request */
+	[BOOTPLAN_COMPARING] = { "the bridge's half of six words", 20000,
+	    TO(VOUCHING) | TO(RESTING) },
 	[BOOTPLAN_VOUCHING] = { "a token from the cluster", 9000,
-	    1u << BOOTPLAN_AWAITING | 1u << BOOTPLAN_RESTING },
+	    TO(AWAITING) | TO(RESTING) },
 	/* which reads, writes and signs at the store for it */
 	[BOOTPLAN_AWAITING] = { "the bridge's answer", 45000,
-	    1u << BOOTPLAN_RESTING },
+	    TO(CONFIRMING) | TO(RESTING) },
+	[BOOTPLAN_CONFIRMING] = { "a person who compares six words",
+	    WORDS_LIFE_S * 1000, TO(RESTING) },
 };
 static_assert(N_ELEMS(stages) == BOOTPLAN_STAGES, "a row for each");
 
@@ -55,9 +64,9 @@ static void bootplan_move(struct bootplan *p, enum bootplan_stage to)
 	p->stage = to;
 }
 
-void bootplan_init(struct bootplan *p)
+void bootplan_init(struct bootplan *p, bool by_words)
 {
-	*p = (struct bootplan){ .sends_keys = true };
+	*p = (struct bootplan){ .sends_keys = true, .by_words = by_words };
 }
 
 /* ---- when --------------------------------------------------------------- */
@@ -97,15 +106,35 @@ enum bootplan_stage bootplan_begin(struct bootplan *p)
 {
 	INVARIANT(p->stage == BOOTPLAN_RESTING);
 	p->rest_until = 0;
-	bootplan_move(p, p->sends_keys ? BOOTPLAN_ASKING : BOOTPLAN_MEETING);
+	bootplan_move(p, p->by_words	 ? BOOTPLAN_LOOKING
+			 : p->sends_keys ? BOOTPLAN_ASKING
+					 : BOOTPLAN_MEETING);
 	return p->stage;
 }
 
 enum bootplan_stage bootplan_next(struct bootplan *p)
 {
+	bool skips = p->stage == BOOTPLAN_SHAKING && !p->by_words;
+
 	INVARIANT(p->stage != BOOTPLAN_RESTING);
-	bootplan_move(p, (enum bootplan_stage)(p->stage + 1));
+	INVARIANT(p->stage != BOOTPLAN_AWAITING || p->by_words);
+	bootplan_move(p, (enum bootplan_stage)(p->stage + (skips ? 2 : 1)));
 	return p->stage;
+}
+
+void bootplan_introduced(struct bootplan *p)
+{
+	INVARIANT(p->by_words);
+	bootplan_move(p, BOOTPLAN_RESTING);
+	p->by_words = false;
+	p->failures = 0;
+}
+
+void bootplan_lapsed(struct bootplan *p)
+{
+	INVARIANT(p->stage == BOOTPLAN_CONFIRMING);
+	bootplan_move(p, BOOTPLAN_RESTING);
+	p->failures = 0;
 }
 
 static uint64_t rest(struct bootplan *p, uint64_t now, uint64_t ms)
@@ -129,7 +158,8 @@ uint64_t bootplan_refused(
 {
 	uint64_t ms = retry_s ? retry_s * 1000ull : BOOTPLAN_PERSON_MS;
 
-	INVARIANT(p->stage == BOOTPLAN_AWAITING);
+	INVARIANT(
+	    p->stage == BOOTPLAN_AWAITING || p->stage == BOOTPLAN_COMPARING);
 	p->failures = 0;
 	p->sends_keys = true;
 	return rest(p, now, ms + (ms / 4 * random >> 32));
@@ -138,7 +168,7 @@ uint64_t bootplan_refused(
 void bootplan_signed(
     struct bootplan *p, uint64_t now, int64_t wall, int64_t ends)
 {
-	INVARIANT(p->stage == BOOTPLAN_AWAITING && ends > wall);
+	INVARIANT(p->stage == BOOTPLAN_AWAITING && !p->by_words && ends > wall);
 	(void)rest(p, now, BOOTPLAN_REST_LEAST_MS);
 	p->failures = 0;
 	p->sends_keys = false;

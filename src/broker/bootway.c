@@ -60,7 +60,8 @@ static const struct route_events route_events = {
 /* A certificate that has ended proves nothing, so the leg is bare then. */
 static void prove_if_possible(struct bootway *w, struct beaconc_config *beacon)
 {
-	const struct identity *id = uplink_identity(w->uplink);
+	const struct identity *id =
+	    w->uplink ? uplink_identity(w->uplink) : NULL;
 
 	if (!id || identity_new(&w->identity, id->leaf, id->key, id->ca, NULL))
 		return;
@@ -69,14 +70,16 @@ static void prove_if_possible(struct bootway *w, struct beaconc_config *beacon)
 }
 
 /* TLS of the beacon is not shed: a session is a few messages. */
-static int visit(struct bootway *w, struct fault *fault)
+static int visit(struct bootway *w, const uint8_t *hash, struct fault *fault)
 {
 	struct route_config route = w->config.route;
 	const struct beaconc_trust trust = { .ca_file = w->config.beacon_ca,
 		.pin_hex = w->config.beacon_pin };
 	int r = beaconc_outer_context(&w->outer, &trust, fault);
 
-	if (!r)
+	if (hash)
+		memcpy(route.beacon.hash, hash, sizeof(route.beacon.hash));
+	else if (!r)
 		r = realm_of(route.beacon.hash, w->config.ca);
 	if (r)
 		return r;
@@ -114,13 +117,14 @@ static void drop_loan(struct bootway *w)
 
 /* ---- both --------------------------------------------------------------- */
 
-int bootway_wish(struct bootway *w, struct fault *fault)
+int bootway_wish(
+    struct bootway *w, const uint8_t hash[FRAME_HASH], struct fault *fault)
 {
 	int r;
 
 	INVARIANT(!w->route && !w->wishing && !w->borrowed);
 	if (w->config.route.kind == ROUTE_BEACON) {
-		r = visit(w, fault);
+		r = visit(w, hash, fault);
 		if (r)
 			drop_visit(w);
 		return r;

@@ -10,17 +10,24 @@
 
 static struct http_conn *pick(void *ctx)
 {
-	return uplink_pick(((struct broker *)ctx)->uplink);
+	struct broker *b = ctx;
+
+	return b->uplink ? uplink_pick(b->uplink) : NULL;
 }
 
 static bool any(void *ctx)
 {
-	return uplink_up(((struct broker *)ctx)->uplink) > 0;
+	struct broker *b = ctx;
+
+	return b->uplink && uplink_up(b->uplink) > 0;
 }
 
 static const char *why_none(void *ctx)
 {
-	return uplink_last_fault(((struct broker *)ctx)->uplink);
+	struct broker *b = ctx;
+
+	return b->uplink ? uplink_last_fault(b->uplink)
+			 : "it is not known yet which bridge to follow";
 }
 
 static void look_at_reviews(struct broker *b, struct status *status)
@@ -47,6 +54,7 @@ static void look_at_boot(const struct broker *b, struct status_join *join)
 		.waits_for = boot.waits_for,
 		.last_error = boot.last_error,
 		.remedy = boot.remedy,
+		.words = boot.words,
 		.retry_s = (boot.retry_ms + 999) / 1000,
 	};
 }
@@ -61,7 +69,9 @@ static void look(void *ctx, struct status *status)
 	status->pass_through = b->config->pass_through;
 	status->mode = uplink_modes[b->config->uplink.mode];
 	look_at_reviews(b, status);
-	join_look(b->uplink, loop_now(b->loop), status);
+	status->last_error = why_none(b);
+	if (b->uplink)
+		join_look(b->uplink, loop_now(b->loop), status);
 }
 
 int broker_status(void *ctx, char **out)
@@ -82,11 +92,12 @@ static const char *certificate_lacks(struct broker *b)
 	boot_look(b->boot, &boot);
 	if (boot.ends && !boot.expired)
 		return NULL;
-	(void)snprintf(b->unready, sizeof(b->unready), "%s: %s",
+	(void)snprintf(b->unready, sizeof(b->unready), "%s: %s%s%s",
 	    boot.expired ? "the certificate has expired" : "no certificate yet",
 	    *boot.last_error  ? boot.last_error
 	    : *boot.waits_for ? boot.waits_for
-			      : "it is about to be asked for");
+			      : "it is about to be asked for",
+	    *boot.words ? ": " : "", boot.words);
 	return b->unready;
 }
 
@@ -97,7 +108,7 @@ const char *broker_ready(void *ctx)
 
 	if (why)
 		return why;
-	return uplink_up(b->uplink) ? NULL : "no tunnel to the bridge is up";
+	return any(b) ? NULL : "no tunnel to the bridge is up";
 }
 
 /* ---- going down */
@@ -121,6 +132,8 @@ bool broker_busy(void *ctx)
 
 	if (pods_busy(b->pods))
 		return true;
+	if (!b->uplink)
+		return false;
 	if (!b->tunnels_drain) {
 		b->tunnels_drain = true;
 		uplink_drain(b->uplink, patience(b));
@@ -136,10 +149,12 @@ int broker_order_read(struct broker_order *order, const struct config *config,
 	int r = join_read(&order->join, config, fault);
 
 	order->config = config;
-	if (!r && (order->join.ca || config_reviews(config)))
+	if (!r && (config_joins(config) || config_reviews(config)))
 		r = cluster_load(&order->cluster, config, fault);
-	if (!r && order->join.ca)
+	if (!r && config_joins(config))
 		r = cluster_find_self(&order->cluster, config, fault);
+	if (r && config_by_words(config))
+		fault_wrap(fault, "joining by --beacon-address alone");
 	return r;
 }
 
@@ -224,12 +239,18 @@ static void use_client_token(struct broker *b, struct files *f)
 	b->client_token = STEAL(f->client_token);
 }
 
+/* That came by a boot session; NULL: none has, or it stands in files. */
+static const struct identity *certificate_of(const struct broker *b)
+{
+	return b->boot && b->uplink ? uplink_identity(b->uplink) : NULL;
+}
+
 /* A certificate that came by a boot session is shown again. */
 int broker_reload(void *ctx, struct fault *fault)
 {
 	struct broker *b = ctx;
 	CLEANUP(files_deinit) struct files f = { .papers = NULL };
-	const struct identity *id = b->boot ? uplink_identity(b->uplink) : NULL;
+	const struct identity *id = certificate_of(b);
 	bool has_papers = !b->boot || id;
 	int r = load_client_token(&f.client_token, b->config, fault);
 
@@ -254,7 +275,7 @@ static int take_certificate(
 {
 	struct broker *b = ctx;
 	CLEANUP(files_deinit) struct files f = { .papers = NULL };
-	bool first = !uplink_identity(b->uplink);
+	bool first = !certificate_of(b);
 	int r = load_papers(&f, b, id, fault);
 
 	if (r)
@@ -285,8 +306,29 @@ static int open_pods(struct broker *b, struct fault *fault)
 
 static int open_uplink(struct broker *b, struct fault *fault)
 {
-	join_config(&b->meeting, &b->order->join, b->config);
 	return uplink_open(&b->uplink, b->loop, &b->meeting, fault);
+}
+
+/* A person has said whose bridge it is: from now on all is as with a join
+ * string. Which beacons, that was said before. */
+static int follow_bridge(
+    void *ctx, X509 *ca, struct bootway_order *way, struct fault *fault)
+{
+	struct broker *b = ctx;
+	int r;
+
+	INVARIANT(!b->uplink && !b->ca);
+	b->meeting.ca = ca;
+	r = open_uplink(b, fault);
+	if (r) {
+		b->meeting.ca = NULL;
+		return r;
+	}
+	X509_up_ref(ca);
+	b->ca = ca;
+	way->uplink = b->uplink;
+	way->config = &b->meeting;
+	return 0;
 }
 
 static int open_boot(struct broker *b, struct fault *fault)
@@ -296,6 +338,7 @@ static int open_boot(struct broker *b, struct fault *fault)
 		.kube = b->kube,
 		.self = &b->order->cluster.self,
 		.take = take_certificate,
+		.introduced = follow_bridge,
 		.ctx = b,
 	};
 	const struct bootway_order way = { b->loop, b->uplink, &b->meeting };
@@ -320,15 +363,16 @@ static int open_cluster(struct broker *b, struct fault *fault)
 
 static int open_parts(struct broker *b, struct fault *fault)
 {
-	bool joins = b->order->join.ca;
+	bool joins = config_joins(b->config);
 	int r;
 
+	join_config(&b->meeting, &b->order->join, b->config);
 	if ((r = egress_open(
 		 &b->egress, b->loop, b->config->uplink.egress_proxy, fault)) ||
 	    (r = load_client_token(&b->client_token, b->config, fault)) ||
 	    (!joins &&
 		(r = load_pods_tls(&b->pods_tls, b->config, NULL, fault))) ||
-	    (r = open_uplink(b, fault)) ||
+	    (!config_by_words(b->config) && (r = open_uplink(b, fault))) ||
 	    (r = carry_new(&b->carry, b->loop, &b->way)) ||
 	    (b->config->pass_through &&
 		(r = forward_new(&b->forward, b->loop, &b->way))) ||
@@ -365,7 +409,8 @@ int broker_open(struct broker **out, struct loop *loop,
 
 void broker_announce(const struct broker *b)
 {
-	const char *reverse = route_address(uplink_route(b->uplink));
+	const char *reverse =
+	    b->uplink ? route_address(uplink_route(b->uplink)) : NULL;
 
 	if (b->config->pass_through)
 		log_warn("pass-through is on: the broker sees what store "
@@ -390,6 +435,7 @@ void broker_close(struct broker *b)
 	reviewer_free(b->reviewer);
 	kube_close(b->kube);
 	uplink_close(b->uplink);
+	X509_free(b->ca);
 	tls_context_free(b->pods_tls);
 	secret_free(b->client_token);
 	egress_close(b->egress, b->loop);

@@ -5,7 +5,7 @@
  *
  * Each knows the one to its right. With a join string, boot gets the
  * certificate for uplink and listener; until it has come nobody is dialled or
- * let in.
+ * let in. By words there is no uplink before boot was told the bridge's CA.
  */
 #pragma once
 #include "base/fault.h"
@@ -19,7 +19,8 @@
 /* What was said and found before anything is opened. */
 struct broker_order {
 	const struct config *config;
-	struct join join;	/* without a CA: certificates are in files */
+	struct join join;	/* without a CA: by words, or certificates are
+				   in files */
 	struct cluster cluster; /* without a server: nothing is asked of it */
 };
 /** broker_order_read() - the join string, and how to ask the cluster
@@ -37,7 +38,8 @@ struct broker {
 	struct way way;
 	struct egress *egress;
 	struct uplink_config meeting; /* the uplink's, without an identity */
-	struct uplink *uplink;
+	struct uplink *uplink; /* NULL: by words, and none were compared yet */
+	X509 *ca;	       /* that came by words */
 	struct carry *carry;
 	struct forward *forward;     /* NULL: no pass-through */
 	struct secret *client_token; /* NULL: none is asked for */
@@ -46,7 +48,7 @@ struct broker {
 	struct reviewer *reviewer; /* NULL: pods are not reviewed */
 	struct pods *pods;
 	struct meter meter;
-	struct boot *boot; /* NULL: no join string */
+	struct boot *boot; /* NULL: certificates are in files */
 	bool tunnels_drain;
 	char unready[FAULT_TEXT_MAX + 80]; /* why it is */
 };

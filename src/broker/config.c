@@ -31,7 +31,9 @@ static const struct option_row rows[] = {
 	    .detail = "Beacons and the bridge's CA. The certificate, for the "
 		      "tunnel and for that listener, is asked for at the "
 		      "bridge by a token of the pod's ServiceAccount, kept in "
-		      "memory, and renewed at two thirds of its life.",
+		      "memory, and renewed at two thirds of its life. Without "
+		      "it, and without any certificate, --beacon-address "
+		      "alone joins too, once a person has compared six words.",
 	    .type = OPTION_TEXT,
 	    AT(join) },
 	{ .name = "join-file",
@@ -78,9 +80,9 @@ static const struct option_row rows[] = {
 	    .detail = "Each its own, in the same fields: a projected one of "
 		      "audience pharos-broker. The cluster is asked about it "
 		      "(TokenReview), which takes the ClusterRole "
-		      "system:auth-delegator. With auto it is so with --join, "
-		      "unless there is a client token. Without either, every "
-		      "pod that reaches the listener is served.",
+		      "system:auth-delegator. With auto it is so for a broker "
+		      "that joins, unless there is a client token. Without "
+		      "either, every pod that reaches the listener is served.",
 	    .initial = "auto",
 	    .choices = reviews,
 	    .type = OPTION_CHOICE,
@@ -131,9 +133,25 @@ bool config_reviews(const struct config *config)
 	return config->review_pods == REVIEW_YES;
 }
 
-bool config_joins(const struct config *config)
+static bool has_string(const struct config *config)
 {
 	return config->join || config->join_file;
+}
+
+/* Whoever gives one of the files, or a hash, means the way by files. */
+bool config_by_words(const struct config *config)
+{
+	const struct uplink_options *o = &config->uplink;
+
+	return !has_string(config) && o->mode == UPLINK_BEACON &&
+	       o->beacon_address.n_items && !o->info_hash && !o->tls_cert &&
+	       !o->tls_key && !o->tls_ca && !config->listen_cert &&
+	       !config->listen_key;
+}
+
+bool config_joins(const struct config *config)
+{
+	return has_string(config) || config_by_words(config);
 }
 
 struct belonging {
@@ -179,7 +197,8 @@ static int check_joining(const struct config *c, struct fault *fault)
 			return fault_set(fault, -EINVAL,
 			    "It says for which pod the cluster is asked for a "
 			    "token to join with.",
-			    "--%s goes with --join, which is not given",
+			    "--%s goes with --join, or --beacon-address "
+			    "alone: this broker has its certificate in files",
 			    only[i].name);
 	return 0;
 }

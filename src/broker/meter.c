@@ -117,12 +117,16 @@ static void add_reviews(struct meter *m, struct broker *b)
 
 static uint64_t read_tunnels(void *ctx)
 {
-	return uplink_up(((struct broker *)ctx)->uplink);
+	const struct broker *b = ctx;
+
+	return b->uplink ? uplink_up(b->uplink) : 0;
 }
 
 static uint64_t read_tunnel_expiry(void *ctx)
 {
-	return (uint64_t)uplink_expiry(((struct broker *)ctx)->uplink);
+	const struct broker *b = ctx;
+
+	return b->uplink ? (uint64_t)uplink_expiry(b->uplink) : 0;
 }
 
 static uint64_t read_listen_expiry(void *ctx)
@@ -177,19 +181,25 @@ static uint64_t read_sources(void *ctx)
 	return pods_gauges(((struct broker *)ctx)->pods).sources;
 }
 
-/* The same rows, be there a join string or not. */
+/* The same rows, does it join or not. */
 static void add_boot(struct meter *m, const struct boot *b)
 {
 	static const struct boot_counts none = { .granted = 0 };
 	const struct boot_counts *c = b ? boot_counts(b) : &none;
 	const struct metric_row rows[] = {
 		{ NAME("boot_tries_total"), "result=\"granted\"",
-		    "tries to get a certificate by the join string",
+		    "tries to get a certificate from the bridge",
 		    METRIC_COUNTER, &c->granted },
 		{ NAME("boot_tries_total"), "result=\"refused\"", NULL,
 		    METRIC_COUNTER, &c->refused },
 		{ NAME("boot_tries_total"), "result=\"failed\"", NULL,
 		    METRIC_COUNTER, &c->failed },
+		{ NAME("boot_words_total"), "what=\"shown\"",
+		    "six words, shown to a person, and typed by one who saw "
+		    "others",
+		    METRIC_COUNTER, &c->shown },
+		{ NAME("boot_words_total"), "what=\"wrong\"", NULL,
+		    METRIC_COUNTER, &c->wrong },
 	};
 
 	for (size_t i = 0; i < N_ELEMS(rows); i++)

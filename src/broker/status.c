@@ -79,6 +79,8 @@ static json_t *join_of(const struct status_join *s)
 	    "waits_for", text_of(s->waits_for), "last_error",
 	    text_of(s->last_error), "remedy", text_of(s->remedy));
 
+	if (j && *s->words)
+		json_object_set_new(j, "words", json_string(s->words));
 	if (j && s->ends)
 		json_object_set_new(j, "ends", json_integer(s->ends));
 	if (j && s->retry_s)

@@ -6,13 +6,14 @@
  *    "last_error":"","asks_for":"pod token",
  *    "reviews":{"waiting":0,"remembered":12,"last_error":""}}
  *
- * and, where the broker joins by a join string,
+ * and, where the broker joins by a join string or by words,
  *
  *    "join":{"certificate":"good","ends":1800000000,"waits_for":"",
  *     "last_error":"","remedy":"","retry_in_seconds":30}
  *
  * with certificate none, good or expired; ends and retry_in_seconds only where
- * there is one.
+ * there is one; and "words":"fago keno dili fomi malo migi" while a person is
+ * waited for who compares them.
  * asks_for: what pods must show: nothing, a client token, a pod token; reviews
  * is there for the last of them only.
  * sealed: every byte that pods exchange with the bridge is encrypted between
@@ -36,10 +37,11 @@ struct status_target {
 
 /* How it stands with the certificate. */
 struct status_join {
-	bool joins; /* by a join string; else the rest is not looked at */
+	bool joins; /* by either; else the rest is not looked at */
 	bool expired;
 	int64_t ends; /* since 1970; 0: there is none */
 	const char *waits_for, *last_error, *remedy; /* "" */
+	const char *words;			     /* "": none are shown */
 	uint64_t retry_s;			     /* 0: none is awaited */
 };
 

@@ -705,13 +705,14 @@ static void it_may_be_stopped_at_every_stage(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < N_ELEMS(scripts); i++) {
-		enum bootplan_stage stage =
-		    (enum bootplan_stage)(BOOTPLAN_ASKING + i);
+		static const enum bootplan_stage stages[] = { BOOTPLAN_ASKING,
+			BOOTPLAN_MEETING, BOOTPLAN_SHAKING, BOOTPLAN_VOUCHING,
+			BOOTPLAN_AWAITING };
 
 		start(&scripts[i]);
-		for (unsigned s = BOOTPLAN_ASKING; s <= stage; s++) {
-			UNTIL(in((enum bootplan_stage)s));
-			if (s == BOOTPLAN_MEETING && s != stage)
+		for (unsigned s = 0; s <= i; s++) {
+			UNTIL(in(stages[s]));
+			if (stages[s] == BOOTPLAN_MEETING && s != i)
 				bridge_dial();
 		}
 		boot_stop(boot);

@@ -13,17 +13,23 @@ enum {
 	TWO_THIRDS = 2000
 };
 
-static struct bootplan at(enum bootplan_stage stage)
+static struct bootplan go_to(enum bootplan_stage stage, bool by_words)
 {
 	struct bootplan p;
 
-	bootplan_init(&p);
+	bootplan_init(&p, by_words);
 	if (stage == BOOTPLAN_RESTING)
 		return p;
-	assert_int_equal(bootplan_begin(&p), BOOTPLAN_ASKING);
+	assert_int_equal(
+	    bootplan_begin(&p), by_words ? BOOTPLAN_LOOKING : BOOTPLAN_ASKING);
 	while (p.stage != stage)
 		bootplan_next(&p);
 	return p;
+}
+
+static struct bootplan at(enum bootplan_stage stage)
+{
+	return go_to(stage, false);
 }
 
 static struct bootplan after_a_certificate(void)
@@ -39,7 +45,7 @@ static void a_try_goes_through_all_stages(void **state)
 	struct bootplan p;
 
 	(void)state;
-	bootplan_init(&p);
+	bootplan_init(&p, false);
 	assert_int_equal(bootplan_wait_ms(&p, NOW, WALL), 0);
 	assert_int_equal(bootplan_begin(&p), BOOTPLAN_ASKING);
 	assert_int_equal(bootplan_next(&p), BOOTPLAN_MEETING);
@@ -53,8 +59,8 @@ static void a_try_goes_through_all_stages(void **state)
 static void every_stage_has_a_deadline_and_can_fail(void **state)
 {
 	(void)state;
-	for (unsigned s = BOOTPLAN_ASKING; s < BOOTPLAN_STAGES; s++) {
-		struct bootplan p = at((enum bootplan_stage)s);
+	for (unsigned s = BOOTPLAN_LOOKING; s < BOOTPLAN_STAGES; s++) {
+		struct bootplan p = go_to((enum bootplan_stage)s, true);
 
 		assert_true(bootplan_deadline_ms(p.stage) > 0);
 		assert_true(bootplan_text(p.stage)[0]);
@@ -190,6 +196,65 @@ static void without_one_nothing_has_expired(void **state)
 	assert_false(bootplan_expired(&p, WALL));
 }
 
+/* ---- by words ---- */
+
+static void by_words_a_person_comes_first(void **state)
+{
+	struct bootplan p;
+
+	(void)state;
+	bootplan_init(&p, true);
+	assert_int_equal(bootplan_begin(&p), BOOTPLAN_LOOKING);
+	assert_int_equal(bootplan_next(&p), BOOTPLAN_ASKING);
+	assert_int_equal(bootplan_next(&p), BOOTPLAN_MEETING);
+	assert_int_equal(bootplan_next(&p), BOOTPLAN_SHAKING);
+	assert_int_equal(bootplan_next(&p), BOOTPLAN_COMPARING);
+	assert_int_equal(bootplan_next(&p), BOOTPLAN_VOUCHING);
+	assert_int_equal(bootplan_next(&p), BOOTPLAN_AWAITING);
+	assert_int_equal(bootplan_next(&p), BOOTPLAN_CONFIRMING);
+	assert_int_equal(bootplan_deadline_ms(p.stage), WORDS_LIFE_S * 1000);
+}
+
+static void who_is_introduced_begins_anew_at_once(void **state)
+{
+	static const enum bootplan_stage from[] = { BOOTPLAN_LOOKING,
+		BOOTPLAN_CONFIRMING };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(from); i++) {
+		struct bootplan p = go_to(from[i], true);
+
+		bootplan_introduced(&p);
+		assert_int_equal(p.stage, BOOTPLAN_RESTING);
+		assert_int_equal(bootplan_wait_ms(&p, NOW, WALL), 0);
+		assert_int_equal(bootplan_begin(&p), BOOTPLAN_ASKING);
+		while (p.stage != BOOTPLAN_AWAITING)
+			assert_int_not_equal(
+			    bootplan_next(&p), BOOTPLAN_COMPARING);
+		bootplan_signed(&p, NOW, WALL, WALL + LIFE);
+	}
+}
+
+static void old_words_make_room_for_others_at_once(void **state)
+{
+	struct bootplan p = go_to(BOOTPLAN_CONFIRMING, true);
+
+	(void)state;
+	bootplan_lapsed(&p);
+	assert_int_equal(bootplan_wait_ms(&p, NOW, WALL), 0);
+	assert_int_equal(bootplan_begin(&p), BOOTPLAN_LOOKING);
+}
+
+static void words_can_be_refused_too(void **state)
+{
+	struct bootplan p = go_to(BOOTPLAN_COMPARING, true);
+
+	(void)state;
+	assert_int_equal(bootplan_refused(&p, 30, NOW, 0), 30000);
+	assert_int_equal(bootplan_wait_ms(&p, NOW, WALL), 30000);
+	assert_int_equal(bootplan_begin(&p), BOOTPLAN_LOOKING);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +266,10 @@ int main(void)
 		cmocka_unit_test(it_is_renewed_at_two_thirds_of_its_life),
 		cmocka_unit_test(a_short_life_is_no_reason_to_hurry),
 		cmocka_unit_test(without_one_nothing_has_expired),
+		cmocka_unit_test(by_words_a_person_comes_first),
+		cmocka_unit_test(who_is_introduced_begins_anew_at_once),
+		cmocka_unit_test(old_words_make_room_for_others_at_once),
+		cmocka_unit_test(words_can_be_refused_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

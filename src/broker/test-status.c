@@ -68,6 +68,7 @@ static const struct {
 		    .waits_for = "",
 		    .last_error = "not yet",
 		    .remedy = "approve it",
+		    .words = "",
 		    .retry_s = 30 } },
 	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
 	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\","
@@ -82,12 +83,27 @@ static const struct {
 		    .ends = 1800000000,
 		    .waits_for = "",
 		    .last_error = "",
-		    .remedy = "" } },
+		    .remedy = "",
+		    .words = "" } },
 	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
 	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\","
 	    "\"asks_for\":\"nothing\","
 	    "\"join\":{\"certificate\":\"good\",\"waits_for\":\"\","
 	    "\"last_error\":\"\",\"remedy\":\"\",\"ends\":1800000000}}" },
+	{ "six words wait for a person",
+	    { .mode = "beacon",
+		.last_error = "none yet",
+		.join = { .joins = true,
+		    .waits_for = "a person",
+		    .last_error = "",
+		    .remedy = "",
+		    .words = "fago keno dili fomi malo migi" } },
+	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
+	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"none yet\","
+	    "\"asks_for\":\"nothing\","
+	    "\"join\":{\"certificate\":\"none\",\"waits_for\":\"a person\","
+	    "\"last_error\":\"\",\"remedy\":\"\","
+	    "\"words\":\"fago keno dili fomi malo migi\"}}" },
 	{ "a certificate that has ended",
 	    { .mode = "beacon",
 		.last_error = "",
@@ -96,7 +112,8 @@ static const struct {
 		    .ends = 1,
 		    .waits_for = "TLS with the bridge",
 		    .last_error = "",
-		    .remedy = "" } },
+		    .remedy = "",
+		    .words = "" } },
 	    "{\"sealed\":true,\"mode\":\"beacon\",\"pass_through\":false,"
 	    "\"tunnels\":[],\"targets\":[],\"last_error\":\"\","
 	    "\"asks_for\":\"nothing\","

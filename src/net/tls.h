@@ -33,6 +33,9 @@ enum tls_trust {
 			     so isolation has to leave it readable */
 	TLS_TRUST_CA,	  /* ca_file or ca, and the server's name if given */
 	TLS_TRUST_PIN, /* SHA-256 of the leaf's SPKI; name and chain unused */
+	TLS_TRUST_ANYBODY, /* a client that cannot know yet: the owner looks at
+			      tls_leg_peer(), which has its key; `check` is not
+			      called */
 };
 
 struct tls_config {

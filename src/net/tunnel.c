@@ -135,9 +135,9 @@ int tunnel_boot_context(struct tls_context **out, X509 *ca, struct fault *fault)
 		.end = TLS_CLIENT,
 		.hop = "boot session",
 		.alpn = alpn,
-		.trust = TLS_TRUST_CA,
+		.trust = ca ? TLS_TRUST_CA : TLS_TRUST_ANYBODY,
 		.ca = ca,
-		.check = check_bridge,
+		.check = ca ? check_bridge : NULL,
 		.check_ctx = ca, /* which the context holds */
 	};
 

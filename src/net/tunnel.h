@@ -56,7 +56,8 @@ MUST_USE int tunnel_context(struct tls_context **out,
 /** tunnel_boot_context() - (the broker's) for boot sessions (wire/boot.h): we
  * show no certificate, and the peer must be a bridge of @ca's realm, as in a
  * tunnel
- * @ca: counted up
+ * @ca: counted up; NULL: it is not known yet, and anybody will do, to make six
+ * words with (wire/bootwords.h)
  * Return: 0; -errno with @fault. */
 MUST_USE int tunnel_boot_context(
     struct tls_context **out, X509 *ca, struct fault *fault);

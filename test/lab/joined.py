@@ -47,7 +47,7 @@ class StandIn:
         self.server = inside(namespace, lambda: KubeApi(folder))
         self.state = self.server.state
         self.server.rights[USER] = {"namespaces", "discovery", "tokens",
-                                     "reviews"}
+                                    "reviews", "maps.get", "maps.patch"}
 
     def __enter__(self):
         self.server.__enter__()
@@ -80,12 +80,19 @@ class StandIn:
     def admin(self):
         return {"token": "admin-token"}
 
+    def bridge_map(self):
+        """What stands in the ConfigMap that says which bridge to follow."""
+        return self.state.maps.maps.get((NAMESPACE, "pharos-bridge"), {}).get(
+            "data") or {}
+
 
 class Real:
     """The same of a kube-apiserver."""
 
-    RULES = [("", ["namespaces"], ["get"]),
-             ("", ["serviceaccounts/token"], ["create"])]
+    RULES = [{"resources": ["namespaces"], "verbs": ["get"]},
+             {"resources": ["serviceaccounts/token"], "verbs": ["create"]},
+             {"resources": ["configmaps"], "resourceNames": ["pharos-bridge"],
+              "verbs": ["get", "patch"]}]
 
     def __init__(self, server):
         self.server, self.made = server, set()
@@ -95,8 +102,7 @@ class Real:
         server.must("POST", f"{rbac}/clusterroles", {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRole", "metadata": {"name": "pharos-broker"},
-            "rules": [{"apiGroups": [group], "resources": names,
-                       "verbs": verbs} for group, names, verbs in self.RULES]})
+            "rules": [{"apiGroups": [""], **rule} for rule in self.RULES]})
         for role in ("pharos-broker",
                      "system:service-account-issuer-discovery",
                      "system:auth-delegator"):
@@ -162,6 +168,11 @@ class Real:
 
     def admin(self):
         return {"token": ADMIN}
+
+    def bridge_map(self):
+        return self.server.call(
+            "GET", f"/api/v1/namespaces/{NAMESPACE}/configmaps/pharos-bridge"
+        )[1].get("data") or {}
 
 
 class Joined:
@@ -268,14 +279,16 @@ class Joined:
         return bridge
 
     def start_broker(self, pod, *words, **more):
-        """In a pod of that name, which is made if it is not there."""
+        """In a pod of that name, which is made if it is not there; with the
+        join string, unless beacons are named."""
         token = self.folder / f"token-{pod}"
         if not token.exists():
             uid = self.cluster.add_pod(NAMESPACE, pod, ACCOUNT)
             token.write_text(self.cluster.token(
                 NAMESPACE, ACCOUNT, self.cluster.own_audience(), (pod, uid)))
         broker = self.lab.start(
-            "pharos-broker", "--join", self.join,
+            "pharos-broker",
+            *([] if "--beacon-address" in words else ["--join", self.join]),
             *self.beacon_ca(words), "--kubeconfig",
             self.kubeconfig(f"config-{pod}", {"tokenFile": str(token)}),
             "--listen", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", *words,
