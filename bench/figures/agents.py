@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import threading
@@ -30,6 +31,7 @@ class Pods:
 
     def __init__(self, commands):
         self.times, self.children = [], []
+        self.spent_before = self._spent()
         ours, theirs = os.pipe()
         self.ours = open(ours, "rb", buffering=0)
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -82,15 +84,15 @@ class Pods:
                 name = (tasks.parent / "comm").read_text().strip()
                 yield pid, name in ("sh", "sleep")
 
+    @staticmethod
+    def _spent():
+        """By children that have ended, and by theirs for which they waited."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     def cpu(self):
-        """Seconds that all of them have taken so far, with what they started
-        and has ended."""
-        ticks = 0
-        for pid, _ in self.of_all():
-            with contextlib.suppress(OSError):
-                stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
-                ticks += sum(map(int, stat.rpartition(")")[2].split()[11:15]))
-        return ticks / os.sysconf("SC_CLK_TCK")
+        """Seconds that all of them took; once they have ended."""
+        return self._spent() - self.spent_before
 
     def memory(self):
         """KiB that each has, its share of what is shared."""
@@ -256,7 +258,8 @@ def measure_crowd(bench, chain):
     count = bench.of(1000, 50)
     crowd = Wrappers(chain, count)
     with Pods(crowd.commands()) as pods:
-        taken, own = pods.wait(), pods.cpu() / len(CORES)
+        taken = pods.wait()
+    own = pods.cpu() / len(CORES)
     for name, share in (("p50", 0.5), ("p99", 0.99)):
         bench.rows.add(
             f"{count} wrapper processes on this machine, until their commands "
