@@ -9,7 +9,7 @@ import urllib.parse
 
 KEPT = ("Content-Type", "X-Vault-Token", "X-Vault-Namespace",
         "X-Vault-Request")
-CALLS_MOST = 100  # of one command
+CALLS_MOST = 100  # of a command
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -85,12 +85,14 @@ class LeavingStore:
     def comes_back(self):
         self.leaves(1 << 30, False)
 
-    def at_each_call(self, run):
+    def at_each_call(self, run, both=True):
         """@run a command, again and again: the store leaves at its first
-        request, its second, and so on, before it has done it and after. Yield
-        what came of it, until a command needs less requests."""
-        for number in range(2 * CALLS_MOST):
-            self.leaves(1 + number // 2, number % 2 == 1)
+        request, its second, and so on, before it has done it and after (if not
+        @both, in turn). Yield what came of it, until a command needs less
+        requests."""
+        for number in range(CALLS_MOST):
+            self.leaves(1 + (number // 2 if both else number),
+                        number % 2 == 1)
             done = run()
             self.comes_back()
             if done.returncode == 0:

@@ -2,10 +2,12 @@
 it was done and after. What was registered or granted is as before or as it was
 told, and the command said again brings it there. (For `register` see
 test_register.py, for the boot test_boot.py.)"""
+import json
+
 import pytest
 
 from lab.leavingstore import LeavingStore
-from test_register import clusters, fingerprint, home
+from test_register import BEACON, clusters, facts, fingerprint, home
 from test_source import source, who
 
 __all__ = ["clusters", "source"]  # fixtures
@@ -61,6 +63,34 @@ def test_a_store_that_goes_away_while_a_person_decides(clusters, deed):
             failed += 1
     assert failed >= 4
     assert states == {True, False}
+
+
+# ---- fingerprint, registration and keys in one
+
+def test_a_store_that_goes_away_at_target_connect(clusters, tmp_path):
+    """A second try has it active and whole."""
+    tried = []
+
+    def connect(**more):
+        words = facts(clusters, tried[-1], tried[-1].name)
+        return clusters.run("connect", *words, *BEACON, "-o", "json",
+                            group="target", **more)
+
+    def connect_anew():
+        tried.append(tmp_path / f"leaving-{len(tried)}")
+        tried[-1].mkdir()
+        return connect(address=way.address)
+
+    with LeavingStore(clusters.address, clusters.lab.server_ca) as way:
+        for done in way.at_each_call(connect_anew, both=False):
+            assert "store http://127.0.0.1" in done.stderr
+            again = connect()
+            assert again.returncode == 0, again.stderr
+            told = json.loads(again.stdout)
+            assert told["state"] == "active"
+            assert clusters.record(told["namespace"])["state"] == "active"
+    assert len(tried) > 20
+    clusters.good("verify", told["id"])
 
 
 # ---- grants
