@@ -127,7 +127,7 @@ static void old_words_are_replaced_and_worth_nothing(void **state)
 	start(&waits);
 	make_words();
 	words_text(old, &bridge.words);
-	pass(WORDS_LIFE_S * 1000);
+	pass(WORDS_LIFE_S * 1000ull);
 	assert_string_equal(state_now().words, "");
 	make_words();
 	words_text(words, &bridge.words);
