@@ -3,14 +3,17 @@ for a key that is made where the command runs; and that bridge and broker run wi
 them."""
 import json
 import os
+import re
 import shlex
 import stat
 import subprocess
+import time
 
 import pytest
 
 from lab import parts, peers
 from lab.joined import HOST, Joined, StandIn, may_name_hosts
+from lab.leavingstore import LeavingStore
 from lab.parts import program
 
 names_hosts = pytest.mark.skipif(
@@ -41,7 +44,7 @@ class Side:
         self.beacon.kill()
         self.cluster.__exit__(*args)
 
-    def run(self, *words, token=None):
+    def run(self, *words, token=None, address=None):
         env = {name: value for name, value in os.environ.items()
                if not name.startswith(("PHAROS_SECRET", "KUBE"))
                and not name.lower().endswith("_proxy")}
@@ -52,7 +55,7 @@ class Side:
                 program("pharos"), "target", "connect", "--kubeconfig",
                 self.joined.kubeconfig("admin", self.cluster.admin()),
                 "--secretstore-address",
-                self.lab.store.base.removesuffix("/v1/"),
+                address or self.lab.store.base.removesuffix("/v1/"),
                 "--secretstore-ca", self.lab.server_ca,
                 "--beacon-address", self.joined.beacons[0], *words])],
             text=True, capture_output=True, check=False, env=env, timeout=120)
@@ -77,6 +80,14 @@ class Side:
         """The namespace of this cluster in the store."""
         shown = self.joined.fingerprint()
         return "cloudtaser/" + shown.replace("-", "").lower()[:8]
+
+    def is_gone(self):
+        """The namespace; a real store answers first, and removes then."""
+        until = time.monotonic() + 60
+        while self.lab.store.call("GET", "cloudtaser/sys/namespaces/"
+                                  + self.home().partition("/")[2])[0] != 404:
+            assert time.monotonic() < until, "the namespace stays"
+            time.sleep(0.05)
 
     def is_registered(self):
         return self.lab.store.call(
@@ -263,6 +274,32 @@ def test_what_the_store_does_not_sign_leaves_nothing(side):
     assert "left behind" not in said
     assert not side.keys.exists()
     side.told("--dir", side.keys)
+
+
+def test_each_call_that_is_refused_leaves_nothing(side):
+    """Whichever write fails: what was made is gone, or said to be there."""
+    way = LeavingStore(side.lab.store.base.removesuffix("/v1/"),
+                       side.lab.server_ca)
+    seen = set()
+    try:
+        while True:
+            way.posts, way.refuses = 0, way.refuses + 1
+            done = side.run("--dir", side.keys, address=way.address)
+            if done.returncode == 0:
+                break
+            said = " ".join(done.stderr.split())
+            assert "400 bad request: refused" in said
+            assert "left behind" not in said, said
+            assert not side.keys.exists()
+            side.is_gone()
+            seen.add(re.search(r"pharos target connect: (\S+ \S+):", said)[1])
+    finally:
+        way.close()
+    assert {"POST pharos-pki/sign/broker-file",
+            "POST pharos/data/registration",
+            "POST pharos-pki/root/generate/internal"} <= seen
+    assert len(seen) > 14, "there are more of them"
+    assert (side.keys / "broker.key").exists() and side.is_registered()
 
 
 def test_a_folder_that_cannot_be_written_leaves_nothing(side):
