@@ -6,13 +6,12 @@
 #include "net/http.h"
 #include "net/httpc.h"
 #include "net/loop.h"
+#include "net/sealed.h"
 #include "net/tunnel.h"
 #include "wire/grant.h"
 #include "wire/podrole.h"
 #include "wire/vault.h"
 #include <stdio.h>
-
-enum { BEARER_MOST = VAULT_TOKEN_MOST + 16 };
 
 struct pod {
 	struct probe *p;
@@ -115,21 +114,12 @@ static void on_late(struct wheel_timer *t, uint64_t now_ms)
 
 static int send_connect(struct pod *pod, struct asking *a)
 {
-	char bearer[BEARER_MOST];
-	struct http_field field = { "proxy-authorization", bearer };
-	struct http_head head = { .method = "CONNECT",
-		.authority = TUNNEL_BRIDGE_NAME ":443",
-		.length = -1,
-		.fields = &field,
-		.n_fields = pod->broker_token ? 1 : 0 };
-	int r;
+	const struct sealed_order order = { .broker = pod->broker,
+		.token = pod->broker_token,
+		.fn = on_answer,
+		.ctx = a };
 
-	(void)snprintf(bearer, sizeof(bearer), "Bearer %s",
-	    pod->broker_token ? secret_bytes(pod->broker_token) : "");
-	r = http_conn_request(
-	    pod->broker, &head, false, on_answer, a, &a->stream);
-	secret_wipe(bearer, sizeof(bearer));
-	return r;
+	return sealed_connect(&a->stream, &order);
 }
 
 /* Return: the leg to the bridge; NULL: told. */

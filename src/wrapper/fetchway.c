@@ -22,6 +22,7 @@
 #include "net/address.h"
 #include "net/dial.h"
 #include "net/loop.h"
+#include "net/sealed.h"
 #include "net/shake.h"
 #include "net/tunnel.h"
 #include "wire/vault.h"
@@ -34,7 +35,6 @@ enum {
 	 * bridge */
 	CONNECT_MS = 30 * 1000,
 	REFUSAL_MOST = 16 * 1024, /* bytes of the broker's words */
-	AUTHORIZATION_MOST = VAULT_TOKEN_MOST + 16,
 };
 
 struct fetchway {
@@ -224,23 +224,14 @@ static void on_connect(void *ctx, struct http_stream *stream,
 
 static int send_connect(struct fetchway *w)
 {
-	char bearer[AUTHORIZATION_MOST];
-	struct http_field field = { "proxy-authorization", bearer };
-	struct http_head head = { .method = "CONNECT",
-		.authority = TUNNEL_BRIDGE_NAME ":443",
-		.length = -1,
+	const struct sealed_order order = { .broker = w->outer_conn,
+		.token = w->order->broker_token,
 		.early = true,
-		.fields = &field,
-		.n_fields = w->order->broker_token ? 1 : 0 };
+		.fn = on_connect,
+		.ctx = w };
 	struct http_stream *stream;
-	int r;
+	int r = sealed_connect(&stream, &order);
 
-	if (w->order->broker_token)
-		snprintf(bearer, sizeof(bearer), "Bearer %s",
-		    secret_bytes(w->order->broker_token));
-	r = http_conn_request(
-	    w->outer_conn, &head, false, on_connect, w, &stream);
-	secret_wipe(bearer, sizeof(bearer));
 	if (!r)
 		start_sealed(w, stream);
 	return r;
