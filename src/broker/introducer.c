@@ -37,7 +37,7 @@ static void finish(struct introducer *i, X509 *ca, const struct fault *fault)
 	if (ca)
 		X509_up_ref(ca); /* it may be our own */
 	introducer_end(i);
-	i->events->over(i->ctx, ca, fault);
+	i->events->over(i->ctx, held, fault);
 }
 
 static void look_later(struct introducer *i);
