@@ -10,7 +10,8 @@
  *
  * A token of our own login is handed back if there is more to come (polls,
  * leases); a brief one (wire/vault.h) is renewed for longer before, beside the
- * tasks where that is known. Otherwise it is not needed any more: a brief one
+ * tasks where that is known. What was read does not wait long for that, and is
+ * not lost with it. Otherwise the token is not needed any more: a brief one
  * is forgotten, and any other given up at the store, once DONE was said, since
  * nobody has to wait for that. A token of a file is the operator's: it is
  * neither handed back nor given up.
@@ -36,7 +37,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 8 };
+enum {
+	AT_ONCE = 8,
+	LENGTHEN_MS = 2000, /* that all else waits for it */
+};
 
 /* What the words for a failed answer call the store: it was the bridge that
  * asked it. */
@@ -59,14 +63,15 @@ struct fetch {
 	struct fetchway *way;
 	struct http_conn *conn; /* NULL until open */
 	struct wheel_timer deadline;
-	struct httpc_call *call; /* of login, renewal, giving up */
-	enum handoff_hop hop;	 /* once open: what is under way */
-	bool ours, fresh;	 /* the token: of a login; of this job */
-	bool hand_back;		 /* it is new to the supervisor */
-	bool leased;		 /* a lease depends on the token */
-	bool lengthened;	 /* it was asked to live longer, and */
-	bool waits;		 /* only the answer to that is missing */
-	bool told;		 /* DONE, so nothing more is said */
+	struct wheel_timer patience; /* while `waits` */
+	struct httpc_call *call;     /* of login, renewal, giving up */
+	enum handoff_hop hop;	     /* once open: what is under way */
+	bool ours, fresh;	     /* the token: of a login; of this job */
+	bool hand_back;		     /* it is new to the supervisor */
+	bool leased;		     /* a lease depends on the token */
+	bool lengthened;	     /* it was asked to live longer, and */
+	bool waits;		     /* only the answer to that is missing */
+	bool told;		     /* DONE, so nothing more is said */
 	bool over;
 	uint32_t token_s;
 	bool token_renewable;
@@ -242,6 +247,22 @@ static bool keeps(const struct fetch *f)
 	return f->job.keep_session || f->leased;
 }
 
+/* All was read, and the token is as long as it got. */
+static void keep(struct fetch *f)
+{
+	f->waits = false;
+	if (f->hand_back)
+		hand_back(f);
+	else
+		done(f);
+}
+
+static void on_impatient(struct wheel_timer *t, uint64_t now)
+{
+	(void)now;
+	keep(CONTAINER_OF(t, struct fetch, patience));
+}
+
 static void lengthen(struct fetch *f);
 
 static void leave(struct fetch *f)
@@ -259,12 +280,10 @@ static void leave(struct fetch *f)
 	}
 	lengthen(f);
 	f->waits = f->call != NULL;
-	if (f->waits || f->over)
-		return;
-	if (f->hand_back)
-		hand_back(f);
+	if (f->waits)
+		loop_after(f->loop, &f->patience, LENGTHEN_MS, on_impatient);
 	else
-		done(f);
+		keep(f);
 }
 
 /* ---- tasks -------------------------------------------------------------- */
@@ -412,11 +431,11 @@ static void on_lengthened(
 			take_auth(f, &auth, false);
 		free_answer(answer);
 	}
-	if (f->waits)
-		leave(f);
+	if (f->waits && !f->over)
+		keep(f);
 }
 
-/* Once, a token of this job's login. */
+/* Once, a token of this job's login. What cannot be asked stays brief, too. */
 static void lengthen(struct fetch *f)
 {
 	struct vault_call call = { .body = NULL };
@@ -424,8 +443,10 @@ static void lengthen(struct fetch *f)
 	if (f->lengthened || !f->fresh || !f->token_renewable || !is_brief(f))
 		return;
 	f->lengthened = true;
-	ask_session(f, vault_call_renew_self(&call, VAULT_TOKEN_KEPT_S), &call,
-	    on_lengthened);
+	if (!vault_call_renew_self(&call, VAULT_TOKEN_KEPT_S) &&
+	    ask(f, &call, on_lengthened, f, &f->call))
+		f->call = NULL;
+	vault_call_clear(&call);
 }
 
 static void fail_login(struct fetch *f, const struct httpc_answer *a)
@@ -524,7 +545,10 @@ static void on_lost(void *ctx, const struct fetchway_failure *why)
 	if (f->conn)
 		mine.hop = HANDOFF_HOP_SEALED;
 	f->conn = NULL;
-	fail(f, &mine);
+	if (f->waits)
+		keep(f);
+	else
+		fail(f, &mine);
 }
 
 static void on_deadline(struct wheel_timer *t, uint64_t now)
@@ -533,6 +557,10 @@ static void on_deadline(struct wheel_timer *t, uint64_t now)
 	struct fault fault = FAULT_NONE;
 
 	(void)now;
+	if (f->waits) {
+		keep(f);
+		return;
+	}
 	fault_set(&fault, -ETIMEDOUT,
 	    "see whether broker, beacon, bridge and store are up",
 	    "no answer in %u ms", f->job.deadline_ms);
@@ -659,6 +687,7 @@ static void tear_down(struct fetch *f)
 	fetchway_close(f->way);
 	if (f->loop) {
 		loop_cancel(f->loop, &f->deadline);
+		loop_cancel(f->loop, &f->patience);
 		loop_free(f->loop);
 	}
 	egress_free(f->egress);

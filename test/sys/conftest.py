@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from lab import parts  # noqa: E402
+from lab.storevalve import StoreValve  # noqa: E402
 
 
 # For what looks at a program's file or memory: under a sanitizer it is linked
@@ -44,14 +45,18 @@ def module_lab(tmp_path_factory):
 
 
 class Delivery:
-    """beacon, store, bridge and broker, up and joined."""
+    """beacon, store, bridge and broker, up and joined; with @valved, a valve
+    before the store."""
 
     def __init__(self, lab, broker_words=(), bridge_words=(),
-                 beacon_words=(), real_store=False):
+                 beacon_words=(), real_store=False, valved=False):
         self.lab = lab
         self.beacon = lab.start_beacon(0, *beacon_words)
         self.store = lab.start_openbao() if real_store \
             else lab.start_devstore()
+        if valved:
+            self.valve = StoreValve(lab.store)
+            bridge_words = ("--vault-addr", self.valve.address, *bridge_words)
         self.bridge = lab.start_bridge(self.store.port, self.beacon.port,
                                        *bridge_words)
         self.broker = lab.start_broker(self.beacon.port, *broker_words)

@@ -262,6 +262,30 @@ def test_requests_to_the_store(chain, life, more, started, ended):
     assert calls(chain) - before == ended
 
 
+@pytest.fixture
+def valved(tmp_path):
+    """The same chain, with a valve before its store."""
+    with parts.Lab(tmp_path) as lab:
+        lab.make_certificates()
+        made = Delivery(lab, valved=True)
+        lab.store.trust_cluster(made.cluster, made.audience, "*")
+        lab.store.write_secret("app", {"password": VALUE})
+        with made.valve:
+            yield made
+
+
+def test_a_token_that_is_not_renewed_holds_back_nothing(valved):
+    """The store has given the value, and says nothing when the brief token that
+    is to be kept asks for a longer life."""
+    valved.valve.fail("renew-self", "hold")
+    wrapper = wrap(valved, *STAYS, command=shell("echo up; exec sleep 600"))
+    wrapper.wait_for("^up$", 30)
+    assert valved.valve.held.is_set()
+    assert "fetch failed" not in wrapper.text()
+    valved.valve.open()
+    wrapper.end()
+
+
 # ---- rotation
 
 def test_rotation_without_leave_to_read_metadata(chain):
