@@ -30,6 +30,7 @@
 #include "broker/boot.h"
 #include "base/log.h"
 #include "broker/bootasks.h"
+#include "broker/bootfault.h"
 #include "broker/bootleaf.h"
 #include "broker/compare.h"
 #include "broker/introducer.h"
@@ -165,30 +166,30 @@ static void fail_memory(struct boot *b)
 	fail(b, &fault);
 }
 
+static enum bootfault_ca origin(const struct boot *b)
+{
+	if (!b->introducer)
+		return BOOTFAULT_CA_GIVEN;
+	return b->plan.by_words ? BOOTFAULT_CA_NONE : BOOTFAULT_CA_FOUND;
+}
+
 static void refused(struct boot *b, const struct boot_answer *a)
 {
 	struct fault fault;
-	uint64_t ms = bootplan_refused(&b->plan, a->retry_s, loop_now(b->loop),
+	unsigned retry_s = bootfault_refused(&fault, a, origin(b));
+	uint64_t ms = bootplan_refused(&b->plan, retry_s, loop_now(b->loop),
 	    loop_random(b->loop, UINT32_MAX));
 
 	b->counts.refused++;
-	fault_set(&fault, -EACCES, a->fault.hint, "the bridge refused (%s): %s",
-	    boot_code_text(a->code), a->fault.text);
 	try_over(b, &fault, ms);
 }
 
 static void on_late(struct boot *b)
 {
-	enum bootplan_stage stage = b->plan.stage;
-	struct fault fault;
+	struct fault fault = b->errand.way;
 
-	if (b->errand.way.code)
-		fault = b->errand.way;
-	else
-		fault_set(&fault, -ETIMEDOUT,
-		    "Is it overloaded, or the network to it down?",
-		    "%s did not come within %u s", bootplan_text(stage),
-		    bootplan_deadline_ms(stage) / 1000);
+	if (!fault.code)
+		bootfault_late(&fault, b->plan.stage);
 	fail(b, &fault);
 }
 
@@ -284,10 +285,12 @@ static void on_leg(void *ctx, struct leg *leg)
 static void on_way_failed(void *ctx, const struct fault *fault)
 {
 	struct boot *b = ctx;
+	struct fault own = *fault;
 
-	b->errand.way = b->last = *fault;
-	log_warn("target failed", LOG_STR("fault", fault->text),
-	    LOG_STR("hint", fault->hint));
+	bootfault_way(&own, origin(b), b->config.self->name_space);
+	b->errand.way = b->last = own;
+	log_warn("target failed", LOG_STR("fault", own.text),
+	    LOG_STR("hint", own.hint));
 }
 
 static const struct bootway_events way_events = {

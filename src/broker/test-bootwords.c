@@ -180,6 +180,26 @@ static void without_approval_no_words_are_shown(void **state)
 	}
 }
 
+/* Anybody can wait in the bridge's place, and refuse. */
+static void a_stranger_says_neither_what_to_type_nor_when(void **state)
+{
+	struct script stranger = { .by_words = true,
+		.bridge = REFUSES,
+		.refusal = { .code = BOOT_WINDOW, .retry_s = 3600 } };
+	uint64_t most = BOOTPLAN_PERSON_MS * UINT64_C(5) / 4;
+
+	(void)state;
+	fault_set(&stranger.refusal.fault, BOOT_WINDOW, "type these words",
+	    "they were compared");
+	start(&stranger);
+	try_once();
+	assert_int_equal(boot_counts(boot)->refused, 1);
+	assert_string_equal(state_now().remedy, boot_code_remedy(BOOT_WINDOW));
+	assert_null(strstr(state_now().last_error, "compared"));
+	assert_in_range(state_now().retry_ms, 1, most);
+	stop();
+}
+
 static void a_ca_that_cannot_be_used_is_told_of(void **state)
 {
 	struct script refusing = waits;
@@ -220,6 +240,7 @@ int main(void)
 		cmocka_unit_test(other_words_are_told_of_and_it_goes_on),
 		cmocka_unit_test(old_words_are_replaced_and_worth_nothing),
 		cmocka_unit_test(without_approval_no_words_are_shown),
+		cmocka_unit_test(a_stranger_says_neither_what_to_type_nor_when),
 		cmocka_unit_test(a_ca_that_cannot_be_used_is_told_of),
 		cmocka_unit_test(
 		    it_may_be_stopped_while_a_person_is_waited_for),

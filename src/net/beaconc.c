@@ -177,8 +177,9 @@ static void on_error_frame(struct beaconc *b, const struct frame_err *e)
 	if (r->of_hash)
 		(void)snprintf(
 		    hash, sizeof(hash), " under info hash %s…", digits);
-	fault_set(&why.fault, -ECONNREFUSED, r->hint, "%s: %s%s%s%s%s",
-	    frame_error_name(e->code), r->text, hash,
+	fault_set(&why.fault,
+	    e->code == FRAME_ERROR_NO_PEER ? -ENXIO : -ECONNREFUSED, r->hint,
+	    "%s: %s%s%s%s%s", frame_error_name(e->code), r->text, hash,
 	    e->text[0] ? " (it says: " : "", e->text, e->text[0] ? ")" : "");
 	beaconc_fail(b, &why);
 }

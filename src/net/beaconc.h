@@ -32,7 +32,8 @@ struct beaconc_events {
 	void (*paired)(
 	    void *ctx, struct leg *leg, const uint8_t pair[FRAME_ID]);
 	/* last call: @code is FRAME_ERROR_* from the beacon or 0; @retry_ms: at
-	 * least this long (clamped to 60 s), 0: no word on it */
+	 * least this long (clamped to 60 s), 0: no word on it. @fault has
+	 * -ENXIO where the beacon knows nobody at our info hash */
 	void (*failed)(void *ctx, const struct fault *fault, unsigned code,
 	    uint32_t retry_ms);
 };

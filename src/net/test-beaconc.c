@@ -556,6 +556,8 @@ static void refusals_name_the_hop_the_code_and_the_remedy(void **state)
 		expect_failure(rows[i].text);
 		assert_int_equal(got.code, rows[i].code);
 		assert_int_equal(got.retry_ms, rows[i].retry_want);
+		assert_int_equal(got.fault.code == -ENXIO,
+		    rows[i].code == FRAME_ERROR_NO_PEER);
 		assert_int_not_equal(got.fault.hint[0], '\0');
 		if (i + 1 < N_ELEMS(rows))
 			teardown(state);

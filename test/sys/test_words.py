@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab import parts, peers
 from lab.beaconpeer import outer_context
@@ -296,6 +297,26 @@ def test_words_of_words_before_are_not_taken(world):
     follows_nobody(world, broker)
 
 
+def test_a_ca_of_before_is_named(world):
+    """The cluster was registered anew, and the ConfigMap has the CA of before."""
+    world.cluster.state.maps.create(NAMESPACE, {
+        "metadata": {"name": "pharos-bridge"}, "data": {
+            "ca.crt": Authority().cert.public_bytes(Encoding.PEM).decode()}})
+    world.bridge().wait_for("waiting at beacon", 20)
+    broker = world.broker()
+    broker.wait_for(rf"target failed .*ConfigMap {NAMESPACE}/pharos-bridge: "
+                    "if the cluster was registered anew, remove ca.crt", 30)
+    broker.kill()
+    world.cluster.state.maps.change(
+        NAMESPACE, "pharos-bridge", {"data": {"ca.crt": None}},
+        "application/merge-patch+json")
+    shown_by(world.broker())
+
+
+def test_nobody_is_there_to_make_words_with(world):
+    world.broker().wait_for("target failed .*registered and pending", 30)
+
+
 def test_outside_a_cluster(ground):
     done = subprocess.run(
         [parts.program("pharos-broker"), "--beacon-address", "127.0.0.1:1"],
@@ -330,6 +351,22 @@ def test_somebody_else_answers(world):
     assert answer["code"] == "token"
     assert world.waiting() == {}
     follows_nobody(world, broker)
+
+
+def test_somebody_else_refuses(world):
+    """He says what to type, and has the broker sit still; it does neither."""
+    with world.false_bridge(Authority()) as false:
+        broker = world.broker()
+        false.make_words()
+        false.hear()
+        false.answer(403, code="window", text="they were compared",
+                     remedy=f'pharos target approve --words "{OTHERS}"',
+                     retry=3600)
+        broker.wait_for("no certificate", 20)
+    status = join_of(broker)
+    assert status["retry_in_seconds"] <= 75
+    assert OTHERS not in broker.text() + status["remedy"]
+    assert "compared" not in broker.text() + status["last_error"]
 
 
 def test_a_man_in_the_middle_with_a_token(world):
