@@ -15,7 +15,7 @@
 #include "wire/words.h"
 #include <stdio.h>
 
-enum { LOOK_MS = 500 };
+enum { LOOK_MS = 500, DROPS_MOST = 3 };
 
 struct config {
 	struct cluster_words cluster;
@@ -140,11 +140,14 @@ static int name_bridge(
 {
 	CLEANUP(x509_p) X509 *ca = NULL;
 	uint8_t realm[REALM_SIZE];
-	int r = pki_read_cert(&ca, a->seen.ca_pem, fault);
+	struct fault own = FAULT_NONE;
+	int r = pki_read_cert(&ca, a->seen.ca_pem, &own);
 
 	if (r)
-		return fault_wrap(fault,
-		    "ConfigMap %s/" INTRODUCTION_MAP ", ca.crt", a->name_space);
+		return fault_set(fault, r,
+		    "Remove ca.crt there, and compare six words again.",
+		    "ConfigMap %.64s/" INTRODUCTION_MAP ", ca.crt: %s",
+		    a->name_space, own.code ? own.text : "out of memory");
 	r = realm_of(realm, ca);
 	if (r)
 		return fault_set(fault, r, NULL, "out of memory");
@@ -199,27 +202,45 @@ static void pause_for(struct loop *loop, unsigned ms)
 	loop_cancel(loop, &timer);
 }
 
-/* Return: 0: a broker took them in this moment; -errno with @fault. */
-static int take_back(struct approval *a, struct fault *fault)
-{
-	int r = change(a, NULL, fault);
-
-	if (r)
-		r = look(a, fault);
-	if (r || a->seen.ca_pem)
-		return r;
-	return fault_set(fault, -ETIMEDOUT,
-	    "Are they what the store's side shows now? Words live 15 minutes. "
-	    "If the broker shows others at the same time, somebody stands "
-	    "between the two: approve on neither side.",
-	    "no broker of %.80s took these words in %u s, and they were taken "
-	    "back",
-	    a->name_space, a->wait_ms / 1000);
-}
-
 static bool are_there(const struct approval *a)
 {
 	return a->seen.words && !strcmp(a->seen.words, a->words);
+}
+
+/* Whoever wrote in between has made it another version.
+ * Return: 0: they are not there any more; -errno with @fault: they may be. */
+static int drop_words(struct approval *a, struct fault *fault)
+{
+	struct fault unseen = FAULT_NONE;
+	int r = change(a, NULL, fault);
+
+	for (int i = 1; r && i < DROPS_MOST && !look(a, &unseen); i++) {
+		if (!are_there(a))
+			return 0;
+		r = change(a, NULL, fault);
+	}
+	return r ? fault_wrap(fault,
+		       "the words cannot be taken back, and may still lie in "
+		       "the ConfigMap %.64s/" INTRODUCTION_MAP,
+		       a->name_space)
+		 : 0;
+}
+
+/* Return: 0: a broker took them in this moment; -errno with @fault. */
+static int take_back(struct approval *a, struct fault *fault)
+{
+	int r = drop_words(a, fault);
+
+	if (r || a->seen.ca_pem)
+		return r;
+	return fault_set(fault, -ETIMEDOUT,
+	    "The broker's log may say why. Are they what the store's side "
+	    "shows now? Words live 15 minutes. If the broker shows others at "
+	    "the same time, somebody stands between the two: approve on "
+	    "neither side.",
+	    "no broker of %.80s took these words in %u s, and they were taken "
+	    "back",
+	    a->name_space, a->wait_ms / 1000);
 }
 
 static int wait_for_broker(struct approval *a, struct fault *fault)

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from lab.cluster import KubeApi
-from lab.configmaps import ConfigMaps
+from lab.configmaps import ConfigMaps, Refused
 from lab.parts import program
 from lab.bootbridge import Authority
 
@@ -27,6 +27,7 @@ class Cluster:
         self.maps = self.api.state.maps
         self.api.state.add_pod("pharos-system", "broker-1", "pharos-broker")
         self.api.users["poor"] = ("jane", {"maps.get"})
+        self.api.users["maker"] = ("joe", {"maps.get", "maps.create"})
         self.folder = folder
         self.authority = Authority()
         self.authority.write(folder)
@@ -102,6 +103,29 @@ def test_nobody_takes_them(cluster):
     assert not cluster.data()
 
 
+def test_somebody_writes_while_they_are_taken_back(cluster):
+    change = cluster.maps.change
+
+    def once(*_):
+        cluster.maps.change = change
+        change(*PLACE, {"data": {"other": "stays"}}, ConfigMaps.TYPE)
+        raise Refused(409, "Conflict", "the object has been modified")
+    cluster.maps.change = once
+    done = cluster.approve("--words", WORDS, "--wait", "1s")
+    assert "they were taken back" in done.stderr
+    assert "The broker's log may say why" in done.stderr
+    assert cluster.data() == {"other": "stays"}
+
+
+def test_who_cannot_take_them_back_is_told_so(cluster):
+    done = cluster.approve("--words", WORDS, "--wait", "1s", token="maker")
+    assert done.returncode == 1
+    assert "still lie in the ConfigMap pharos-system/pharos-bridge" in \
+        done.stderr
+    assert "verb patch on the ConfigMap pharos-bridge" in done.stderr
+    assert cluster.data() == {"words": WORDS}
+
+
 def test_somebody_else_takes_them_away(cluster):
     cluster.broker(lambda typed: {"words": "nono nono nono nono nono nono"})
     done = cluster.approve("--words", WORDS)
@@ -158,3 +182,4 @@ def test_a_ca_that_is_none(cluster):
     done = cluster.approve("--words", WORDS)
     assert done.returncode == 1 and done.stdout == ""
     assert "ConfigMap pharos-system/pharos-bridge, ca.crt" in done.stderr
+    assert "Remove ca.crt there" in done.stderr
