@@ -12,10 +12,11 @@
  * M/metadata/P, which the wrapper polls to see a new one. Both are granted for
  * the one path that was given, however it was written.
  *
- * A token lives a minute. A pod that reads once and is served forgets it: that
- * saves the store a third request a pod, and what is left of the minute is less
- * than anybody who gets hold of it has anyway, since the pod's own token, which
- * lies in a file of the pod, logs in for ten minutes and more. A count of uses
+ * A token lives a minute, or as long as whoever holds it renews it. A pod that
+ * reads once and is served forgets it: that saves the store a third request a
+ * pod, and whoever gets hold of it is no better off than with the pod's own
+ * token, which lies in a file of the pod and logs in for ten minutes or more.
+ * A longest life would make pods with leases read them anew. A count of uses
  * would end it sooner, but revokes with its last use what that use has leased,
  * and how many a pod needs is not known here; a batch token can neither be
  * renewed nor revoked. A pod that goes on has its token renewed for longer.

@@ -494,6 +494,10 @@ def jwt_rows(signer, stranger):
          {"auth": {"lease_duration": 600, "renewable": True}}),
         ("keeper", "GET", "auth/token/lookup-self", None, 200,
          {"data": {"creation_ttl": 60}}),
+        # and a stolen one as long as whoever has it wishes, to the store's most
+        ("keeper", "POST", "auth/token/renew-self",
+         {"increment": 31 * 86400}, 200,
+         {"auth": {"lease_duration": 31 * 86400}}),
         ("keeper", "POST", "auth/token/renew-self", {}, 200,
          {"auth": {"lease_duration": 60}}),
         ("root", "DELETE", f"{mount}/role/keeper", None, 204, None),
