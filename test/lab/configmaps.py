@@ -40,6 +40,8 @@ class ConfigMaps:
     def _keep(self, namespace, name, made):
         self.version += 1
         made["metadata"]["resourceVersion"] = str(self.version)
+        if not made.get("data"):
+            made.pop("data", None)  # as the real one does
         self.maps[namespace, name] = made
         self.told(made.get("data") or {})
         return made
