@@ -176,7 +176,8 @@ static enum bootfault_ca origin(const struct boot *b)
 static void refused(struct boot *b, const struct boot_answer *a)
 {
 	struct fault fault;
-	unsigned retry_s = bootfault_refused(&fault, a, origin(b));
+	unsigned retry_s =
+	    bootfault_refused(&fault, a, origin(b), b->config.self->name_space);
 	uint64_t ms = bootplan_refused(&b->plan, retry_s, loop_now(b->loop),
 	    loop_random(b->loop, UINT32_MAX));
 
@@ -341,8 +342,6 @@ static int open_session(struct boot *b)
 }
 
 /* ---- six words ---------------------------------------------------------- */
-
-static void refused(struct boot *b, const struct boot_answer *a);
 
 static void on_agreed(void *ctx, const struct compare_result *result)
 {

@@ -10,8 +10,20 @@ void bootfault_late(struct fault *out, enum bootplan_stage stage)
 	    bootplan_deadline_ms(stage) / 1000);
 }
 
-unsigned bootfault_refused(
-    struct fault *out, const struct boot_answer *answer, enum bootfault_ca ca)
+/* A cluster that is registered anew has another CA, and the one of before is
+ * still followed: its bridge goes on to say that we are to register anew. */
+static void add_remedy(struct fault *fault, const char *name_space)
+{
+	size_t n = strlen(fault->hint);
+
+	(void)snprintf(fault->hint + n, sizeof(fault->hint) - n,
+	    "%sIf it was registered anew: remove ca.crt from the ConfigMap "
+	    "%.64s/" INTRODUCTION_MAP ", and start the broker again.",
+	    n ? ". " : "", name_space);
+}
+
+unsigned bootfault_refused(struct fault *out, const struct boot_answer *answer,
+    enum bootfault_ca ca, const char *name_space)
 {
 	enum boot_code code = answer->code;
 	bool known = ca != BOOTFAULT_CA_NONE;
@@ -20,6 +32,8 @@ unsigned bootfault_refused(
 	    known ? answer->fault.hint : boot_code_remedy(code),
 	    "the bridge refused (%s): %s", boot_code_text(code),
 	    known ? answer->fault.text : boot_code_problem(code));
+	if (ca == BOOTFAULT_CA_FOUND && code == BOOT_REVOKED)
+		add_remedy(out, name_space);
 	return known ? answer->retry_s : boot_code_retry_s(code);
 }
 

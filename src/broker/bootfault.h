@@ -15,11 +15,10 @@ void bootfault_late(struct fault *out, enum bootplan_stage stage);
 /** bootfault_refused() - the bridge has refused. Without a CA it is whoever
  * waits there: of his answer the code counts alone, or he could have us wait as
  * long as he likes, and tell a person what to type.
- * Return: as boot_answer.retry_s. */
-unsigned bootfault_refused(
-    struct fault *out, const struct boot_answer *answer, enum bootfault_ca ca);
+ * @name_space: of the ConfigMap. Return: as boot_answer.retry_s. */
+unsigned bootfault_refused(struct fault *out, const struct boot_answer *answer,
+    enum bootfault_ca ca, const char *name_space);
 /** bootfault_way() - a beacon failed; where nobody waits there (-ENXIO), why
- * that may be
- * @name_space: of the ConfigMap. */
+ * that may be */
 void bootfault_way(
     struct fault *fault, enum bootfault_ca ca, const char *name_space);

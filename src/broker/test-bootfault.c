@@ -27,16 +27,33 @@ static void what_a_stranger_says_is_not_repeated(void **state)
 	fault_set(&answer.fault, BOOT_WINDOW, "type this", "it is over");
 	for (size_t i = 0; i < N_ELEMS(known); i++) {
 		assert_int_equal(
-		    bootfault_refused(&fault, &answer, known[i]), 3600);
+		    bootfault_refused(&fault, &answer, known[i], "there"),
+		    3600);
 		assert_string_equal(
 		    fault.text, "the bridge refused (window): it is over");
 		assert_string_equal(fault.hint, "type this");
 	}
-	assert_int_equal(bootfault_refused(&fault, &answer, BOOTFAULT_CA_NONE),
+	assert_int_equal(
+	    bootfault_refused(&fault, &answer, BOOTFAULT_CA_NONE, "there"),
 	    boot_code_retry_s(BOOT_WINDOW));
 	assert_null(strstr(fault.text, "it is over"));
 	assert_non_null(strstr(fault.text, boot_code_problem(BOOT_WINDOW)));
 	assert_string_equal(fault.hint, boot_code_remedy(BOOT_WINDOW));
+}
+
+static void who_was_revoked_hears_which_ca_is_followed(void **state)
+{
+	struct boot_answer answer = { .code = BOOT_REVOKED };
+	struct fault fault;
+
+	(void)state;
+	fault_set(&answer.fault, BOOT_REVOKED, "register it anew", "revoked");
+	(void)bootfault_refused(&fault, &answer, BOOTFAULT_CA_FOUND, "there");
+	assert_string_equal(fault.hint,
+	    "register it anew. If it was registered anew: remove ca.crt from "
+	    "the ConfigMap there/pharos-bridge, and start the broker again.");
+	(void)bootfault_refused(&fault, &answer, BOOTFAULT_CA_GIVEN, "there");
+	assert_string_equal(fault.hint, "register it anew");
 }
 
 static const struct {
@@ -91,6 +108,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_late_stage_is_named),
 		cmocka_unit_test(what_a_stranger_says_is_not_repeated),
+		cmocka_unit_test(who_was_revoked_hears_which_ca_is_followed),
 		cmocka_unit_test(
 		    where_nobody_waits_the_source_of_the_ca_is_named),
 		cmocka_unit_test(a_remedy_is_never_cut),

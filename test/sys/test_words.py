@@ -313,6 +313,21 @@ def test_a_ca_of_before_is_named(world):
     shown_by(world.broker())
 
 
+def test_who_is_revoked_hears_which_ca_it_follows(world):
+    """Registered anew the cluster has another CA; the bridge of before goes on
+    refusing whoever follows the old one."""
+    broker, words = world.both()
+    world.approve_source(words)
+    world.approve_target(words)
+    broker.wait_for("tunnel up", 60)
+    world.source("revoke", world.joined.id)
+    broker.wait_for("tunnel gone", 20)
+    broker.kill()
+    world.broker().wait_for(
+        r"refused \(revoked\).*register it anew\. If it was registered anew: "
+        f"remove ca.crt from the ConfigMap {NAMESPACE}/pharos-bridge", 30)
+
+
 def test_nobody_is_there_to_make_words_with(world):
     world.broker().wait_for("target failed .*registered and pending", 30)
 
