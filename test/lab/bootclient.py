@@ -24,6 +24,7 @@ from .beaconpeer import CONNECT, PAIRED, PONG, WAIT, Ended, Peer, Reset
 from .beaconpeer import PING as PING_FRAME
 from .beaconpeer import frame as beacon_frame
 from .cluster import b64url
+from .innertls import InnerTLS
 
 ALPN, PATH, WORDS_PATH = b"pharos-boot/1", "/v1/boot", "/v1/words"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
@@ -108,7 +109,7 @@ def paired(port, outer, info_hash, source):
             raise AssertionError(f"frame {kind} came: {body}")
 
 
-class Session:
+class Session(InnerTLS):
     """The way through a beacon, bare, and TLS with the bridge inside of it.
     Without a CA any certificate is taken.
     identity=(certificate, key) is shown if it is asked for."""
@@ -129,7 +130,7 @@ class Session:
                 crypto.PKey.from_cryptography_key(identity[1]))
         self.tls = SSL.Connection(context, None)
         self.tls.set_connect_state()
-        self._repeat(self.tls.do_handshake)
+        self.repeat(self.tls.do_handshake)
         assert self.tls.get_protocol_version_name() == "TLSv1.3"
 
     def __enter__(self):
@@ -137,39 +138,6 @@ class Session:
 
     def __exit__(self, *_):
         self.peer.socket.close()
-
-    # ---- TLS inside of what the peer carries
-
-    def _flush(self):
-        try:
-            while True:
-                self.peer.send(self.tls.bio_read(65536))
-        except SSL.WantReadError:
-            return
-
-    def _repeat(self, action):
-        while True:
-            try:
-                result = action()
-                self._flush()
-                return result
-            except SSL.WantReadError:
-                self._flush()
-                self.tls.bio_write(self.peer.read_some())
-            except SSL.ZeroReturnError:
-                raise Ended from None
-            except SSL.SysCallError as error:
-                raise Reset(str(error)) from None
-
-    def read(self, size):
-        data = b""
-        while len(data) < size:
-            data += self._repeat(lambda: self.tls.recv(size - len(data)))
-        return data
-
-    def send(self, data):
-        self.tls.sendall(data)
-        self._flush()
 
     # ---- what is signed
 

@@ -19,13 +19,14 @@ from .beaconpeer import LISTEN, PAIRED, PING, PONG, WAIT, Peer, frame
 from .bootbridge import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, \
     SETTINGS, ACK, b64url
 from .bootclient import commitment, words_of
+from .innertls import InnerTLS
 
 
 def unb64(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-class FalseBridge:
+class FalseBridge(InnerTLS):
     """@authority: bootbridge.Authority, whose bridge's certificate is shown."""
 
     def __init__(self, port, outer, info_hash, authority):
@@ -61,39 +62,14 @@ class FalseBridge:
         context.set_alpn_select_callback(lambda *_: b"pharos-boot/1")
         self.tls = SSL.Connection(context, None)
         self.tls.set_accept_state()
-        self._repeat(self.tls.do_handshake)
-        assert self._read(len(PREFACE)) == PREFACE
-        self._send(SETTINGS, 0, 0)
+        self.repeat(self.tls.do_handshake)
+        assert self.read(len(PREFACE)) == PREFACE
+        self._frame(SETTINGS, 0, 0)
         return self
 
-    def _repeat(self, action):
-        while True:
-            try:
-                result = action()
-                self._flush()
-                return result
-            except SSL.WantReadError:
-                self._flush()
-                self.tls.bio_write(self.peer.read_some())
-
-    def _flush(self):
-        try:
-            while True:
-                self.peer.send(self.tls.bio_read(65536))
-        except SSL.WantReadError:
-            return
-
-    def _read(self, size):
-        data = b""
-        while len(data) < size:
-            data += self._repeat(lambda: self.tls.recv(size - len(data)))
-        return data
-
-    def _send(self, kind, flags, stream, body=b""):
-        self.tls.sendall(struct.pack(">I", len(body))[1:] +
-                         bytes([kind, flags]) + struct.pack(">I", stream) +
-                         body)
-        self._flush()
+    def _frame(self, kind, flags, stream, body=b""):
+        self.send(struct.pack(">I", len(body))[1:] + bytes([kind, flags]) +
+                  struct.pack(">I", stream) + body)
 
     # ---- requests, one after the other
 
@@ -101,11 +77,11 @@ class FalseBridge:
         """The next one's body, an object."""
         body = b""
         while True:
-            head = self._read(9)
+            head = self.read(9)
             kind, flags = head[3], head[4]
-            payload = self._read(int.from_bytes(head[:3], "big"))
+            payload = self.read(int.from_bytes(head[:3], "big"))
             if kind == SETTINGS and not flags & ACK:
-                self._send(SETTINGS, ACK, 0)
+                self._frame(SETTINGS, ACK, 0)
             elif kind == DATA:
                 body += payload
                 if flags & END_STREAM:
@@ -114,9 +90,9 @@ class FalseBridge:
 
     def answer(self, status, **members):
         # RFC 7541, 6.2.2: a literal, not indexed; its name is :status (8)
-        self._send(HEADERS, END_HEADERS, self.stream,
+        self._frame(HEADERS, END_HEADERS, self.stream,
                    b"\x08\x03" + str(status).encode())
-        self._send(DATA, END_STREAM, self.stream,
+        self._frame(DATA, END_STREAM, self.stream,
                    json.dumps(members).encode())
 
     def refuse(self, code, status=403):

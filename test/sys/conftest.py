@@ -8,7 +8,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from lab import parts  # noqa: E402
+from lab import parts, peers  # noqa: E402
+from lab.joined import may_name_hosts  # noqa: E402
 from lab.storevalve import StoreValve  # noqa: E402
 
 
@@ -19,6 +20,9 @@ not_sanitized = pytest.mark.skipif(
         ["nm", parts.program("pharos")], text=True, check=False,
         capture_output=True).stdout,
     reason="a sanitizer changes the program's file and memory")
+
+names_hosts = pytest.mark.skipif(
+    not may_name_hosts(), reason="this user may have no /etc/hosts of his own")
 
 
 @pytest.fixture
@@ -41,6 +45,19 @@ def beacon(lab):
 def module_lab(tmp_path_factory):
     with parts.Lab(tmp_path_factory.mktemp("lab")) as laboratory:
         laboratory.make_certificates()
+        yield laboratory
+
+
+@pytest.fixture(scope="module", params=["devstore", "openbao"])
+def any_store(request, tmp_path_factory):
+    """A laboratory with a store, of each kind in turn."""
+    with parts.Lab(tmp_path_factory.mktemp("store")) as laboratory:
+        laboratory.make_certificates()
+        try:
+            laboratory.store_process = laboratory.start_openbao() \
+                if request.param == "openbao" else laboratory.start_devstore()
+        except peers.NotHere as why:
+            pytest.skip(str(why))
         yield laboratory
 
 

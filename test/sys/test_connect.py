@@ -11,13 +11,11 @@ import time
 
 import pytest
 
-from lab import parts, peers
-from lab.joined import HOST, Joined, StandIn, may_name_hosts
+from conftest import names_hosts
+from lab.joined import HOST, Joined, StandIn
 from lab.leavingstore import LeavingStore
 from lab.parts import program
 
-names_hosts = pytest.mark.skipif(
-    not may_name_hosts(), reason="this user may have no /etc/hosts of his own")
 pytestmark = pytest.mark.skipif(
     "source" not in subprocess.run(
         [program("pharos"), "--help"], text=True, capture_output=True,
@@ -94,18 +92,9 @@ class Side:
             "GET", f"{self.home()}/pharos/data/registration")[0] == 200
 
 
-@pytest.fixture(scope="module", params=["devstore", "openbao"])
-def ground(request, tmp_path_factory):
-    with parts.Lab(tmp_path_factory.mktemp("ground")) as lab:
-        lab.make_certificates()
-        try:
-            if request.param == "openbao":
-                lab.start_openbao()
-            else:
-                lab.start_devstore()
-        except peers.NotHere as why:
-            pytest.skip(str(why))
-        yield lab
+@pytest.fixture(scope="module")
+def ground(any_store):
+    return any_store
 
 
 @pytest.fixture

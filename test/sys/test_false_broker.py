@@ -11,13 +11,14 @@ import subprocess
 
 import pytest
 
+from conftest import names_hosts
 from lab import parts
 from lab.bootclient import leaf_of
 from lab.clienthello import PRE_SHARED_KEY, PSK_MODES, TLS_1_3, VERSIONS, \
     client_hello_of
 from lab.falsebroker import FalseBroker
 from lab.forged import forge, issued, write
-from lab.joined import HOST, may_name_hosts, under_hosts
+from lab.joined import HOST, under_hosts
 from lab.joining import Place
 
 FOR_BROKERS = "eyJ0b2tlbiI6ImZvciBicm9rZXJzIn0.e30.c2lnbmVk"
@@ -153,8 +154,7 @@ def test_the_first_words_of_a_sealed_session(ground):
 
 # ---- in a cluster that has joined
 
-@pytest.mark.skipif(not may_name_hosts(),
-                    reason="this user may have no /etc/hosts of his own")
+@names_hosts
 def test_with_the_certificate_of_its_boot_session(module_lab, tmp_path):
     """A broker that joined as it should, and was taken over then: its one
     certificate serves its listener, and is of the CA that pods trust."""

@@ -8,9 +8,9 @@ import urllib.request
 
 import pytest
 
+from conftest import names_hosts
 from lab import parts, peers
-from lab.joined import ACCOUNT, HOST, NAMESPACE, USER, Joined, Real, StandIn, \
-    may_name_hosts
+from lab.joined import ACCOUNT, HOST, NAMESPACE, USER, Joined, Real, StandIn
 from lab.kubeserver import KubeServer
 from lab.process import LabError
 
@@ -20,23 +20,10 @@ KEPT = ("allowed_domains", "allowed_uri_sans", "allow_bare_domains",
         "use_csr_common_name", "use_csr_sans", "cn_validations", "key_type",
         "server_flag", "client_flag", "not_before_duration")
 
-names_hosts = pytest.mark.skipif(
-    not may_name_hosts(), reason="this user may have no /etc/hosts of his own")
 
-
-@pytest.fixture(scope="module", params=["devstore", "openbao"])
-def ground(request, tmp_path_factory):
-    """The store."""
-    with parts.Lab(tmp_path_factory.mktemp("ground")) as lab:
-        lab.make_certificates()
-        try:
-            if request.param == "openbao":
-                lab.start_openbao()
-            else:
-                lab.start_devstore()
-        except peers.NotHere as why:
-            pytest.skip(str(why))
-        yield lab
+@pytest.fixture(scope="module")
+def ground(any_store):
+    return any_store
 
 
 class World:

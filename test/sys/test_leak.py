@@ -14,18 +14,18 @@ import secrets
 
 import pytest
 
+from conftest import names_hosts
 from lab import parts, peers
 from lab.beaconpeer import outer_context
 from lab.bootclient import Key, Session
 from lab.cluster import Key as ClusterKey
 from lab.falsebeacon import FalseBeacon, honest
 from lab.forged import issued
-from lab.joined import NAMESPACE, Joined, StandIn, may_name_hosts
+from lab.joined import NAMESPACE, Joined, StandIn
 from lab.storevalve import StoreValve
 from test_boot import opens_tunnel
 
-pytestmark = pytest.mark.skipif(
-    not may_name_hosts(), reason="this user may have no /etc/hosts of his own")
+pytestmark = names_hosts
 
 VALUE = secrets.token_hex(40)
 LOUD = ("--log-level", "debug")

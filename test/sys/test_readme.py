@@ -8,17 +8,16 @@ import subprocess
 
 import pytest
 
+from conftest import names_hosts
 from lab import parts
-from lab.joined import (ACCOUNT, HOST, NAMESPACE, Joined, StandIn,
-                        may_name_hosts, under_hosts)
+from lab.joined import ACCOUNT, HOST, NAMESPACE, Joined, StandIn, under_hosts
 from lab.parts import program
 
 README = pathlib.Path(__file__).parents[2] / "README.md"
 SECTION = "## A cluster, from nothing to a secret"
 
 pytestmark = [
-    pytest.mark.skipif(not may_name_hosts(),
-                       reason="this user may have no /etc/hosts of his own"),
+    names_hosts,
     pytest.mark.skipif(
         "source" not in subprocess.run(
             [program("pharos"), "--help"], text=True, capture_output=True,

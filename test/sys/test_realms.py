@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from lab import parts, peers
+from lab import parts
 from lab.cluster import State
 from lab.exposition import parse, value
 from lab.proxy import FaultProxy
@@ -17,18 +17,11 @@ from lab.registered import Registered
 ISSUED = iter(f"test{one}{two}aa" for one in "abcdefgh" for two in "abcdefgh")
 
 
-@pytest.fixture(scope="module", params=["devstore", "openbao"])
-def ground(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def ground(any_store):
     """Beacon and store, for all tests of this page."""
-    with parts.Lab(tmp_path_factory.mktemp("realms")) as lab:
-        lab.make_certificates()
-        lab.beacon = lab.start_beacon()
-        try:
-            lab.store_process = lab.start_openbao() \
-                if request.param == "openbao" else lab.start_devstore()
-        except peers.NotHere as why:
-            pytest.skip(str(why))
-        yield lab
+    any_store.beacon = any_store.start_beacon()
+    return any_store
 
 
 def health(process, page):

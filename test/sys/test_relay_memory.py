@@ -7,13 +7,12 @@ import secrets
 
 import pytest
 
-from conftest import not_sanitized
-from lab.joined import Joined, StandIn, may_name_hosts
+from conftest import names_hosts, not_sanitized
+from lab.joined import Joined, StandIn
 from lab.process import may_read_memory, memory_finds
 from lab.storevalve import StoreValve
 
-pytestmark = [not_sanitized, pytest.mark.skipif(
-    not may_name_hosts(), reason="this user may have no /etc/hosts of his own")]
+pytestmark = [not_sanitized, names_hosts]
 
 SECRETS = {f"team-a/web-{n}": secrets.token_hex(40) for n in range(3)}
 PIECE = 20

@@ -11,35 +11,18 @@ import urllib.request
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from conftest import names_hosts
 from lab import parts, peers
 from lab.beaconpeer import outer_context
 from lab.bootbridge import Authority
 from lab.bootclient import Key, Session, meeting
 from lab.falsebridge import FalseBridge
-from lab.joined import ACCOUNT, NAMESPACE, Joined, Real, StandIn, \
-    may_name_hosts
+from lab.joined import ACCOUNT, NAMESPACE, Joined, Real, StandIn
 from lab.kubeserver import KubeServer
 from lab.process import LabError
 
 WORDS = r"(?:[a-z]{4} ){5}[a-z]{4}"
 OTHERS = "nono nono nono nono nono nono"
-
-names_hosts = pytest.mark.skipif(
-    not may_name_hosts(), reason="this user may have no /etc/hosts of his own")
-
-
-@pytest.fixture(scope="module", params=["devstore", "openbao"])
-def any_store(request, tmp_path_factory):
-    with parts.Lab(tmp_path_factory.mktemp("ground")) as lab:
-        lab.make_certificates()
-        try:
-            if request.param == "openbao":
-                lab.start_openbao()
-            else:
-                lab.start_devstore()
-        except peers.NotHere as why:
-            pytest.skip(str(why))
-        yield lab
 
 
 @pytest.fixture(scope="module")
