@@ -71,7 +71,7 @@ static int setup(void **state)
 	fake_say(&fake, 200, "application/json", "{\"data\":{}}");
 	assert_int_equal(policy_init(&policy, paths, 1, "jwt", &fault), 0);
 	open_store(&(struct store_config){
-	    .address = fake.address, .name_space = "ct/fp", .call_ms = 2000 });
+	    .address = fake.address, .name_space = "ct/fp", .call_ms = 60000 });
 	assert_int_equal(httpd_new(&httpd, loop,
 			     &(struct httpd_config){ .routes = routes,
 				 .n_routes = N_ELEMS(routes) }),
@@ -132,7 +132,7 @@ static struct httpc_call *ask(
 				 .body = body,
 				 .n_body = body ? strlen(body) : 0,
 				 .most = 1 << 20,
-				 .ms = 10000 },
+				 .ms = 60000 },
 			     on_answer, NULL),
 	    0);
 	return c;

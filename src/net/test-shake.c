@@ -139,7 +139,7 @@ static void a_leg_is_released_unread(void **state)
 
 	(void)state;
 	assert_int_equal(memleg_pair(&a, &b, loop, WIDE), 0);
-	s = shake_over(a, client_config(), &o, 20);
+	s = shake_over(a, client_config(), &o, 5000);
 	for (int i = 0; i < 8; i++)
 		loop_turn(loop);
 	lower = tls_shake_release(s);
