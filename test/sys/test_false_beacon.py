@@ -22,12 +22,18 @@ from lab.joined import Joined, StandIn
 BOOT, TUNNEL = b"pharos-boot/1", b"pharos-tunnel/1"
 
 
-def crossed(beacon, leg):
-    """Relays one cluster's broker to another one's bridge."""
-    for other in beacon.waiting:
-        if other.role != leg.role and other.info_hash != leg.info_hash:
-            return beacon.pair(other, leg)
-    return beacon.keep(leg)
+def crossing(*clusters):
+    """Relays one cluster's broker to another one's bridge, where that waits for
+    brokers that know its CA; it waits for others, too."""
+    realms = {one.joined.answer["info_hash"] for one in clusters}
+
+    def crossed(beacon, leg):
+        for other in beacon.waiting:
+            if other.role != leg.role and \
+                    {other.info_hash.hex(), leg.info_hash.hex()} == realms:
+                return beacon.pair(other, leg)
+        return beacon.keep(leg)
+    return crossed
 
 
 def alike(beacon, leg):
@@ -247,9 +253,7 @@ def other(ground, beacon, tmp_path):
 
 
 def test_it_relays_one_cluster_to_another(beacon, cluster, other):
-    beacon.decide = crossed
-    beacon.wait_until(lambda one: one.count(LISTEN) >= 2,
-                      "the bridges do not wait")
+    beacon.decide = crossing(cluster, other)
     brokers = [one.broker() for one in (cluster, other)]
     for broker in brokers:
         broker.wait_for("no certificate .*wrong CA: expected", 20)
@@ -266,7 +270,7 @@ def test_it_swaps_the_tunnels_of_two_clusters(beacon, cluster, other):
     """Each has its certificate, and shows it to the wrong bridge."""
     brokers = [one.up() for one in (cluster, other)]
     marks = [broker.mark() for broker in brokers]
-    beacon.start_anew(crossed)
+    beacon.start_anew(crossing(cluster, other))
     for broker, mark in zip(brokers, marks):
         broker.wait_for("wrong CA: expected", 30, mark)
     beacon.start_anew(honest)
