@@ -1,6 +1,7 @@
 /* bridge/podkeys.c */
 #include "bridge/podkeys.h"
 #include "base/backoff.h"
+#include "base/base64.h"
 #include "base/log.h"
 #include "net/loop.h"
 #include "pki/ca.h"
@@ -10,7 +11,6 @@
 #include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
-#include <sodium.h>
 #include <stdio.h>
 
 enum { REST_LEAST_MS = 500, REST_MOST_MS = 10000 };
@@ -55,14 +55,12 @@ static size_t member_bytes(
     uint8_t to[NUMBER_MOST], const json_t *jwk, const char *name)
 {
 	const json_t *text = json_object_get(jwk, name);
-	size_t n;
+	ssize_t n = -EINVAL;
 
-	if (!json_is_string(text) ||
-	    sodium_base642bin(to, NUMBER_MOST, json_string_value(text),
-		json_string_length(text), NULL, &n, NULL,
-		sodium_base64_VARIANT_URLSAFE_NO_PADDING))
-		return 0;
-	return n;
+	if (json_is_string(text))
+		n = base64_read(BASE64_URL, to, NUMBER_MOST,
+		    json_string_value(text), json_string_length(text));
+	return n < 0 ? 0 : (size_t)n;
 }
 
 static EVP_PKEY *key_from(const char *kind, OSSL_PARAM_BLD *b)

@@ -12,10 +12,10 @@
  * column.
  */
 #include "link/kubeconfig.h"
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/yamltree.h"
-#include <sodium.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -272,17 +272,18 @@ static int decode(
 	const char *text = yamltree_text(value);
 	size_t most = strlen(text) / 4 * 3 + 3;
 	char *bytes = malloc(most + 1);
+	ssize_t got;
 
 	if (!bytes)
 		return no_memory(fault);
-	if (sodium_base642bin((unsigned char *)bytes, most, text, strlen(text),
-		" \r\n\t", n, NULL, sodium_base64_VARIANT_ORIGINAL) ||
-	    !*n || memchr(bytes, '\0', *n)) {
+	got = base64_read(BASE64_LINES, bytes, most, text, strlen(text));
+	if (got <= 0 || memchr(bytes, '\0', (size_t)got)) {
 		secret_wipe(bytes, most);
 		free(bytes);
 		return refuse(value, NULL, "expected base64 of PEM", fault);
 	}
-	bytes[*n] = '\0';
+	bytes[got] = '\0';
+	*n = (size_t)got;
 	*out = bytes;
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* wire/bootwords.c */
 #include "wire/bootwords.h"
+#include "base/base64.h"
 #include "wire/json.h"
 #include <sodium.h>
 
@@ -42,13 +43,12 @@ int bootwords_write(char **out, const struct bootwords *w)
 static int read_bytes(uint8_t out[BOOTWORDS_SIZE], const json_t *from)
 {
 	char digits[DIGITS + 1];
-	size_t n;
 
 	if (json_copy_text(digits, sizeof(digits), from) ||
-	    sodium_base642bin(out, BOOTWORDS_SIZE, digits, strlen(digits), NULL,
-		&n, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING))
+	    base64_read(BASE64_URL, out, BOOTWORDS_SIZE, digits,
+		strlen(digits)) != BOOTWORDS_SIZE)
 		return -EINVAL;
-	return n == BOOTWORDS_SIZE ? 0 : -EINVAL;
+	return 0;
 }
 
 /* Return: 0; -EINVAL; -ENOMEM. */

@@ -1,5 +1,5 @@
 #include "wire/claims.h"
-#include <sodium.h>
+#include "base/base64.h"
 
 int claims_read(json_t **out, const char *token)
 {
@@ -7,13 +7,14 @@ int claims_read(json_t **out, const char *token)
 	const char *end = start ? strchr(start + 1, '.') : NULL;
 	unsigned char text[CLAIMS_MOST];
 	json_t *claims;
-	size_t n;
+	ssize_t n = -EINVAL;
 
-	if (!end || sodium_base642bin(text, sizeof(text), start + 1,
-			(size_t)(end - start - 1), NULL, &n, NULL,
-			sodium_base64_VARIANT_URLSAFE_NO_PADDING))
+	if (end)
+		n = base64_read(BASE64_URL, text, sizeof(text), start + 1,
+		    (size_t)(end - start - 1));
+	if (n < 0)
 		return -EINVAL;
-	claims = json_read_object(text, n, 0);
+	claims = json_read_object(text, (size_t)n, 0);
 	if (!claims)
 		return -EINVAL;
 	*out = claims;

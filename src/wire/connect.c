@@ -9,6 +9,7 @@
  * and after anything else the connection is over.
  */
 #include "wire/connect.h"
+#include "base/base64.h"
 #include "base/number.h"
 #include "base/text.h"
 #include "base/wr.h"
@@ -160,12 +161,13 @@ static bool read_login(struct connect_request *q, const char *at)
 	char plain[CREDENTIALS_MOST + 1];
 	const char *end = strchr(at, '\r');
 	const char *colon;
-	size_t n = 0;
+	ssize_t n = -EINVAL;
 	bool good = false;
 
-	if (end && !sodium_base642bin((unsigned char *)plain, sizeof(plain) - 1,
-		       at, (size_t)(end - at), NULL, &n, NULL,
-		       sodium_base64_VARIANT_ORIGINAL)) {
+	if (end)
+		n = base64_read(BASE64_PADDED, plain, sizeof(plain) - 1, at,
+		    (size_t)(end - at));
+	if (n >= 0) {
 		plain[n] = '\0';
 		colon = strchr(plain, ':');
 		if (colon && colon - plain <= CONNECT_LOGIN_MOST &&

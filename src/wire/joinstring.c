@@ -11,14 +11,14 @@
  * stray bits, addresses as they were given.
  */
 #include "wire/joinstring.h"
+#include "base/base64.h"
 #include "base/number.h"
 #include "base/rd.h"
 #include "base/wr.h"
 #include <sodium.h>
 
-#define KIND	"pharos-join-v"
-#define PREFIX	KIND "1."
-#define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
+#define KIND   "pharos-join-v"
+#define PREFIX KIND "1."
 
 enum {
 	PREFIX_SIZE = sizeof(PREFIX) - 1,
@@ -117,7 +117,7 @@ int joinstring_write(char *to, const struct joinstring *s, struct fault *fault)
 	INVARIANT(wr_ok(&w));
 	memcpy(to, PREFIX, PREFIX_SIZE);
 	sodium_bin2base64(to + PREFIX_SIZE, JOINSTRING_MOST + 1 - PREFIX_SIZE,
-	    body, w.used, VARIANT);
+	    body, w.used, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	return 0;
 }
 
@@ -149,15 +149,14 @@ static int damaged(struct fault *fault)
 static int body_read(
     uint8_t body[BODY_MOST], size_t *n, const char *text, struct fault *fault)
 {
-	const char *coded = text + PREFIX_SIZE, *end = NULL;
+	const char *coded = text + PREFIX_SIZE;
 	size_t length = strnlen(coded, JOINSTRING_MOST + 1);
 	uint8_t check[CHECK_SIZE];
+	ssize_t all = base64_read(BASE64_URL, body, BODY_MOST, coded, length);
 
-	if (sodium_base642bin(
-		body, BODY_MOST, coded, length, NULL, n, &end, VARIANT) ||
-	    end != coded + length || *n < CHECK_SIZE)
+	if (all < CHECK_SIZE)
 		return damaged(fault);
-	*n -= CHECK_SIZE;
+	*n = (size_t)all - CHECK_SIZE;
 	checksum(check, body, *n);
 	return memcmp(check, body + *n, CHECK_SIZE) != 0 ? damaged(fault) : 0;
 }
@@ -197,7 +196,7 @@ int joinstring_read(
 {
 	struct joinstring s = { .n_beacons = 0 };
 	uint8_t body[BODY_MOST];
-	size_t n;
+	size_t n = 0;
 	int r = prefix_check(text, fault);
 
 	if (!r)
