@@ -23,7 +23,8 @@ static const struct option_row rows[] = {
 	{ .name = "vault-addr",
 	    .metavar = "URL",
 	    .help = "the store, https://HOST:PORT",
-	    .detail = "In place of what a credential says.",
+	    .detail = "In place of what a credential says. A path that the "
+		      "store's /v1 stands below may follow.",
 	    .type = OPTION_TEXT,
 	    AT(vault_addr) },
 	{ .name = "vault-ca",

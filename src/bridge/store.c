@@ -1,4 +1,5 @@
 #include "bridge/store.h"
+#include "wire/storeaddress.h"
 
 struct store {
 	struct web *web;
@@ -10,7 +11,7 @@ struct store {
 static const struct web_words words = {
 	.who = "store",
 	.address = "--vault-addr",
-	.address_form = "expected is https://HOST:PORT, without path and user",
+	.address_form = "expected is https://HOST[:PORT][/PATH]",
 	.ca = "--vault-ca",
 	.pin = "--vault-pin",
 	.reach = "check --vault-addr, and that the store listens there",
@@ -80,6 +81,7 @@ int store_open(struct store **out, struct loop *loop,
 		.words = &words,
 		.agent = "pharos-bridge/" PHAROS_VERSION,
 		.address = config->address,
+		.takes_path = true,
 		.ca_file = config->ca_file,
 		.pin_hex = config->pin_hex,
 		.calls_most = STORE_CALLS_MOST,
@@ -89,8 +91,11 @@ int store_open(struct store **out, struct loop *loop,
 		.egress = config->egress,
 	};
 	struct store *s = calloc(1, sizeof(*s));
-	int r = s ? web_open(&s->web, loop, &web, fault) : -ENOMEM;
+	int r = s ? storeaddress_check(config->address, words.address, fault)
+		  : -ENOMEM;
 
+	if (!r)
+		r = web_open(&s->web, loop, &web, fault);
 	if (!r && config->name_space) {
 		s->name_space = strdup(config->name_space);
 		r = s->name_space ? 0 : -ENOMEM;

@@ -15,7 +15,7 @@ enum {
 };
 
 struct store_config {
-	const char *address;	     /* "https://store:8200" */
+	const char *address;	     /* wire/storeaddress.h */
 	const char *ca_file;	     /* PEM; NULL: the system's roots */
 	const char *pin_hex;	     /* SHA-256 of the SPKI; NULL: none */
 	const char *name_space;	     /* NULL: none */

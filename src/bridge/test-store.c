@@ -95,6 +95,19 @@ static void test_without_token_and_namespace(void **state)
 	assert_string_equal(fake.marker, "true");
 }
 
+/* Where a proxy has it, as what registers takes it. */
+static void test_below_a_path(void **state)
+{
+	char address[128];
+
+	(void)state;
+	snprintf(address, sizeof(address), "%s/bao/", fake.address);
+	open_with(&(struct store_config){ .address = address });
+	send_get("secret/data/x", NULL);
+	TEST_UNTIL(loop, got.calls);
+	assert_string_equal(fake.asked, "GET /bao/v1/secret/data/x");
+}
+
 static void test_faults_name_the_options(void **state)
 {
 	char address[64];
@@ -120,7 +133,9 @@ static const struct {
 	{ "no scheme", { .address = "store:8200" }, "--vault-addr store:8200" },
 	{ "plain HTTP on a network", { .address = "http://store:8200" },
 	    "plain HTTP is for loopback only" },
-	{ "a path", { .address = "https://store/v1" },
+	{ "the API itself", { .address = "https://store/v1" },
+	    "cannot be the address" },
+	{ "a way up", { .address = "https://store/bao/.." },
 	    "cannot be the address" },
 	{ "no such CA",
 	    { .address = "https://store", .ca_file = "/nowhere/ca.pem" },
@@ -149,6 +164,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_without_token_and_namespace, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_below_a_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_faults_name_the_options, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -77,12 +77,15 @@ int source_show_plan(const struct source_common *common,
     const struct source_call *first, size_t n_first, const struct changes *p,
     struct fault *fault)
 {
-	CLEANUP(free_p) char *address = storecall_address(common->address);
+	char address[STOREADDRESS_MOST + 1];
 	struct show to = { address, common->name_space, NULL };
+	int r = storecall_address(address, common->address, fault);
 
+	if (r)
+		return r;
 	if (common->output == VERB_JSON)
 		to.list = json_array();
-	if (!address || (common->output == VERB_JSON && !to.list))
+	if (common->output == VERB_JSON && !to.list)
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
 	for (size_t i = 0; i < n_first; i++) {
 		to.name_space = first[i].root ? NULL : common->name_space;

@@ -72,6 +72,8 @@ int errand_check(struct errand *e, struct fault *fault)
 	    record_place(&e->place, c->common, c->common->fingerprint, fault);
 
 	if (!r)
+		r = storecall_address(e->address, c->common->address, fault);
+	if (!r)
 		r = check_account(e, fault);
 	if (!r)
 		r = check_beacons(c, fault);
@@ -347,19 +349,16 @@ static int make_join(struct errand *e, struct fault *fault)
 
 static int fill_credential(struct credential *c, const struct errand *e)
 {
-	CLEANUP(free_p)
-	char *address = storecall_address(e->order.common->address);
 	const json_t *role = changes_data(e->changes, e->enrol.role_id);
 	const json_t *secret = changes_data(e->changes, e->enrol.secret_id);
 	const json_t *id = json_object_get(secret, "secret_id");
 	const struct option_list *beacons = e->order.beacons;
 
-	if (!address || strlen(address) >= sizeof(c->address) ||
-	    json_copy_text(c->role_id, sizeof(c->role_id),
+	if (json_copy_text(c->role_id, sizeof(c->role_id),
 		json_object_get(role, "role_id")) ||
 	    !json_is_string(id))
 		return -EINVAL;
-	memcpy(c->address, address, strlen(address) + 1);
+	memcpy(c->address, e->address, sizeof(c->address));
 	c->space = e->place.space;
 	c->n_beacons = beacons->n_items;
 	for (size_t i = 0; i < c->n_beacons; i++)

@@ -26,7 +26,8 @@ struct errand_order {
 struct errand {
 	struct errand_order order;
 	struct record_place place;
-	char home[ENROL_LABEL_MOST + 1]; /* the broker's namespace */
+	char address[STOREADDRESS_MOST + 1]; /* of the store */
+	char home[ENROL_LABEL_MOST + 1];     /* the broker's namespace */
 	char subject[REGISTRATION_SUBJECT_MOST + 1];
 	struct enrol_order plan;
 	struct storecall *store;

@@ -49,19 +49,10 @@ static int no_memory(struct fault *fault)
 
 /* ---- opening ------------------------------------------------------------- */
 
-char *storecall_address(const char *text)
+int storecall_address(
+    char out[STOREADDRESS_MOST + 1], const char *text, struct fault *fault)
 {
-	size_t n = strlen(text);
-	char *out;
-
-	while (n && text[n - 1] == '/')
-		n--;
-	if (n > 3 && !strncmp(text + n - 3, "/v1", 3))
-		n -= 3;
-	return asprintf(&out, "%s%.*s", strstr(text, "://") ? "" : "https://",
-		   (int)n, text) < 0
-		   ? NULL
-		   : out;
+	return storeaddress_complete(out, text, words.address, fault);
 }
 
 static int take_token(struct storecall *s,
@@ -105,7 +96,7 @@ static int check_token(const struct storecall *s, struct fault *fault)
 static int open_web(struct storecall *s, const struct storecall_config *config,
     struct fault *fault)
 {
-	CLEANUP(free_p) char *address = storecall_address(config->address);
+	char address[STOREADDRESS_MOST + 1];
 	struct egress_words said;
 	struct web_config web = {
 		.words = &words,
@@ -118,10 +109,10 @@ static int open_web(struct storecall *s, const struct storecall_config *config,
 		.answer_most = VAULT_ANSWER_MOST,
 		.call_ms = CALL_MS,
 	};
-	int r;
+	int r = storecall_address(address, config->address, fault);
 
-	if (!address)
-		return -ENOMEM;
+	if (r)
+		return r;
 	egress_choose(&said, config->egress, getenv);
 	r = said.url ? egress_new(&s->egress, &said, fault) : 0;
 	web.egress = s->egress;

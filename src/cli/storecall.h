@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/option.h"
 #include "wire/changes.h"
+#include "wire/storeaddress.h"
 
 struct storecall;
 
@@ -17,10 +18,10 @@ struct storecall_config {
 	const char *name_space; /* NULL: none */
 	const char *egress;	/* --egress-proxy */
 };
-/** storecall_address() - as people write it: without a scheme it is https; a
- * slash, or the API's own /v1, at its end is left out
- * Return: on the heap; NULL: no memory. */
-char *storecall_address(const char *text);
+/** storecall_address() - what was said as --secretstore-address
+ * Return: as storeaddress_complete(). */
+MUST_USE int storecall_address(
+    char out[STOREADDRESS_MOST + 1], const char *text, struct fault *fault);
 /** storecall_open() - nothing is sent yet
  * Return: 0; OPTION_E_BAD with @fault: no token, or two; -errno with @fault. */
 MUST_USE int storecall_open(struct storecall **out,

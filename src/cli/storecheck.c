@@ -508,15 +508,15 @@ int storecheck(struct checks *out, struct probe *p,
     const struct storecheck_order *order, struct fault *fault)
 {
 	CLEANUP(state_clear) struct state s = { .c = out, .o = order };
-	CLEANUP(free_p)
-	char *address = storecall_address(order->store->address);
+	char address[STOREADDRESS_MOST + 1];
 	struct servercheck server = { .url = address,
 		.option = "--secretstore-address",
 		.ca_file = order->store->ca_file,
 		.hop = "TLS with the store" };
-	int r = address ? storecall_open(&s.store, order->store, fault)
-			: fault_set(fault, -ENOMEM, NULL, "out of memory");
+	int r = storecall_address(address, order->store->address, fault);
 
+	if (!r)
+		r = storecall_open(&s.store, order->store, fault);
 	if (r)
 		return r;
 	checks_init(out, address, hops, N_ELEMS(hops));

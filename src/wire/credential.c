@@ -22,24 +22,10 @@ static bool word_ok(const char *text, size_t n)
 	return n && n <= CREDENTIAL_ID_MOST;
 }
 
-/* What a program will make of it, link/web.h says. */
-static bool address_ok(const char *text)
-{
-	static const char *const schemes[] = { "https://", "http://" };
-
-	for (const char *c = text; *c; c++)
-		if (*c <= ' ' || *c > '~')
-			return false;
-	for (size_t i = 0; i < N_ELEMS(schemes); i++)
-		if (!strncmp(text, schemes[i], strlen(schemes[i])))
-			return text[strlen(schemes[i])];
-	return false;
-}
-
 /* The first member that cannot be; NULL: all can. */
 static const char *unfit(const struct credential *c)
 {
-	if (!address_ok(c->address))
+	if (storeaddress_check(c->address, "address", NULL))
 		return "address";
 	if (!word_ok(c->role_id, strlen(c->role_id)))
 		return "role_id";

@@ -9,15 +9,15 @@
 #include "base/secret.h"
 #include "wire/joinstring.h"
 #include "wire/space.h"
+#include "wire/storeaddress.h"
 
 enum {
-	CREDENTIAL_ADDRESS_MOST = 512, /* "https://store:8200" */
-	CREDENTIAL_ID_MOST = 256,      /* of a role id, a secret id */
-	CREDENTIAL_TEXT_MOST = 8192,   /* bytes of the file */
+	CREDENTIAL_ID_MOST = 256,    /* of a role id, a secret id */
+	CREDENTIAL_TEXT_MOST = 8192, /* bytes of the file */
 };
 
 struct credential {
-	char address[CREDENTIAL_ADDRESS_MOST + 1];
+	char address[STOREADDRESS_MOST + 1]; /* "https://store:8200" */
 	struct space space;
 	char role_id[CREDENTIAL_ID_MOST + 1]; /* names it; not a secret */
 	struct secret *secret_id;	      /* owned */

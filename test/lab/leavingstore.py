@@ -39,6 +39,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def forward(self, body):
         way = self.server.way
         path = self.path.removeprefix(way.below)
+        way.beside += not self.path.startswith(way.below + "/v1/")
         way.posts += self.command == "POST"
         if self.command == "POST" and way.posts == way.refuses:
             return 400, b'{"errors":["refused"]}'
@@ -64,7 +65,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class LeavingStore:
     """@version: what the store says that it is.
-    @below: a path that is before all of the store's.
+    @below: a path that is before all of the store's; beside counts the
+    requests that are not below it.
     @refuses: which POST is not done, counted from 1 by posts.
     @says: what is answered in its place, to {"GET /v1/…": (status, object)} or,
     with "*", to all else.
@@ -74,7 +76,7 @@ class LeavingStore:
     def __init__(self, target, ca, version=None, below="", says=None):
         self.target, self.ca, self.version = target, str(ca), version
         self.below, self.says = below, says or {}
-        self.posts, self.refuses = 0, 0
+        self.posts, self.refuses, self.beside = 0, 0, 0
         self.asked, self.last, self.does_it = 0, 1 << 30, False
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
                                                       Handler)

@@ -11,6 +11,7 @@ import pytest
 from lab import parts
 from lab.cluster import State
 from lab.exposition import parse, value
+from lab.leavingstore import LeavingStore
 from lab.proxy import FaultProxy
 from lab.registered import Registered
 
@@ -144,6 +145,25 @@ def test_nothing_but_the_credential(realm):
     for process in (bridge, broker):
         assert "ERROR" not in process.text()
         assert process.end() == 0
+
+
+def test_a_store_below_a_path(realm):
+    """What registers keeps the path in the credential; its bridge asks there,
+    and nowhere else."""
+    realm.store.write(0)
+    lab = realm.ground
+    credential = json.loads(realm.credential.read_text())
+    with LeavingStore(f"https://127.0.0.1:{lab.store_process.port}",
+                      lab.server_ca, below="/a/bao") as way:
+        for words, address in (((), way.address),
+                               (("--vault-addr", way.address + "/"),
+                                "https://127.0.0.1:1")):
+            realm.credential.write_text(json.dumps(
+                credential | {"address": address}))
+            bridge = realm.start_bridge(*words)
+            bridge.wait_for("waiting at beacon", 20)
+            assert bridge.end() == 0
+        assert way.asked and not way.beside
 
 
 def test_revocation(realm):

@@ -959,6 +959,36 @@ def test_words_that_cannot_be(clusters, label, words, says):
     assert says in clusters.bad("register", *words, status=2), label
 
 
+@pytest.mark.parametrize("address, says", [
+    ("https://u:p@store", "store: cannot be the address of a store"),
+    ("https://store?a", "store?a: cannot be the address of a store"),
+    ("https://store/a/..", "store/a/..: cannot be the address of a store"),
+    ("https://store//a", "store//a: cannot be the address of a store"),
+    ("https://store/v1/v1", "Leave out /v1"),
+    ("https://" + 600 * "a", "at most 512 characters"),
+], ids=["user", "query", "way up", "empty segment", "API", "too long"])
+def test_an_address_that_cannot_be(clusters, tmp_path, address, says):
+    """Neither who registers takes it, nor its bridge."""
+    file = tmp_path / "bridge.json"
+    for more in ((), ("--dry-run",)):
+        said = clusters.bad("register", *GOOD, "--credential", file, *more,
+                            address=address, status=2)
+        assert "--secretstore-address" in said
+        assert says in said
+    file.touch(0o600)
+    file.write_text(json.dumps({
+        "version": 1, "address": "https://store", "namespace": "cloudtaser/x",
+        "prefix": "", "role_id": "r", "secret_id": "s",
+        "beacons": ["relay.example:443"]}))
+    done = subprocess.run(
+        [str(program("pharos-bridge")), "--credential", file, "--vault-addr",
+         address, "--health-addr", "127.0.0.1:0"], text=True,
+        capture_output=True, check=False, timeout=60)
+    assert done.returncode == 1, done.stderr
+    assert "--vault-addr" in done.stderr
+    assert says in " ".join(done.stderr.split())
+
+
 def test_a_typo_in_a_fingerprint_is_found(clusters):
     shown = clusters.register(fingerprint("shown"))["fingerprint"]
     clusters.good("verify", shown.upper())
