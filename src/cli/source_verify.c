@@ -134,32 +134,49 @@ static void say_ca(struct report *to, const struct record_ca *ca)
 
 /* ---- all else ------------------------------------------------------------ */
 
+static const char *remedy_of(const struct changes_step *step, bool optional)
+{
+	if (step->kind == CHANGES_MAKE)
+		return "Something else stands there: remove it.";
+	return optional ? "Remove it, or let `pharos target connect --dir` "
+			  "write it again."
+			: again;
+}
+
+/* @optional: it may be missing
+ * Return: 0; -ENOMEM. */
+static int compare_step(struct report *to, struct storecall *s,
+    const struct changes *p, size_t i, bool optional)
+{
+	struct fault fault = FAULT_NONE;
+	struct changes_step step;
+	int r = storecall_compare(s, p, i, &fault);
+
+	changes_step(&step, p, i);
+	if (r == CHANGES_E_REFUSED)
+		say(to, step.what, fault.text, fault.hint);
+	else if (r == CHANGES_E_MISSING && !optional)
+		say(to, step.what, "is missing", again);
+	else if (r == CHANGES_E_UNFIT)
+		say(to, step.what, "is otherwise than it should be",
+		    remedy_of(&step, optional));
+	else if (!r && strcmp(step.what, "bridge CA") != 0)
+		say(to, step.what, "as it should be", NULL);
+	return r == -ENOMEM ? r : 0;
+}
+
 static int compare(struct report *to, struct storecall *s,
-    const struct changes *p, struct fault *fault)
+    const struct changes *p, const struct enrol *e)
 {
 	struct changes_step step;
 	int r = 0;
 
-	for (size_t i = 0; i < changes_size(p); i++) {
+	for (size_t i = 0; !r && i < changes_size(p); i++) {
 		changes_step(&step, p, i);
-		if (!step.look)
-			continue;
-		r = storecall_compare(s, p, i, fault);
-		if (r == -ENOMEM)
-			return r;
-		if (r == CHANGES_E_REFUSED)
-			say(to, step.what, fault->text, fault->hint);
-		else if (r == CHANGES_E_MISSING)
-			say(to, step.what, "is missing", again);
-		else if (r == CHANGES_E_UNFIT)
-			say(to, step.what, "is otherwise than it should be",
-			    step.kind == CHANGES_MAKE
-				? "Something else stands there: remove it."
-				: again);
-		else if (strcmp(step.what, "bridge CA") != 0)
-			say(to, step.what, "as it should be", NULL);
+		if (step.look)
+			r = compare_step(to, s, p, i, i == e->file_role);
 	}
-	return 0;
+	return r;
 }
 
 /* The broker's namespace, of the registered subject. */
@@ -205,8 +222,12 @@ static int compare_all(struct report *to, struct storecall *s,
 		r = enrol_places(p, &e, &order);
 	if (!r)
 		r = enrol_rights(p, &e, &order, ca.realm);
+	if (!r)
+		r = enrol_file_role(p, &e, &order, ca.realm);
+	if (!r)
+		r = compare(to, s, p, &e);
 	return r ? fault_set(fault, r, NULL, "the changes: %s", strerror(-r))
-		 : compare(to, s, p, fault);
+		 : 0;
 }
 
 static int run(const void *data, char *const *words, struct fault *fault)

@@ -13,7 +13,8 @@
  *   rights      roles of the PKI (they name the realm, which is the hash of
  *               the CA: so they come after it), policy, AppRole
  *   credential  two halves of a login, where a file is asked for
- *   file        a certificate for a key in a file, where one is asked for
+ *   file        a role for keys in files, and a certificate that it signs,
+ *               where one is asked for
  *   record      last: what it says is true when it can be read
  *
  * Each step looks first. What is as it should be stays, so that doing it all
@@ -464,15 +465,23 @@ int enrol_credential(
 		.within = e->approle });
 }
 
-int enrol_file(struct changes *p, struct enrol *e,
-    const struct enrol_order *order, const char *realm, json_t *request)
+int enrol_file_role(struct changes *p, struct enrol *e,
+    const struct enrol_order *order, const char *realm)
 {
 	static const struct signing file = { "PKI role broker-file",
 		SPACE_FILE_ROLE, "broker", ENROL_FILE_S };
+
+	e->file_role = changes_size(p);
+	return add_signing(p, e, order, &file,
+	    signing_role(&file, realm, broker_names(order)));
+}
+
+int enrol_file(struct changes *p, struct enrol *e,
+    const struct enrol_order *order, const char *realm, json_t *request)
+{
 	JSON *body = request;
 	char path[VAULT_PATH_MOST];
-	int r = add_signing(p, e, order, &file,
-	    signing_role(&file, realm, broker_names(order)));
+	int r = enrol_file_role(p, e, order, realm);
 
 	if (r)
 		return r;

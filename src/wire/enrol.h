@@ -34,6 +34,7 @@ struct enrol {
 	size_t role_id;	  /* "role_id" */
 	size_t secret_id; /* "secret_id" */
 	size_t file;	  /* "certificate", PEM */
+	size_t file_role; /* that has signed it */
 	/* counted from 1, 0 being none: what others stand in */
 	size_t home; /* the namespace */
 	size_t kv, pki, approle;
@@ -53,8 +54,11 @@ MUST_USE int enrol_rights(struct changes *p, const struct enrol *e,
 /** enrol_credential() - the bridge's role id, and a secret id more */
 MUST_USE int enrol_credential(
     struct changes *p, struct enrol *e, const struct space *space);
-/** enrol_file() - a certificate for a broker whose key is in a file, and the
- * role that signs it, which the bridge has no right to: it may live longer
+/** enrol_file_role() - what signs for a broker whose key is in a file; the
+ * bridge has no right to it: such a certificate may live longer */
+MUST_USE int enrol_file_role(struct changes *p, struct enrol *e,
+    const struct enrol_order *order, const char *realm);
+/** enrol_file() - the same, and a certificate that it signs
  * @request: what is POSTed to SPACE_FILE_SIGN, counted down */
 MUST_USE int enrol_file(struct changes *p, struct enrol *e,
     const struct enrol_order *order, const char *realm, json_t *request);

@@ -886,6 +886,41 @@ def test_verify_finds_what_is_otherwise(clusters):
     clusters.good("verify", cluster)
 
 
+def test_verify_looks_at_the_role_of_brokers_with_files(clusters, tmp_path):
+    """Which is there only where somebody has made one; register does not."""
+    cluster = fingerprint("with files")
+    clusters.register(cluster)
+    assert "broker-file" not in clusters.good("verify", cluster)
+    words = ("connect", *facts(clusters, tmp_path, "with-files"), *BEACON,
+             "-o", "json", "--dir")
+    right = [call["body"] for call in json.loads(clusters.good(
+        *words, tmp_path / "one", "--dry-run", group="target", token=""))
+             if call["url"].endswith("roles/broker-file") and "body" in call]
+    made = json.loads(clusters.good(*words, tmp_path / "one", group="target"))
+    right = json.loads(json.dumps(right[0]).replace(
+        "<info hash>", made["info_hash"]))
+    cluster, role = made["id"], \
+        f"{made['namespace']}/pharos-pki/roles/broker-file"
+    assert "PKI role broker-file: as it should be" in clusters.good(
+        "verify", cluster)
+    clusters.store.must("POST", role, right)
+    clusters.good("verify", cluster)
+    for change in ({"allow_any_name": True}, {"max_ttl": "8760h"},
+                   {"allowed_uri_sans": [
+                       f"pharos://{made['info_hash']}/bridge/*"]}):
+        clusters.store.must("POST", role, {**right, **change})
+        done = clusters.run("verify", cluster, "-o", "json")
+        assert done.returncode == 1, change
+        bad = [one for one in json.loads(done.stdout) if not one["good"]]
+        assert [one["what"] for one in bad] == ["PKI role broker-file"]
+        assert "target connect" in bad[0]["remedy"]
+        clusters.register(cluster)  # is not what the remedy says
+        assert clusters.run("verify", cluster).returncode == 1
+        clusters.good(*words, tmp_path / f"two-{list(change)[0]}",
+                      group="target")
+        clusters.good("verify", cluster)
+
+
 def test_verify_finds_a_window_that_is_closed(clusters):
     cluster = fingerprint("late")
     clusters.register(cluster)
