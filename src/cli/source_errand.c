@@ -12,7 +12,6 @@
  * registration as it was, and everything else is undone.
  */
 #include "cli/source_errand.h"
-#include "wire/advisory.h"
 #include "wire/credential.h"
 #include "wire/grant.h"
 #include "wire/json.h"
@@ -269,7 +268,7 @@ static int check_store(struct errand *e, struct fault *fault)
 	char version[VERSION_MOST], text[ADVISORY_TEXT_MOST];
 	int r = storecall_ready(version, sizeof(version), e->store, fault);
 
-	if (!r && advisory_of(text, version))
+	if (!r && storecall_advisory(text, e->store, version))
 		(void)fprintf(stderr,
 		    "warning: the store's version %s\n    " ADVISORY_REMEDY
 		    "\n",

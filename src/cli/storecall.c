@@ -410,6 +410,22 @@ int storecall_ready(
 	return 0;
 }
 
+bool storecall_advisory(
+    char out[ADVISORY_TEXT_MOST], struct storecall *s, const char *version)
+{
+	struct fault ignored = FAULT_NONE;
+	struct vault_call call;
+	JSON *health = NULL;
+
+	if (!advisory_of(out, version, ADVISORY_UNSURE))
+		return false;
+	/* who does not answer has it told as it can be */
+	if (vault_call_plain(&call, "GET", "sys/health", NULL) ||
+	    storecall_read(&health, s, "", &call, &ignored))
+		health = NULL;
+	return advisory_of(out, version, advisory_store(health));
+}
+
 int storecall_compare(
     struct storecall *s, const struct changes *p, size_t i, struct fault *fault)
 {

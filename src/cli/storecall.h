@@ -4,6 +4,7 @@
 #pragma once
 #include "base/fault.h"
 #include "base/option.h"
+#include "wire/advisory.h"
 #include "wire/changes.h"
 #include "wire/storeaddress.h"
 
@@ -45,6 +46,11 @@ MUST_USE int storecall_read(json_t **out, struct storecall *s,
 #define STORECALL_STATUS "sys/seal-status"
 MUST_USE int storecall_ready(
     char *version, size_t room, struct storecall *s, struct fault *fault);
+/** storecall_advisory() - what is known of that version of this store, which is
+ * asked, where that matters, if it is OpenBao
+ * Return: as advisory_of(). */
+bool storecall_advisory(
+    char out[ADVISORY_TEXT_MOST], struct storecall *s, const char *version);
 /** storecall_compare() - is what step @i of @p would make there?
  * Return: as changes_compare(), with @fault where that cannot be told; -ENOMEM
  * with @fault. */

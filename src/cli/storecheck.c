@@ -12,7 +12,6 @@
 #include "cli/servercheck.h"
 #include "pki/cleanup.h"
 #include "pki/role.h"
-#include "wire/advisory.h"
 #include "wire/grant.h"
 #include "wire/json.h"
 #include "wire/registration.h"
@@ -144,7 +143,7 @@ static void tell_version(struct state *s, const char *version)
 	struct fault fault = { .hint = ADVISORY_REMEDY };
 	char text[ADVISORY_TEXT_MOST];
 
-	if (!advisory_of(text, version)) {
+	if (!storecall_advisory(text, s->store, version)) {
 		checks_good(s->c, HEALTH, "version %s", version);
 		return;
 	}

@@ -46,7 +46,16 @@ static bool is_older(
 	return before;
 }
 
-bool advisory_of(char out[ADVISORY_TEXT_MOST], const char *version)
+enum advisory_store advisory_store(const json_t *health)
+{
+	if (!json_is_boolean(json_object_get(health, "initialized")))
+		return ADVISORY_UNSURE;
+	return json_object_get(health, "enterprise") ? ADVISORY_VAULT
+						     : ADVISORY_OPENBAO;
+}
+
+bool advisory_of(char out[ADVISORY_TEXT_MOST], const char *version,
+    enum advisory_store store)
 {
 	const struct number *last = &known[N_ELEMS(known) - 1].mended;
 	const char *digits = version + (*version == 'v'), *rest;
@@ -55,12 +64,14 @@ bool advisory_of(char out[ADVISORY_TEXT_MOST], const char *version)
 	bool any = false;
 
 	rest = parse(&number, digits);
-	if (!rest || number.part[0] < 2 || strstr(rest, "+ent"))
+	if (!rest || number.part[0] < 2 || strstr(rest, "+ent") ||
+	    store == ADVISORY_VAULT)
 		return false;
 	used = (size_t)snprintf(out, ADVISORY_TEXT_MOST,
-	    "%u.%u.%u%.20s: known holes, mended in %u.%u.%u:", number.part[0],
-	    number.part[1], number.part[2], rest, last->part[0], last->part[1],
-	    last->part[2]);
+	    "%u.%u.%u%.20s: %sknown holes, mended in %u.%u.%u:", number.part[0],
+	    number.part[1], number.part[2], rest,
+	    store == ADVISORY_UNSURE ? "if it is OpenBao, " : "", last->part[0],
+	    last->part[1], last->part[2]);
 	for (size_t i = 0; i < N_ELEMS(known); i++) {
 		if (!is_older(&number, *rest == '-', &known[i].mended))
 			continue;

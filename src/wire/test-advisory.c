@@ -48,7 +48,7 @@ static void each_version(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {
 		char text[ADVISORY_TEXT_MOST] = "";
-		bool any = advisory_of(text, rows[i].version);
+		bool any = advisory_of(text, rows[i].version, ADVISORY_OPENBAO);
 
 		if (any != (rows[i].says != NULL) ||
 		    (any && strcmp(text, rows[i].says) != 0))
@@ -56,10 +56,62 @@ static void each_version(void **state)
 	}
 }
 
+/* What sys/health has answered. */
+static const struct {
+	const char *label, *health; /* NULL: nothing */
+	enum advisory_store is;
+} stores[] = {
+	{ "OpenBao 2.6",
+	    "{\"initialized\":true,\"sealed\":false,\"standby\":false,"
+	    "\"performance_standby\":false,\"replication_dr_mode\":"
+	    "\"disabled\",\"version\":\"2.6.2\"}",
+	    ADVISORY_OPENBAO },
+	{ "Vault's community edition",
+	    "{\"initialized\":true,\"enterprise\":false}", ADVISORY_VAULT },
+	{ "Vault's enterprise edition",
+	    "{\"initialized\":true,\"enterprise\":true}", ADVISORY_VAULT },
+	{ "no answer", NULL, ADVISORY_UNSURE },
+	{ "another server's", "{\"status\":\"up\"}", ADVISORY_UNSURE },
+	{ "no object", "[1]", ADVISORY_UNSURE },
+};
+
+static void each_store(void **state)
+{
+	static const char version[] = "2.6.1";
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(stores); i++) {
+		const char *health = stores[i].health;
+		json_t *j = health ? json_loads(health, 0, NULL) : NULL;
+		char text[ADVISORY_TEXT_MOST] = "";
+		enum advisory_store is = advisory_store(j);
+		bool any = advisory_of(text, version, is);
+
+		if (is != stores[i].is || any != (is != ADVISORY_VAULT) ||
+		    !strncmp(text, "2.6.1: if it is OpenBao, known holes",
+			36) != (is == ADVISORY_UNSURE))
+			fail_msg("%s: %d: %s", stores[i].label, is, text);
+		json_decref(j);
+	}
+}
+
+/* The longest that there is. */
+static void a_long_one_fits(void **state)
+{
+	char text[ADVISORY_TEXT_MOST];
+
+	(void)state;
+	assert_true(advisory_of(
+	    text, "2.0.999999-a-word-of-a-builder-x", ADVISORY_UNSURE));
+	assert_non_null(strstr(text, "GHSA-rh46-vc3j-w2w3"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_version),
+		cmocka_unit_test(each_store),
+		cmocka_unit_test(a_long_one_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
