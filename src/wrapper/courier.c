@@ -28,7 +28,7 @@ static int send_job(int fd, const struct courier_order *order)
 {
 	CLEANUP(free_p) uint8_t *bytes = malloc(HANDOFF_MOST);
 	int pass = order->job->session ? order->session->fd : -1;
-	size_t n;
+	size_t n = HANDOFF_MOST;
 	int r;
 
 	if (!bytes)
@@ -36,7 +36,9 @@ static int send_job(int fd, const struct courier_order *order)
 	r = handoff_write_job(order->job, bytes, HANDOFF_MOST, &n);
 	if (!r)
 		r = handoff_send(fd, bytes, n, pass);
-	secret_wipe(bytes, HANDOFF_MOST); /* a proxy's password */
+	/* a proxy's password; not the rest, of which each page would be made
+	 * only to be wiped */
+	secret_wipe(bytes, n);
 	return r;
 }
 

@@ -27,6 +27,7 @@
 #include "net/httpc.h"
 #include "net/loop.h"
 #include "net/tunnel.h"
+#include "pki/sparse.h"
 #include "wire/podrole.h"
 #include "wire/vault.h"
 #include "wrapper/courier.h"
@@ -703,7 +704,7 @@ int fetch_process(void)
 	CLEANUP(close_p) int session = -1;
 	ssize_t n;
 
-	if (!packet || !f)
+	if (!packet || !f || sparse_begin())
 		return EXIT_FAILURE;
 	vault_wipe_json();
 	n = handoff_receive(COURIER_FD, packet, HANDOFF_MOST, &session);
@@ -715,6 +716,6 @@ int fetch_process(void)
 	}
 	run(f, &session);
 	tear_down(f);
-	secret_wipe(packet, HANDOFF_MOST); /* a proxy's password */
+	secret_wipe(packet, (size_t)n); /* a proxy's password */
 	return EXIT_SUCCESS;
 }

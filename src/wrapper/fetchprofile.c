@@ -43,9 +43,6 @@ int fetch_profile(struct profile *p, const struct handoff_job *job,
 	profile_resolver(p);
 	if (!*job->broker_ca)
 		profile_system_cas(p);
-	/* read when TLS begins */
-	profile_path(p, "/etc/ssl/openssl.cnf", ISOLATE_READ);
-	profile_path(p, "/usr/lib/ssl", ISOLATE_READ);
 	profile_port(p, address_port_of(job->broker));
 	egress_profile(egress, p);
 	return profile_check(p, fault);
