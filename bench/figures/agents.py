@@ -13,6 +13,7 @@ import time
 
 from lab import peers
 from lab.parts import program
+from measure.bench import released
 from measure.machine import awake
 from measure.processes import CORES, BenchError
 from measure.rows import Bound
@@ -21,7 +22,9 @@ from measure.statistics import percentile
 from .pods import ROLE, SECRET, Chain
 
 MARK = b"it runs\n"  # what each command says, in one write
-COMMAND = ["/bin/sh", "-c", "echo it runs; exec sleep 600"]
+# It is there until its input ends, and starts no other program for that: the
+# next pod would wait for it.
+COMMAND = ["/bin/sh", "-c", "echo it runs; read -r _"]
 STREAMS_A_SOURCE = 8  # of the broker's limits, which stay as shipped
 PATIENCE = 120  # seconds
 
@@ -35,16 +38,18 @@ class Pods:
         self.spent_before = self._spent()
         ours, theirs = os.pipe()
         self.ours = open(ours, "rb", buffering=0)
+        standing, self.until_closed = os.pipe()  # input without an end
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         self.began = time.monotonic()
         with open(os.devnull, "wb") as null:
             for command in commands:
                 self.children.append(subprocess.Popen(
-                    [str(word) for word in command], stdin=null,
+                    [str(word) for word in command], stdin=standing,
                     stdout=theirs, stderr=null, start_new_session=True))
         self.started = time.monotonic() - self.began
         os.close(theirs)
+        os.close(standing)
 
     def _read(self):
         while chunk := self.ours.read(65536):
@@ -60,6 +65,7 @@ class Pods:
                 os.kill(pid, signal.SIGKILL)
         for child in self.children:
             child.wait()
+        os.close(self.until_closed)
         self.reader.join(10)
 
     def wait(self):
@@ -83,7 +89,7 @@ class Pods:
                     waiting += map(int,
                                    (task / "children").read_text().split())
                 name = (tasks.parent / "comm").read_text().strip()
-                yield pid, name in ("sh", "sleep")
+                yield pid, name == "sh"
 
     @staticmethod
     def _spent():
@@ -150,9 +156,13 @@ exec {{
 class Wrappers:
     """Our wrappers, each at an address of its own, since the broker limits what
     comes from one: a route of loopback gives what goes to that address the same
-    one as its source."""
+    one as its source. Where there is a release it is the wrapper of that, since
+    that is what stands in an image."""
 
     def __init__(self, chain, count):
+        self.program = released("pharos-wrapper") or program("pharos-wrapper")
+        self.name = "the release's pharos-wrapper" \
+            if released("pharos-wrapper") else "pharos-wrapper, no release"
         self.chain, self.count = chain, count
         self.sources = (count - 1) // STREAMS_A_SOURCE + 1
         self.hosts = [f"127.77.{number // 250}.{number % 250 + 1}"
@@ -198,7 +208,7 @@ class Wrappers:
         lab = self.chain.lab
         for number in range(self.count):
             host = self.hosts[number % self.sources]
-            yield [program("pharos-wrapper"), "--broker",
+            yield [self.program, "--broker",
                    f"https://{host}:{self.port}", "--broker-ca",
                    lab.server_ca, "--bridge-ca", lab.pki / "ca.crt",
                    "--jwt-file", self.chain.jwt, "--secret",
@@ -227,10 +237,11 @@ def measure_agent(bench, chain):
         print(f"no rows of bao agent: {why}", flush=True)
         return
     rounds, count = bench.of(9, 3), bench.of(50, 8)
+    one = Wrappers(chain, 1)
     job = ("login with the pod's JWT, one KV read, a variable, the command; "
            "the agent straight at the store, ours by broker, beacon and bridge, "
-           f"all on loopback and on this machine; the store is {chain.name}")
-    one = Wrappers(chain, 1)
+           f"all on loopback and on this machine; ours is {one.name}; the store "
+           f"is {chain.name}")
     bench.rows.add(
         "a process that starts with its secret, least",
         least(rounds, one.commands), "s", f"{rounds} times each; {job}",
@@ -266,7 +277,7 @@ def measure_crowd(bench, chain):
         bench.rows.add(
             f"{count} wrapper processes on this machine, until their commands "
             f"run, {name}", percentile(taken, share), "s",
-            f"each is pharos-wrapper with its command, {STREAMS_A_SOURCE} at an "
+            f"each is {crowd.name}, with its command, {STREAMS_A_SOURCE} at an "
             "address, as many as the broker lets one have; from the start of "
             f"the first; the last was started after {pods.started:.2f} s, and "
             "the same cores run broker, beacon, bridge and store; the store is "

@@ -3,19 +3,13 @@ import socket
 import time
 
 from lab import parts
-from measure.bench import ROOT, free_port
+from measure.bench import ROOT, free_port, released
 from measure.processes import Measured
 from measure.rows import Bound
 from measure.statistics import median, span
 from peers import HAProxyWait, Nginx, Strelay
 
 MB = 10 ** 6
-
-
-def released():
-    """The beacon that `make release` has built, or None."""
-    binary = ROOT / "dist" / "pharos-beacon"
-    return binary if binary.exists() else None
 
 
 def until_it_serves(bench, command, port):
@@ -43,7 +37,7 @@ def of_peer(bench, peer):
 
 
 def measure(bench):
-    binary = released()
+    binary = released("pharos-beacon")
     bench.rows.add(
         "release binary of the beacon",
         binary.stat().st_size / MB if binary else None, "MB",

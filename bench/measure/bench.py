@@ -16,6 +16,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FIRST_SOURCE = 0x10001  # 127.1.0.1
 
 
+def released(name):
+    """What `make release` has built of this program, or None."""
+    binary = ROOT / "dist" / name
+    return binary if binary.exists() else None
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
