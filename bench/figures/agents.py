@@ -14,7 +14,7 @@ import time
 from lab import peers
 from lab.parts import program
 from measure.bench import released
-from measure.machine import awake
+from measure.machine import awake, have_memory
 from measure.processes import CORES, BenchError
 from measure.rows import Bound
 from measure.statistics import percentile
@@ -26,6 +26,7 @@ MARK = b"it runs\n"  # what each command says, in one write
 # next pod would wait for it.
 COMMAND = ["/bin/sh", "-c", "echo it runs; read -r _"]
 STREAMS_A_SOURCE = 8  # of the broker's limits, which stay as shipped
+MEMORY = 3 << 20  # bytes, more than a pod and its command take of the machine
 PATIENCE = 120  # seconds
 
 
@@ -269,6 +270,7 @@ def measure_crowd(bench, chain):
     too. The bound is the same."""
     count = bench.of(1000, 50)
     crowd = Wrappers(chain, count)
+    have_memory(count * MEMORY)
     with Pods(crowd.commands()) as pods:
         taken = pods.wait()
     own = pods.cpu() / len(CORES)
@@ -280,8 +282,8 @@ def measure_crowd(bench, chain):
             f"each is {crowd.name}, with its command, {STREAMS_A_SOURCE} at an "
             "address, as many as the broker lets one have; from the start of "
             f"the first; the last was started after {pods.started:.2f} s, and "
-            "the same cores run broker, beacon, bridge and store; the store is "
-            f"{chain.name}", f"the {len(CORES)} cores' time for them alone",
+            "the same cores run broker, beacon, bridge and store; the host has "
+            f"given the memory before; the store is {chain.name}", f"the {len(CORES)} cores' time for them alone",
             own, bound)
     crowd.end()
 

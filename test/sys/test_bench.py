@@ -172,6 +172,32 @@ sys.stdin.read()
 """
 
 
+def children():
+    return {int(pid) for task in pathlib.Path("/proc/self/task").iterdir()
+            for pid in (task / "children").read_text().split()}
+
+
+def test_what_keeps_a_core_awake_has_no_share_of_ours():
+    """In our session it would have as much as we."""
+    before = children()
+    with machine.awake():
+        spinning = children() - before
+        assert len(spinning) == len(os.sched_getaffinity(0))
+        for pid in spinning:
+            assert os.sched_getscheduler(pid) == os.SCHED_IDLE
+            assert os.getsid(pid) == pid
+            group = pathlib.Path(f"/proc/{pid}/autogroup")
+            assert not group.exists() or "nice 19" in group.read_text()
+    assert not children() & spinning
+
+
+def test_memory_that_was_used_is_free_again():
+    before = children()
+    machine.have_memory(1 << 20)
+    assert not children() - before
+    assert machine.meminfo("MemTotal") > machine.meminfo("MemFree") > 1 << 20
+
+
 def test_what_a_killed_bench_has_started_ends(tmp_path):
     source = pathlib.Path(__file__).parents[2]
     with subprocess.Popen(
