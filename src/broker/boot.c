@@ -6,7 +6,7 @@
  *   MEETING             broker/bootway.h
  *   SHAKING             TLS, ALPN pharos-boot/1; the bridge is checked there
  *   COMPARING           broker/compare.h, HTTP/2
- *   VOUCHING            a new key; the audience from exporter and key; a token
+ *   VOUCHING            broker/bootkey.h; a token
  *   AWAITING            POST /v1/boot, HTTP/2
  *   CONFIRMING          broker/introducer.h
  *
@@ -31,13 +31,13 @@
 #include "base/log.h"
 #include "broker/bootasks.h"
 #include "broker/bootfault.h"
+#include "broker/bootkey.h"
 #include "broker/bootleaf.h"
 #include "broker/compare.h"
 #include "broker/introducer.h"
 #include "net/httpc.h"
 #include "net/loop.h"
 #include "net/shake.h"
-#include "pki/ca.h"
 #include "pki/cleanup.h"
 #include "pki/verify.h"
 #include <stdio.h>
@@ -486,36 +486,6 @@ static const struct introducer_events introducer_events = {
 
 /* ---- the token ---------------------------------------------------------- */
 
-/* Return: 0; -EPROTO: the session has ended. */
-static int export_key(const struct errand *e, uint8_t out[BOOT_EXPORTED])
-{
-	const struct leg *leg = e->conn ? http_conn_leg(e->conn) : e->leg;
-
-	return leg ? tls_leg_export(leg, BOOT_EXPORTER, out) : -EPROTO;
-}
-
-/* Key, request and audience, which bind each other and this session. */
-static int prepare(struct boot *b, char audience[BOOT_AUDIENCE + 1])
-{
-	struct errand *e = &b->errand;
-	CLEANUP(request_p) X509_REQ *csr = NULL;
-	CLEANUP(openssl_free_p) uint8_t *spki = NULL;
-	uint8_t exported[BOOT_EXPORTED];
-	int r = pki_key_new(&e->key), n;
-
-	if (!r)
-		r = pki_csr_new(&csr, e->key, "pharos-broker");
-	if (!r)
-		r = pki_csr_pem(&e->request.csr, csr);
-	if (!r)
-		r = export_key(e, exported);
-	n = r ? 0 : i2d_PUBKEY(e->key, &spki);
-	if (r || n <= 0)
-		return r ? r : -ENOMEM;
-	boot_audience(audience, exported, spki, (size_t)n);
-	return 0;
-}
-
 static int session_ended(struct fault *fault)
 {
 	return fault_set(
@@ -524,13 +494,15 @@ static int session_ended(struct fault *fault)
 
 static int vouch(struct boot *b, struct fault *fault)
 {
+	struct errand *e = &b->errand;
 	char audience[BOOT_AUDIENCE + 1];
-	int r = prepare(b, audience);
+	int r = bootkey_make(&e->key, &e->request, audience,
+	    e->conn ? http_conn_leg(e->conn) : e->leg);
 
 	if (r)
 		return r == -EPROTO ? session_ended(fault) : r;
 	return bootasks_token(
-	    b->asks, &b->errand.request, b->config.self, audience, fault);
+	    b->asks, &e->request, b->config.self, audience, fault);
 }
 
 /* ---- the answer --------------------------------------------------------- */
