@@ -402,21 +402,18 @@ static void show_words(struct boot *b)
 	enter(b, bootplan_next(&b->plan));
 }
 
+/* Once the broker has taken it nothing can fail: it takes one only. */
 static int use_ca(struct boot *b, X509 *ca, struct fault *fault)
 {
 	CLEANUP(tls_context_freep) struct tls_context *tls = NULL;
 	struct bootway_order order = { .loop = b->loop };
-	struct bootway *way = NULL;
 	int r = tunnel_boot_context(&tls, ca, fault);
 
 	if (!r)
 		r = b->config.introduced(b->config.ctx, ca, &order, fault);
-	if (!r)
-		r = bootway_new(&way, &order, &way_events, b);
 	if (r)
 		return r;
-	bootway_free(b->way);
-	b->way = way;
+	bootway_aim(b->way, &order);
 	tls_context_free(b->tls);
 	b->tls = STEAL(tls);
 	X509_up_ref(ca);

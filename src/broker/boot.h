@@ -22,8 +22,8 @@ struct boot_config {
 	 * @fault: the try has failed. @id: borrowed for the call. */
 	int (*take)(void *ctx, const struct identity *id, struct fault *fault);
 	/* without a CA: this is the one, counted up by the callee. @way: filled
-	 * in, for boot sessions from now on.
-	 * Return: 0; -errno with @fault: the try has failed. */
+	 * in, for boot sessions from now on. Not called again once it has
+	 * returned 0. Return: 0; -errno with @fault: the try has failed. */
 	int (*introduced)(void *ctx, X509 *ca, struct bootway_order *way,
 	    struct fault *fault);
 	void *ctx;

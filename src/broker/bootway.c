@@ -140,6 +140,13 @@ void bootway_end(struct bootway *w)
 	drop_loan(w);
 }
 
+void bootway_aim(struct bootway *w, const struct bootway_order *order)
+{
+	bootway_end(w);
+	w->uplink = order->uplink;
+	w->config = *order->config;
+}
+
 int bootway_new(struct bootway **out, const struct bootway_order *order,
     const struct bootway_events *events, void *ctx)
 {
@@ -148,8 +155,7 @@ int bootway_new(struct bootway **out, const struct bootway_order *order,
 	if (!w)
 		return -ENOMEM;
 	w->loop = order->loop;
-	w->uplink = order->uplink;
-	w->config = *order->config;
+	bootway_aim(w, order);
 	w->events = events;
 	w->ctx = ctx;
 	*out = w;

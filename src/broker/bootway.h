@@ -29,6 +29,9 @@ struct bootway_order {
 MUST_USE int bootway_new(struct bootway **out,
     const struct bootway_order *order, const struct bootway_events *events,
     void *ctx);
+/** bootway_aim() - as @order says from now on; its loop stays. The wish ends.
+ */
+void bootway_aim(struct bootway *w, const struct bootway_order *order);
 /** bootway_free() - no event comes after; NULL is fine */
 void bootway_free(struct bootway *w);
 

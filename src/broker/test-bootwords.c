@@ -3,6 +3,19 @@
 #include "broker/introducer.h"
 #include "broker/test-bootstage.h"
 
+/* There is no memory for another way to the bridge (meson.build). */
+static bool no_way;
+int __real_bootway_new(struct bootway **out, const struct bootway_order *order,
+    const struct bootway_events *events, void *ctx);
+int __wrap_bootway_new(struct bootway **out, const struct bootway_order *order,
+    const struct bootway_events *events, void *ctx);
+
+int __wrap_bootway_new(struct bootway **out, const struct bootway_order *order,
+    const struct bootway_events *events, void *ctx)
+{
+	return no_way ? -ENOMEM : __real_bootway_new(out, order, events, ctx);
+}
+
 static const struct script waits = { .by_words = true,
 	.bridge = REFUSES,
 	.refusal = { .code = BOOT_APPROVAL } };
@@ -217,6 +230,21 @@ static void a_ca_that_cannot_be_used_is_told_of(void **state)
 	stop();
 }
 
+/* Whom to follow is said once: it cannot fail for memory after that. */
+static void who_is_introduced_needs_no_more_memory(void **state)
+{
+	(void)state;
+	start(&waits);
+	type_words("");
+	memcpy(cluster.map, cluster.patched, sizeof(cluster.map));
+	no_way = true;
+	UNTIL(taken.introduced);
+	no_way = false;
+	assert_int_equal(tries(), 0);
+	join();
+	stop();
+}
+
 static void it_may_be_stopped_while_a_person_is_waited_for(void **state)
 {
 	(void)state;
@@ -242,6 +270,7 @@ int main(void)
 		cmocka_unit_test(without_approval_no_words_are_shown),
 		cmocka_unit_test(a_stranger_says_neither_what_to_type_nor_when),
 		cmocka_unit_test(a_ca_that_cannot_be_used_is_told_of),
+		cmocka_unit_test(who_is_introduced_needs_no_more_memory),
 		cmocka_unit_test(
 		    it_may_be_stopped_while_a_person_is_waited_for),
 	};
