@@ -3,10 +3,12 @@
 int batch_new(
     struct batch **out, const struct plan *plan, const struct handoff_job *job)
 {
-	struct batch *b = calloc(1, sizeof(*b));
+	struct batch *b =
+	    calloc(1, sizeof(*b) + plan->n_paths * sizeof(*b->secrets));
 
 	if (!b)
 		return -ENOMEM;
+	INVARIANT(job->n_tasks <= plan->n_paths);
 	b->plan = plan;
 	b->session = (struct value)VALUE_NONE;
 	for (size_t i = 0; i < N_ELEMS(b->values); i++)

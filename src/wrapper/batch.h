@@ -29,7 +29,6 @@ struct batch_secret {
 
 struct batch {
 	const struct plan *plan; /* borrowed */
-	struct batch_secret secrets[PLAN_SECRETS_MAX];
 	struct value values[PLAN_ITEMS_MAX];
 	struct value session; /* the token, if one was handed back */
 	uint32_t session_s;
@@ -40,6 +39,7 @@ struct batch {
 	enum handoff_hop hop;
 	bool retry;
 	uint32_t retry_ms;
+	struct batch_secret secrets[]; /* one for each path of the plan */
 };
 
 /** batch_new() - empty, for the tasks of @job

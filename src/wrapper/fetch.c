@@ -76,7 +76,7 @@ struct fetch {
 	bool over;
 	uint32_t token_s;
 	bool token_renewable;
-	struct running tasks[PLAN_SECRETS_MAX];
+	struct running *tasks; /* one for each of the job's */
 	size_t next, running;
 };
 
@@ -636,10 +636,24 @@ static int take_egress(struct fetch *f, struct fault *fault)
 	return egress_new(&f->egress, &words, fault);
 }
 
+static int make_tasks(struct fetch *f)
+{
+	f->tasks = calloc(f->job.n_tasks, sizeof(*f->tasks));
+	if (f->job.n_tasks && !f->tasks)
+		return -ENOMEM;
+	for (size_t i = 0; i < f->job.n_tasks; i++) {
+		f->tasks[i].fetch = f;
+		fetchtask_init(&f->tasks[i].task, &f->job, i);
+	}
+	return 0;
+}
+
 static int prepare(struct fetch *f, int *session, struct fault *fault)
 {
-	int mine = *session, r = loop_new(&f->loop);
+	int mine = *session, r = make_tasks(f);
 
+	if (!r)
+		r = loop_new(&f->loop);
 	if (!r)
 		r = take_egress(f, fault);
 	if (!r && f->job.sandbox)
@@ -649,10 +663,6 @@ static int prepare(struct fetch *f, int *session, struct fault *fault)
 	if (!r && mine >= 0) {
 		*session = -1;
 		r = take_session(f, mine);
-	}
-	for (size_t i = 0; i < f->job.n_tasks; i++) {
-		f->tasks[i].fetch = f;
-		fetchtask_init(&f->tasks[i].task, &f->job, i);
 	}
 	return r;
 }
@@ -682,7 +692,7 @@ static void run(struct fetch *f, int *session)
 
 static void tear_down(struct fetch *f)
 {
-	for (size_t i = 0; i < f->job.n_tasks; i++)
+	for (size_t i = 0; f->tasks && i < f->job.n_tasks; i++)
 		httpc_cancel(f->tasks[i].call);
 	httpc_cancel(f->call);
 	fetchway_close(f->way);
@@ -695,6 +705,7 @@ static void tear_down(struct fetch *f)
 	secret_free(f->token);
 	secret_free(f->jwt);
 	secret_free(f->broker_token);
+	free(f->tasks);
 }
 
 int fetch_process(void)
