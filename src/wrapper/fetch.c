@@ -11,10 +11,11 @@
  * A token of our own login is handed back if there is more to come (polls,
  * leases); a brief one (wire/vault.h) is renewed for longer before, beside the
  * tasks where that is known. What was read does not wait long for that, and is
- * not lost with it. Otherwise the token is not needed any more: a brief one
- * is forgotten, and any other given up at the store, once DONE was said, since
- * nobody has to wait for that. A token of a file is the operator's: it is
- * neither handed back nor given up.
+ * not lost with it. Otherwise, and if what was read does not count since a task
+ * of the first fetch has failed, the token is not needed any more: a brief one
+ * is forgotten, and any other, or one with leases, given up at the store, once
+ * DONE was said, since nobody has to wait for that. A token of a file is the
+ * operator's: it is neither handed back nor given up.
  *
  * The process is not dumpable, has no capabilities, reads nothing but the
  * folders of the files that the job names and what name resolution needs, and
@@ -70,6 +71,7 @@ struct fetch {
 	bool ours, fresh;	     /* the token: of a login; of this job */
 	bool hand_back;		     /* it is new to the supervisor */
 	bool leased;		     /* a lease depends on the token */
+	bool failed;		     /* a task has */
 	bool lengthened;	     /* it was asked to live longer, and */
 	bool waits;		     /* only the answer to that is missing */
 	bool told;		     /* DONE, so nothing more is said */
@@ -230,6 +232,7 @@ static void give_up_token(struct fetch *f)
 {
 	struct vault_call call = { .body = NULL };
 
+	httpc_cancel(STEAL(f->call)); /* what would lengthen it */
 	say(f,
 	    &(struct handoff_reply){
 		.type = HANDOFF_DONE, .u.done.lingers = true },
@@ -245,7 +248,15 @@ static bool is_brief(const struct fetch *f)
 
 static bool keeps(const struct fetch *f)
 {
+	if (f->failed && f->job.all)
+		return false;
 	return f->job.keep_session || f->leased;
+}
+
+/* It ends soon enough by itself, and nothing depends on it. */
+static bool may_forget(const struct fetch *f)
+{
+	return is_brief(f) && !f->lengthened && !f->leased;
 }
 
 /* All was read, and the token is as long as it got. */
@@ -273,7 +284,7 @@ static void leave(struct fetch *f)
 		return;
 	}
 	if (!keeps(f)) {
-		if (is_brief(f))
+		if (may_forget(f))
 			done(f);
 		else
 			give_up_token(f);
@@ -318,6 +329,8 @@ static void task_over(struct fetch *f, struct running *r)
 	if (r->task.reply.type == HANDOFF_SECRET &&
 	    *r->task.reply.u.secret.lease)
 		f->leased = true;
+	if (r->task.reply.type == HANDOFF_FAULT)
+		f->failed = true;
 	say(f, &r->task.reply, -1);
 }
 

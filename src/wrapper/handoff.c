@@ -126,6 +126,7 @@ int handoff_write_job(
 	wr_u32(&w, job->session_size);
 	wr_u32(&w, job->renew_s);
 	wr_u8(&w, job->keep_session);
+	wr_u8(&w, job->all);
 	wr_u32(&w, (uint32_t)job->n_tasks);
 	for (size_t i = 0; i < job->n_tasks; i++) {
 		if (job->tasks[i].n_fields > job->n_fields - field)
@@ -185,6 +186,7 @@ int handoff_read_job(struct handoff_job *out, const void *bytes, size_t n)
 	job->session_size = (uint32_t)get_index(&r, HANDOFF_TOKEN_MOST + 1);
 	job->renew_s = rd_u32(&r);
 	job->keep_session = get_bool(&r);
+	job->all = get_bool(&r);
 	job->n_tasks = get_index(&r, PLAN_SECRETS_MAX + 1);
 	for (size_t i = 0; rd_ok(&r) && i < job->n_tasks; i++)
 		get_task(&r, job, &job->tasks[i]);

@@ -65,6 +65,7 @@ struct handoff_job {
 	uint32_t session_size;
 	uint32_t renew_s;  /* renew it too, for so long; 0: no */
 	bool keep_session; /* hand one back; else give it up at the end */
+	bool all; /* nothing counts if a task fails: keep nothing then */
 	struct handoff_task tasks[PLAN_SECRETS_MAX];
 	size_t n_tasks;
 	const char *fields[PLAN_ITEMS_MAX]; /* of all tasks, in order */

@@ -105,6 +105,7 @@ void schedule_job(struct schedule *s, uint64_t now, struct handoff_job *job)
 	job->renew_s =
 	    s->session && session_due ? (uint32_t)(s->session_ms / 1000) : 0;
 	job->keep_session = s->plan->poll || any_lease(s);
+	job->all = !s->have;
 	job->deadline_ms = attempt_ms(s, now);
 	for (size_t i = 0; i < job->n_tasks; i++) {
 		const struct schedule_secret *secret = &s->secrets[i];

@@ -26,6 +26,7 @@ static const struct handoff_job job = {
 	.session_size = 26,
 	.renew_s = 600,
 	.keep_session = true,
+	.all = true,
 	.tasks = {
 		{ HANDOFF_CHECK, "secret/a", "", 7, 0, 0, 2, 70 },
 		{ HANDOFF_RENEW, "database/creds/web",
@@ -66,7 +67,7 @@ static void test_job(void **state)
 	assert_string_equal(seen->egress_except, "");
 	assert_string_equal(seen->token_file, "");
 	assert_int_equal(seen->deadline_ms, 15000);
-	assert_true(seen->session && seen->keep_session);
+	assert_true(seen->session && seen->keep_session && seen->all);
 	assert_int_equal(seen->renew_s, 600);
 	assert_int_equal(seen->n_tasks, 2);
 	assert_int_equal(seen->tasks[0].version, 7);

@@ -99,7 +99,7 @@ static void test_start(void **state)
 	assert_verbs(st, START, HANDOFF_READ, HANDOFF_READ);
 	assert_int_equal(st->job.deadline_ms, SCHEDULE_ATTEMPT_MS);
 	assert_false(st->job.session);
-	assert_true(st->job.keep_session);
+	assert_true(st->job.keep_session && st->job.all);
 	/* the last attempt has what is left of the deadline */
 	schedule_job(&st->s, START + DEADLINE - 700, &st->job);
 	assert_int_equal(st->job.deadline_ms, 700);
@@ -223,6 +223,7 @@ static void test_lease(void **state)
 	assert_string_equal(st->job.tasks[1].lease, "db/creds/x/1");
 	assert_int_equal(st->job.tasks[1].increment, 90);
 	assert_true(st->job.keep_session);
+	assert_false(st->job.all);
 	st->batch->secrets[0].outcome = BATCH_OPEN;
 	lease_is(st, BATCH_UNCHANGED, 90, true);
 	done(st, now);

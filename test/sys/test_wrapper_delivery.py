@@ -286,6 +286,40 @@ def test_a_token_that_is_not_renewed_holds_back_nothing(valved):
     wrapper.end()
 
 
+LOST = [
+    ("a brief one", "60s", []),
+    ("any other", "10m", []),
+    ("a brief one that was to be kept, and is renewed by then", "60s", STAYS),
+    ("any other that was to be kept", "10m", STAYS),
+]
+
+
+@pytest.mark.parametrize("life,more", [row[1:] for row in LOST],
+                         ids=[row[0] for row in LOST])
+def test_no_token_outlives_a_start_that_fails(valved, life, more):
+    """One secret is there and the other is not, so nothing starts; what was
+    read by then needs no token."""
+    store = valved.lab.store
+    store.must("POST", "auth/jwt/role/lost", {
+        "role_type": "jwt", "user_claim": "sub",
+        "bound_audiences": [valved.audience], "token_policies": ["lab"],
+        "token_ttl": life, "token_no_default_policy": True})
+    wrapper = wrap(valved, *more, "--secret", "secret/data/none",
+                   secret="secret/data/app", role="lost",
+                   field="password=PASSWORD;key=KEY", command=["/bin/true"])
+    assert wrapper.wait(30) == 122
+    assert "secret/data/none" in wrapper.text()
+    tokens = [token for token in valved.valve.tokens
+              if token != store.token]
+    assert len(tokens) == 1
+    status, said = store.call("POST", "auth/token/lookup",
+                              {"token": tokens[0]})
+    if life == "60s" and not more:
+        assert status == 200 and said["data"]["ttl"] <= 60
+    else:
+        assert status == 403, said
+
+
 # ---- rotation
 
 def test_rotation_without_leave_to_read_metadata(chain):
