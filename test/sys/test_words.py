@@ -296,6 +296,29 @@ def test_a_ca_of_before_is_named(world):
     shown_by(world.broker())
 
 
+def test_a_ca_that_is_exchanged_counts_at_the_next_start(world):
+    """Whoever can write the ConfigMap does not turn away a broker that runs."""
+    bridge = world.bridge()
+    bridge.wait_for("waiting at beacon", 20)
+    broker = world.broker()
+    words = shown_by(broker)
+    world.approve_source(words)
+    world.approve_target(words)
+    broker.wait_for("tunnel up", 60)
+    world.cluster.state.maps.change(
+        NAMESPACE, "pharos-bridge", {"data": {
+            "ca.crt": Authority().cert.public_bytes(Encoding.PEM).decode()}},
+        "application/merge-patch+json")
+    mark = broker.mark()
+    bridge.end()
+    broker.wait_for("tunnel gone", 30, since=mark)
+    world.bridge()
+    broker.wait_for("tunnel up", 60, since=mark)
+    broker.end()
+    world.broker().wait_for(
+        f"target failed .*ConfigMap {NAMESPACE}/pharos-bridge", 30)
+
+
 def test_who_is_revoked_hears_which_ca_it_follows(world):
     """Registered anew the cluster has another CA; the bridge of before goes on
     refusing whoever follows the old one."""
