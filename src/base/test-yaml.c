@@ -20,8 +20,14 @@ static int on_entry(
 
 	(void)fault;
 	assert_non_null(to);
-	fprintf(to, "%s%s=%s", at ? " " : "", entry->key.text,
-	    entry->is_list ? "[" : "");
+	fprintf(to, "%s%s%s", at ? " " : "", entry->block ? entry->block : "",
+	    entry->block ? "." : "");
+	if (!entry->key.text)
+		fprintf(
+		    to, "%zu:%zu", entry->key.at.line, entry->key.at.column);
+	else
+		fprintf(
+		    to, "%s=%s", entry->key.text, entry->is_list ? "[" : "");
 	for (size_t i = 0; i < entry->n_values; i++)
 		fprintf(to, "%s%s", i ? "|" : "", entry->values[i].text);
 	fprintf(to, "%s", entry->is_list ? "]" : "");
@@ -187,6 +193,100 @@ static void test_file(void **state)
 }
 
 /* Whatever is printed reads back as it was. */
+/* ---- blocks ---- */
+
+static const struct {
+	const char *label, *text, *seen; /* seen NULL: refused */
+	size_t line, column;		 /* where */
+	const char *says;
+} blocks[] = {
+	{ "none", "a: b\n", "a=b", 0, 0, NULL },
+	{ "one", "a:\n- b: c\n  d: [e, f]\n", "a=[] a.2:3 a.b=c a.d=[e|f]", 0,
+	    0, NULL },
+	{ "two, and what follows", "a:\n- b: c\n- b: d\ne: f\n",
+	    "a=[] a.2:3 a.b=c a.3:3 a.b=d e=f", 0, 0, NULL },
+	{ "two lists of them", "a: [{b: c}]\nd: [{b: c}]\n",
+	    "a=[] a.1:5 a.b=c d=[] d.2:5 d.b=c", 0, 0, NULL },
+	{ "an empty one", "a: [{}]\n", "a=[] a.1:5", 0, 0, NULL },
+	{ "a plain list", "a: [b]\n", "a=[b]", 0, 0, NULL },
+	{ "an empty list", "a: []\n", "a=[]", 0, 0, NULL },
+	{ "blocks and values", "a:\n- b: c\n- d\n", NULL, 3, 3, "not both" },
+	{ "values and blocks", "a:\n- d\n- b: c\n", NULL, 3, 3, "nesting" },
+	{ "blocks in a block", "a:\n- b:\n  - c: d\n", NULL, 3, 5, "nesting" },
+	{ "a list in a list", "a:\n- [b]\n", NULL, 2, 3, "nesting" },
+	{ "a mapping for a list", "a:\n  b: c\n", NULL, 2, 3, "nesting" },
+	{ "a list in a block's list", "a:\n- b: [[c]]\n", NULL, 2, 7,
+	    "nesting" },
+	{ "an anchor in a block", "a:\n- b: &x c\n", NULL, 2, 6, "anchors" },
+	{ "no value in a block", "a:\n- b:\n", NULL, 2, 5, "no value" },
+};
+
+static void test_blocks(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(blocks); i++) {
+		struct yaml_source source = { .name = "f.yaml",
+			.bytes = blocks[i].text,
+			.n = strlen(blocks[i].text) };
+		struct seen seen = { .stop = 0 };
+		struct fault fault = FAULT_NONE;
+		char place[40];
+		int r = yaml_parse_blocks(&source, on_entry, &seen, &fault);
+
+		print_message("%s: %s\n", blocks[i].label, fault.text);
+		assert_int_equal(r, blocks[i].seen ? 0 : -EINVAL);
+		if (blocks[i].seen) {
+			assert_string_equal(seen.text, blocks[i].seen);
+			continue;
+		}
+		snprintf(place, sizeof(place),
+		    "f.yaml:%zu:%zu: ", blocks[i].line, blocks[i].column);
+		assert_int_equal(strncmp(fault.text, place, strlen(place)), 0);
+		assert_non_null(strstr(fault.text, blocks[i].says));
+	}
+}
+
+static int count_entries(
+    void *context, const struct yaml_entry *entry, struct fault *fault)
+{
+	size_t *n = context;
+
+	(void)fault;
+	*n += entry->key.text && entry->block ? 1 : 0;
+	return 0;
+}
+
+static void test_blocks_have_a_limit(void **state)
+{
+	static const char block[] = "- b: c\n";
+	const size_t each = sizeof(block) - 1;
+	CLEANUP(free_p)
+	char *text = malloc(YAML_BLOCKS_FILE_MOST + 1);
+	struct yaml_source source = { .name = "f.yaml", .bytes = text };
+	struct fault fault = FAULT_NONE;
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t more = 0; more < 2; more++) {
+		size_t n = 0;
+
+		source.n = 3;
+		memcpy(text, "a:\n", 3);
+		for (size_t i = 0; i < YAML_BLOCKS_MOST + more; i++) {
+			memcpy(text + source.n, block, each);
+			source.n += each;
+		}
+		assert_int_equal(
+		    yaml_parse_blocks(&source, count_entries, &n, &fault),
+		    more ? -EINVAL : 0);
+		assert_int_equal(n, YAML_BLOCKS_MOST);
+	}
+	assert_non_null(strstr(fault.text, "65536 blocks"));
+	source.n = YAML_BLOCKS_FILE_MOST + 1;
+	assert_int_equal(
+	    yaml_parse_blocks(&source, count_entries, NULL, &fault), -EFBIG);
+}
+
 static void test_print(void **state)
 {
 	static const char *const texts[] = { "", "a", "a b", " a ", "a: b",
@@ -221,6 +321,8 @@ int main(void)
 		cmocka_unit_test(test_handler_ends_it),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_blocks_have_a_limit),
 		cmocka_unit_test(test_print),
 	};
 

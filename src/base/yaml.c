@@ -12,7 +12,12 @@
  *   entry    = SCALAR value
  *   value    = SCALAR  |  SEQUENCE-START { SCALAR } SEQUENCE-END
  *
- * No rule is recursive, so the depth of the input costs nothing: the first
+ * and, where the caller asks for blocks, in the document itself:
+ *
+ *   value    = SEQUENCE-START { MAPPING-START { entry } MAPPING-END }
+ *              SEQUENCE-END
+ *
+ * The depth of the input costs nothing: the first
  * event that a rule does not know is refused where it stands. An entry's texts
  * live in one arena of duplicated strings until its handler has returned.
  * Cost: libyaml's scan of at most YAML_FILE_MOST bytes, one copy of each text.
@@ -25,6 +30,8 @@ struct reader {
 	yaml_on_entry on_entry;
 	void *context;
 	struct fault *fault;
+	bool takes_blocks;
+	const char *block; /* the list of blocks that is being read, or NULL */
 };
 
 /* The entry that is being read. Texts are owned; n is how many there are. */
@@ -177,46 +184,113 @@ static int take_item(struct reader *r, struct gathering *g)
 	return err;
 }
 
+/* At the first event in a list. */
 static int read_list(struct reader *r, struct gathering *g)
 {
-	int err;
-
 	g->is_list = true;
-	for (;;) {
-		err = next(r);
-		if (err || r->event.type == YAML_SEQUENCE_END_EVENT)
-			return err;
-		err = take_item(r, g);
+	while (r->event.type != YAML_SEQUENCE_END_EVENT) {
+		int err = take_item(r, g);
+
+		if (!err)
+			err = next(r);
 		if (err)
 			return err;
 	}
+	return 0;
+}
+
+static int tell_entry(struct reader *r, const struct gathering *g)
+{
+	struct yaml_entry entry = { .key = g->key,
+		.values = g->items,
+		.n_values = g->n,
+		.is_list = g->is_list,
+		.block = r->block };
+
+	return r->on_entry(r->context, &entry, r->fault);
+}
+
+static int read_blocks(struct reader *r, struct gathering *g);
+
+/* At the event behind the name. */
+static int read_value(struct reader *r, struct gathering *g)
+{
+	int err;
+
+	if (r->event.type == YAML_SEQUENCE_START_EVENT) {
+		err = next(r);
+		if (err)
+			return err;
+		if (r->takes_blocks && !r->block &&
+		    r->event.type == YAML_MAPPING_START_EVENT)
+			return read_blocks(r, g);
+		err = read_list(r, g);
+	} else {
+		err = take_item(r, g);
+	}
+	return err ? err : tell_entry(r, g);
 }
 
 static int read_entry(struct reader *r, struct gathering *g)
 {
-	struct yaml_entry entry;
 	int err;
 
 	if (r->event.type != YAML_SCALAR_EVENT)
 		return refuse_event(r, "Write `name: value`, one a line.",
 		    "a name must be plain text");
 	err = take_scalar(r, &g->key);
-	if (err)
-		return err;
-	err = next(r);
-	if (err)
-		return err;
-	if (r->event.type == YAML_SEQUENCE_START_EVENT)
-		err = read_list(r, g);
-	else
-		err = take_item(r, g);
-	if (err)
-		return err;
-	entry = (struct yaml_entry){ .key = g->key,
-		.values = g->items,
-		.n_values = g->n,
-		.is_list = g->is_list };
-	return r->on_entry(r->context, &entry, r->fault);
+	if (!err)
+		err = next(r);
+	return err ? err : read_value(r, g);
+}
+
+/* At the start of a mapping, to its end. */
+static int read_mapping(struct reader *r)
+{
+	for (;;) {
+		struct gathering g = { .items = NULL };
+		int err = next(r);
+
+		if (err || r->event.type == YAML_MAPPING_END_EVENT)
+			return err;
+		err = read_entry(r, &g);
+		gathering_clear(&g);
+		if (err)
+			return err;
+	}
+}
+
+static int read_block(struct reader *r)
+{
+	const struct gathering begin = { .key.at =
+					     place_of(r, r->event.start_mark) };
+	int err;
+
+	if (r->event.type != YAML_MAPPING_START_EVENT)
+		return refuse_event(
+		    r, NULL, "a list holds blocks or plain values, not both");
+	err = tell_entry(r, &begin);
+	if (!err)
+		err = read_mapping(r);
+	return err ? err : next(r);
+}
+
+/* At the start of the first block, to the end of the list. */
+static int read_blocks(struct reader *r, struct gathering *g)
+{
+	int err;
+
+	g->is_list = true;
+	err = tell_entry(r, g);
+	r->block = g->key.text;
+	for (size_t n = 0; !err && r->event.type != YAML_SEQUENCE_END_EVENT;
+	     n++)
+		err = n < YAML_BLOCKS_MOST
+			  ? read_block(r)
+			  : refuse_event(
+				r, NULL, "more than 65536 blocks in a list");
+	r->block = NULL;
+	return err;
 }
 
 static int read_document(struct reader *r)
@@ -230,19 +304,8 @@ static int read_document(struct reader *r)
 	if (r->event.type != YAML_MAPPING_START_EVENT)
 		return refuse_event(r, "Write `name: value`, one a line.",
 		    "expected names with values");
-	for (;;) {
-		struct gathering g = { .items = NULL };
-
-		err = next(r);
-		if (err)
-			return err;
-		if (r->event.type == YAML_MAPPING_END_EVENT)
-			return next(r);
-		err = read_entry(r, &g);
-		gathering_clear(&g);
-		if (err)
-			return err;
-	}
+	err = read_mapping(r);
+	return err ? err : next(r);
 }
 
 static int read_stream(struct reader *r)
@@ -262,6 +325,24 @@ static int read_stream(struct reader *r)
 	    "a second document begins here");
 }
 
+static int parse(
+    struct reader *r, const struct yaml_source *source, size_t most)
+{
+	int err;
+
+	if (source->n > most)
+		return fault_set(r->fault, -EFBIG, NULL,
+		    "%s: larger than %zu KiB, the most that is read",
+		    source->name, most / 1024);
+	if (!yaml_parser_initialize(&r->parser))
+		return no_memory(source->name, r->fault);
+	yaml_parser_set_input_string(&r->parser, source->bytes, source->n);
+	err = read_stream(r);
+	yaml_event_delete(&r->event);
+	yaml_parser_delete(&r->parser);
+	return err;
+}
+
 int yaml_parse(const struct yaml_source *source, yaml_on_entry on_entry,
     void *context, struct fault *fault)
 {
@@ -269,19 +350,20 @@ int yaml_parse(const struct yaml_source *source, yaml_on_entry on_entry,
 		.on_entry = on_entry,
 		.context = context,
 		.fault = fault };
-	int err;
 
-	if (source->n > YAML_FILE_MOST)
-		return fault_set(fault, -EFBIG, NULL,
-		    "%s: larger than %d KiB, the most that is read",
-		    source->name, YAML_FILE_MOST / 1024);
-	if (!yaml_parser_initialize(&r.parser))
-		return no_memory(source->name, fault);
-	yaml_parser_set_input_string(&r.parser, source->bytes, source->n);
-	err = read_stream(&r);
-	yaml_event_delete(&r.event);
-	yaml_parser_delete(&r.parser);
-	return err;
+	return parse(&r, source, YAML_FILE_MOST);
+}
+
+int yaml_parse_blocks(const struct yaml_source *source, yaml_on_entry on_entry,
+    void *context, struct fault *fault)
+{
+	struct reader r = { .name = source->name,
+		.on_entry = on_entry,
+		.context = context,
+		.fault = fault,
+		.takes_blocks = true };
+
+	return parse(&r, source, YAML_BLOCKS_FILE_MOST);
 }
 
 int yaml_read(const char *file, yaml_on_entry on_entry, void *context,

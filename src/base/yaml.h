@@ -15,6 +15,8 @@
 enum {
 	YAML_FILE_MOST = 256 * 1024, /* bytes of a file */
 	YAML_ITEMS_MOST = 1024,	     /* in a list */
+	YAML_BLOCKS_FILE_MOST = 16 * 1024 * 1024,
+	YAML_BLOCKS_MOST = 65536, /* in a list of blocks */
 };
 
 struct yaml_place {
@@ -32,6 +34,7 @@ struct yaml_entry {
 	const struct yaml_item *values;
 	size_t n_values; /* 1 unless is_list */
 	bool is_list;
+	const char *block; /* yaml_parse_blocks(): the list it is in, or NULL */
 };
 
 /** yaml_on_entry - one `key: value`; all of @entry is borrowed for the call
@@ -52,6 +55,14 @@ struct yaml_source {
 	size_t n;
 };
 MUST_USE int yaml_parse(const struct yaml_source *source,
+    yaml_on_entry on_entry, void *context, struct fault *fault);
+
+/** yaml_parse_blocks() - the same of larger documents, of at most
+ * YAML_BLOCKS_FILE_MOST bytes, in which a list of the first level may also hold
+ * blocks: mappings as above. Such a list comes as an entry with an empty list;
+ * then each block as an entry without a name and without values, whose place is
+ * where it begins, and its own entries, which say in which list they are. */
+MUST_USE int yaml_parse_blocks(const struct yaml_source *source,
     yaml_on_entry on_entry, void *context, struct fault *fault);
 
 /** yaml_refuse() - fill @fault with "file:line:column: text" and @hint (or
