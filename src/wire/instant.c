@@ -1,0 +1,104 @@
+#include "wire/instant.h"
+#include <stdio.h>
+
+enum { DAY_SECONDS = 86400, DAYS_OF_400_YEARS = 146097 };
+
+/* Days are counted from 1 March of the year 0, so that the day that comes and
+ * goes is the last of a year. To 1 January 1970 there are that many. */
+enum { DAYS_TO_1970 = 719468 };
+
+struct date {
+	int64_t year;
+	unsigned month, day; /* from 1 */
+};
+
+/* Of a year from March, the day that a month begins with; @march: from 0. */
+static unsigned day_of_month(unsigned march)
+{
+	return (153 * march + 2) / 5;
+}
+
+static int64_t days_of(const struct date *d)
+{
+	int64_t year = d->month > 2 ? d->year : d->year - 1;
+	unsigned march = (d->month + 9) % 12;
+
+	return year * 365 + year / 4 - year / 100 + year / 400 +
+	       day_of_month(march) + d->day - 1 - DAYS_TO_1970;
+}
+
+static struct date date_of(int64_t days)
+{
+	int64_t since = days + DAYS_TO_1970;
+	int64_t era = since / DAYS_OF_400_YEARS;
+	int64_t rest = since % DAYS_OF_400_YEARS;
+	int64_t year =
+	    (rest - rest / 1460 + rest / 36524 - rest / 146096) / 365;
+	unsigned day = (unsigned)(rest - (year * 365 + year / 4 - year / 100));
+	unsigned march = (5 * day + 2) / 153;
+
+	return (struct date){
+		.year = era * 400 + year + (march > 9),
+		.month = (march + 2) % 12 + 1,
+		.day = day - day_of_month(march) + 1,
+	};
+}
+
+void instant_write(char out[INSTANT_TEXT_SIZE + 1], int64_t at)
+{
+	struct date d;
+	unsigned s;
+	char text[64];
+
+	INVARIANT(at >= 0 && at <= INSTANT_MOST);
+	d = date_of(at / DAY_SECONDS);
+	s = (unsigned)(at % DAY_SECONDS);
+	(void)snprintf(text, sizeof(text), "%04d-%02u-%02uT%02u:%02u:%02uZ",
+	    (int)d.year, d.month, d.day, s / 3600, s / 60 % 60, s % 60);
+	memcpy(out, text, INSTANT_TEXT_SIZE + 1);
+}
+
+static unsigned digits(const char *at, size_t n)
+{
+	unsigned value = 0;
+
+	for (size_t i = 0; i < n; i++)
+		value = value * 10 + (unsigned)(at[i] - '0');
+	return value;
+}
+
+static bool has_form(const char *text)
+{
+	static const char form[] = "0000-00-00T00:00:00Z";
+
+	for (size_t i = 0; i < sizeof(form); i++)
+		if (form[i] == '0' ? text[i] < '0' || text[i] > '9'
+				   : text[i] != form[i])
+			return false;
+	return true;
+}
+
+/* What is read is right if it is written so: the 31st of a short month is
+ * written as another day. */
+int instant_read(int64_t *out, const char *text)
+{
+	char again[INSTANT_TEXT_SIZE + 1];
+	struct date d;
+	int64_t at;
+
+	if (!has_form(text))
+		return -EINVAL;
+	d = (struct date){ digits(text, 4), digits(text + 5, 2),
+		digits(text + 8, 2) };
+	if (d.year < 1970 || d.month < 1 || d.month > 12)
+		return -EINVAL;
+	at = days_of(&d) * DAY_SECONDS + digits(text + 11, 2) * 3600 +
+	     digits(text + 14, 2) * 60 + digits(text + 17, 2);
+	if (at < 0 || at > INSTANT_MOST)
+		return -EINVAL;
+	instant_write(again, at);
+	if (strcmp(again, text) != 0)
+		return -EINVAL;
+	*out = at;
+	return 0;
+}
