@@ -1,0 +1,226 @@
+/* libnftables parses the text, speaks to the kernel, and keeps what it prints
+ * in buffers of its own.
+ *
+ * A transaction ends with a message that says which process made it. Ours are
+ * passed over; where process numbers are not the kernel's own (in a container)
+ * we look once too often, which finds nothing.
+ */
+#include "link/nft.h"
+#include "net/loop.h"
+#include "wire/nlwalk.h"
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <nftables/libnftables.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { COMMAND_MOST = 80, ANSWER_BLOCK = 32768 };
+
+struct nft {
+	struct nft_ctx *ctx;
+};
+
+int nft_open(struct nft **out)
+{
+	struct nft *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	n->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!n->ctx || nft_ctx_buffer_output(n->ctx) ||
+	    nft_ctx_buffer_error(n->ctx)) {
+		nft_close(n);
+		return -ENOMEM;
+	}
+	nft_ctx_output_set_flags(
+	    n->ctx, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
+	*out = n;
+	return 0;
+}
+
+void nft_close(struct nft *n)
+{
+	if (n && n->ctx)
+		nft_ctx_free(n->ctx);
+	free(n);
+}
+
+void nft_closep(struct nft **n)
+{
+	nft_close(*n);
+}
+
+/* The first line of what it says is the reason; then comes the place. */
+static void first_line(const struct nft *n, char *out, size_t room)
+{
+	const char *text = nft_ctx_get_error_buffer(n->ctx);
+
+	(void)snprintf(out, room, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+int nft_run(struct nft *n, const char *text, struct fault *fault)
+{
+	char why[FAULT_TEXT_MAX / 2];
+
+	if (!*text)
+		return 0;
+	errno = 0;
+	if (!nft_run_cmd_from_buffer(n->ctx, text))
+		return 0;
+	if (errno == EPERM)
+		return fault_set(fault, -EPERM,
+		    "run it as root, or with the capability CAP_NET_ADMIN",
+		    "firewall: not allowed to change it");
+	first_line(n, why, sizeof(why));
+	return fault_set(
+	    fault, -EINVAL, NULL, "firewall: nftables refused it: %s", why);
+}
+
+int nft_print(struct nft *n, const char *table, uint8_t out[NFT_PRINT_SIZE])
+{
+	char command[COMMAND_MOST];
+	const char *text;
+	int k = snprintf(command, sizeof(command), "list table inet %s", table);
+
+	INVARIANT(k > 0 && k < COMMAND_MOST);
+	if (nft_run_cmd_from_buffer(n->ctx, command))
+		return -ENOENT;
+	text = nft_ctx_get_output_buffer(n->ctx);
+	_Static_assert(NFT_PRINT_SIZE == crypto_hash_sha256_BYTES, "SHA-256");
+	(void)crypto_hash_sha256(
+	    out, (const unsigned char *)text, strlen(text));
+	return 0;
+}
+
+/* ---- watching ------------------------------------------------------------ */
+
+struct nft_watch {
+	struct mnl_socket *socket;
+	uv_poll_t *poll;
+	void (*changed)(void *ctx);
+	void *ctx;
+};
+
+static bool made_by_us(const struct nlmsghdr *head)
+{
+	struct nlwalk w = nlwalk_over(head, sizeof(struct nfgenmsg));
+	const struct nlattr *a;
+
+	while ((a = nlwalk_next(&w)))
+		if (mnl_attr_get_type(a) == NFTA_GEN_PROC_PID &&
+		    !mnl_attr_validate(a, MNL_TYPE_U32))
+			return ntohl(mnl_attr_get_u32(a)) == (uint32_t)getpid();
+	return false;
+}
+
+static bool is_end_of_another(const struct nlmsghdr *head)
+{
+	return head->nlmsg_type ==
+		   (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN) &&
+	       !made_by_us(head);
+}
+
+/* Return: has another process changed something, or may it have? */
+static bool take_news(struct nft_watch *w)
+{
+	_Alignas(struct nlmsghdr) char block[ANSWER_BLOCK];
+	bool seen = false;
+
+	for (;;) {
+		ssize_t got = recv(mnl_socket_get_fd(w->socket), block,
+		    sizeof(block), MSG_DONTWAIT);
+		const struct nlmsghdr *head = (const void *)block;
+		int left = (int)got;
+
+		if (got < 0 && errno == ENOBUFS) {
+			seen = true;
+			continue;
+		}
+		if (got <= 0)
+			return seen;
+		for (; mnl_nlmsg_ok(head, left);
+		     head = mnl_nlmsg_next(head, &left))
+			seen |= is_end_of_another(head);
+	}
+}
+
+static void on_news(uv_poll_t *poll, int status, int events)
+{
+	struct nft_watch *w = poll->data;
+
+	(void)status;
+	(void)events;
+	if (take_news(w))
+		w->changed(w->ctx);
+}
+
+static void free_poll(uv_handle_t *h)
+{
+	free(h);
+}
+
+static int listen_for_news(struct nft_watch *w)
+{
+	int group = NFNLGRP_NFTABLES;
+
+	w->socket =
+	    mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!w->socket || mnl_socket_bind(w->socket, 0, MNL_SOCKET_AUTOPID) ||
+	    mnl_socket_setsockopt(
+		w->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
+		return -errno;
+	return 0;
+}
+
+static int start_poll(struct nft_watch *w, struct loop *l)
+{
+	uv_poll_t *poll = calloc(1, sizeof(*poll));
+	int r;
+
+	if (!poll)
+		return -ENOMEM;
+	r = uv_poll_init(loop_uv(l), poll, mnl_socket_get_fd(w->socket));
+	if (r) {
+		free(poll);
+		return r;
+	}
+	poll->data = w;
+	w->poll = poll;
+	return uv_poll_start(poll, UV_READABLE, on_news);
+}
+
+int nft_watch_new(struct nft_watch **out, struct loop *l,
+    void (*changed)(void *ctx), void *ctx)
+{
+	struct nft_watch *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	*w = (struct nft_watch){ .changed = changed, .ctx = ctx };
+	r = listen_for_news(w);
+	if (!r)
+		r = start_poll(w, l);
+	if (r) {
+		nft_watch_free(w);
+		return r;
+	}
+	*out = w;
+	return 0;
+}
+
+void nft_watch_free(struct nft_watch *w)
+{
+	if (!w)
+		return;
+	if (w->poll) {
+		(void)uv_poll_stop(w->poll);
+		uv_close((uv_handle_t *)w->poll, free_poll);
+	}
+	if (w->socket)
+		(void)mnl_socket_close(w->socket);
+	free(w);
+}

@@ -1,0 +1,283 @@
+/* Against the real wireguard-go, in a network namespace of the test's own. */
+#include "link/wg.h"
+#include "link/rtnet.h"
+#include "link/test-plane.h"
+#include "link/wgchild.h"
+#include "link/wgnetlink.h"
+#include "net/loop.h"
+#include "wire/test-wg.h"
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <cmocka.h>
+
+enum { STATES = 150, TURNS_MOST = 2000 };
+
+struct stage {
+	struct loop *loop;
+	struct wg *wg;
+	unsigned again, failed, closed;
+	struct fault why;
+	char name[IF_NAMESIZE];
+};
+
+static void on_again(void *ctx)
+{
+	((struct stage *)ctx)->again++;
+}
+
+static void on_failed(void *ctx, const struct fault *why)
+{
+	struct stage *s = ctx;
+
+	s->failed++;
+	s->why = *why;
+}
+
+static void on_closed(void *ctx)
+{
+	((struct stage *)ctx)->closed++;
+}
+
+static struct wg_order order_of(struct stage *s)
+{
+	return (struct wg_order){ .driver = WG_USER,
+		.name = s->name,
+		.again = on_again,
+		.failed = on_failed,
+		.ctx = s };
+}
+
+static int set_up(void **state)
+{
+	struct stage *s = calloc(1, sizeof(*s));
+	struct wg_order order;
+	struct fault fault = FAULT_NONE;
+
+	assert_non_null(s);
+	plane_name(s->name, "w");
+	assert_int_equal(loop_new(&s->loop), 0);
+	order = order_of(s);
+	if (wg_open(&s->wg, s->loop, &order, &fault))
+		fail_msg("%s", fault.text);
+	*state = s;
+	return 0;
+}
+
+static void wait_until(struct stage *s, const unsigned *count, unsigned n)
+{
+	while (*count < n)
+		loop_wait(s->loop);
+}
+
+static int tear_down(void **state)
+{
+	struct stage *s = *state;
+
+	wg_close(s->wg, on_closed, s);
+	wait_until(s, &s->closed, 1);
+	loop_free(s->loop);
+	free(s);
+	return 0;
+}
+
+static void read_state(struct stage *s, struct wgstate *out)
+{
+	struct fault fault = FAULT_NONE;
+
+	if (wg_read(s->wg, out, &fault))
+		fail_msg("%s", fault.text);
+}
+
+/* Return: how many operations that took. */
+static size_t bring_to(struct stage *s, const struct wgstate *desired)
+{
+	struct fault fault = FAULT_NONE;
+	struct wgstate actual;
+	struct wgplan p;
+	size_t n;
+
+	read_state(s, &actual);
+	assert_int_equal(wgplan_make(&p, desired, &actual), 0);
+	if (wg_apply(s->wg, &p, &fault))
+		fail_msg("%s", fault.text);
+	n = p.n_ops;
+	wgplan_deinit(&p);
+	wgstate_deinit(&actual);
+	return n;
+}
+
+static void expect(struct stage *s, const struct wgstate *desired, unsigned n)
+{
+	struct wgstate actual;
+	const char *what;
+
+	read_state(s, &actual);
+	what = state_differs(desired, &actual);
+	if (what)
+		fail_msg("state %u: %s is not as desired", n, what);
+	wgstate_deinit(&actual);
+}
+
+static void a_new_interface_has_nothing(void **state)
+{
+	struct stage *s = *state;
+	struct wgstate actual;
+
+	read_state(s, &actual);
+	assert_int_equal(actual.n_peers, 0);
+	assert_int_equal(actual.private_key[31], 0);
+	wgstate_deinit(&actual);
+	assert_int_equal(wg_driver(s->wg), WG_USER);
+	assert_true(wg_pid(s->wg) > 0);
+	assert_string_equal(wg_carrier(s->wg), "/usr/bin/wireguard-go");
+}
+
+static void every_state_is_reached_from_every_other(void **state)
+{
+	struct stage *s = *state;
+	uint64_t seed = 88172645463325252U;
+
+	for (unsigned i = 0; i < STATES; i++) {
+		struct wgstate desired;
+
+		world_state(&desired, &seed);
+		/* its own key is one that a process will not have as a peer */
+		desired.private_key[0] |= 8;
+		(void)bring_to(s, &desired);
+		expect(s, &desired, i);
+		assert_int_equal(bring_to(s, &desired), 0);
+		wgstate_deinit(&desired);
+	}
+}
+
+static void a_dead_process_comes_back_and_is_told_again(void **state)
+{
+	struct stage *s = *state;
+	CLEANUP(rtnet_closep) struct rtnet *net = NULL;
+	struct rtnet_link before, after;
+	uint64_t seed = 3;
+	struct wgstate desired, actual;
+	pid_t first = wg_pid(s->wg);
+
+	world_state(&desired, &seed);
+	(void)bring_to(s, &desired);
+	assert_int_equal(rtnet_open(&net), 0);
+	assert_int_equal(rtnet_find(net, s->name, &before), 0);
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_int_equal(kill(wg_pid(s->wg), SIGKILL), 0);
+		wait_until(s, &s->again, i);
+		assert_int_equal(s->failed, i);
+		read_state(s, &actual);
+		assert_int_equal(actual.n_peers, 0);
+		wgstate_deinit(&actual);
+		(void)bring_to(s, &desired);
+		expect(s, &desired, i);
+	}
+	assert_int_equal(wg_restarts(s->wg), 3);
+	assert_true(wg_pid(s->wg) != first);
+	assert_non_null(strstr(s->why.text, "signal 9"));
+	/* the interface is the one that it was */
+	assert_int_equal(rtnet_find(net, s->name, &after), 0);
+	assert_int_equal(before.index, after.index);
+	wgstate_deinit(&desired);
+}
+
+static void its_socket_is_for_its_owner_alone(void **state)
+{
+	struct stage *s = *state;
+	char path[128];
+	struct stat st;
+
+	(void)snprintf(
+	    path, sizeof(path), "/var/run/wireguard/%s.sock", s->name);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void a_name_is_taken_once(void **state)
+{
+	struct stage *s = *state;
+	struct wg_order order = order_of(s);
+	struct fault fault = FAULT_NONE;
+	struct wg *second = NULL;
+
+	assert_int_equal(wg_open(&second, s->loop, &order, &fault), -EBUSY);
+	assert_null(second);
+	assert_non_null(strstr(fault.text, s->name));
+}
+
+static void a_process_that_cannot_be_run_is_named(void **state)
+{
+	static const struct {
+		const char *program;
+		int code;
+	} rows[] = {
+		{ "wireguard-go-that-is-not-there", -ENOENT },
+		{ "/nowhere/wireguard-go", -ENOENT },
+		{ "/etc/passwd", -EACCES },
+		{ "/bin/true", -EINVAL },
+	};
+	struct stage *s = *state;
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct wg_order order = order_of(s);
+		struct fault fault = FAULT_NONE;
+		struct wg *w = NULL;
+		int r;
+
+		order.program = rows[i].program;
+		r = wg_open(&w, s->loop, &order, &fault);
+		if (r != rows[i].code)
+			fail_msg("%s: %d", rows[i].program, r);
+		assert_non_null(strstr(fault.text, rows[i].program));
+	}
+}
+
+static void a_refused_change_says_so(void **state)
+{
+	struct stage *s = *state;
+	struct fault fault = FAULT_NONE;
+	struct wgstate desired, actual;
+	struct wgplan p;
+	int taken = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 place = { .sin6_family = AF_INET6 };
+	socklen_t n = sizeof(place);
+
+	assert_int_equal(bind(taken, (struct sockaddr *)&place, n), 0);
+	assert_int_equal(getsockname(taken, (struct sockaddr *)&place, &n), 0);
+	(void)plane_up(s->name);
+	wgstate_init(&desired);
+	desired.private_key[0] = 8;
+	desired.private_key[31] = 0x40;
+	desired.port = ntohs(place.sin6_port);
+	assert_int_equal(wgstate_seal(&desired, NULL), 0);
+	read_state(s, &actual);
+	assert_int_equal(wgplan_make(&p, &desired, &actual), 0);
+	assert_int_equal(wg_apply(s->wg, &p, &fault), -EADDRINUSE);
+	assert_non_null(strstr(fault.text, "refused"));
+	wgplan_deinit(&p);
+	wgstate_deinit(&desired);
+	wgstate_deinit(&actual);
+	close(taken);
+}
+
+#define each(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		each(a_new_interface_has_nothing),
+		each(every_state_is_reached_from_every_other),
+		each(a_dead_process_comes_back_and_is_told_again),
+		each(its_socket_is_for_its_owner_alone),
+		each(a_name_is_taken_once),
+		each(a_process_that_cannot_be_run_is_named),
+		each(a_refused_change_says_so),
+	};
+
+	PLANE_OR_SKIP(plane_enter());
+	PLANE_OR_SKIP(plane_needs_tun());
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
