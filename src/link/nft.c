@@ -1,9 +1,9 @@
 /* libnftables parses the text, speaks to the kernel, and keeps what it prints
  * in buffers of its own.
  *
- * A transaction ends with a message that says which process made it. Ours are
- * passed over; where process numbers are not the kernel's own (in a container)
- * we look once too often, which finds nothing.
+ * A transaction ends with a message that says which thread made it. Ours are
+ * passed over; where such numbers are not the kernel's own (in a container) we
+ * look once too often, which finds nothing.
  */
 #include "link/nft.h"
 #include "net/loop.h"
@@ -15,6 +15,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { COMMAND_MOST = 80, ANSWER_BLOCK = 32768 };
@@ -104,6 +105,11 @@ struct nft_watch {
 	void *ctx;
 };
 
+static bool is_our_thread(uint32_t id)
+{
+	return !syscall(SYS_tgkill, getpid(), (pid_t)id, 0);
+}
+
 static bool made_by_us(const struct nlmsghdr *head)
 {
 	struct nlwalk w = nlwalk_over(head, sizeof(struct nfgenmsg));
@@ -112,7 +118,7 @@ static bool made_by_us(const struct nlmsghdr *head)
 	while ((a = nlwalk_next(&w)))
 		if (mnl_attr_get_type(a) == NFTA_GEN_PROC_PID &&
 		    !mnl_attr_validate(a, MNL_TYPE_U32))
-			return ntohl(mnl_attr_get_u32(a)) == (uint32_t)getpid();
+			return is_our_thread(ntohl(mnl_attr_get_u32(a)));
 	return false;
 }
 

@@ -23,7 +23,7 @@ static struct prefix host(unsigned i)
 /* The first @n of a fixed shuffle, so that order is chance. */
 static void fill(struct firewall *f, unsigned n, uint16_t port)
 {
-	struct firewall_service s = { FIREWALL_TCP, port, port };
+	struct localservice s = { LOCALSERVICE_TCP, port, port, "" };
 
 	assert_int_equal(firewall_init(f, "wg0", 51820), 0);
 	assert_int_equal(firewall_add_zone(f, "oculus-1"), 0);

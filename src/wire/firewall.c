@@ -27,7 +27,10 @@
 
 enum { MEMBERS_FIRST = 16 };
 
-static const char *const protocols[FIREWALL_PROTOCOLS] = { "tcp", "udp" };
+static const struct protocol {
+	enum localservice_protocol number;
+	const char *name;
+} protocols[] = { { LOCALSERVICE_TCP, "tcp" }, { LOCALSERVICE_UDP, "udp" } };
 
 /* ---- the value ----------------------------------------------------------- */
 
@@ -72,13 +75,14 @@ int firewall_add_zone(struct firewall *f, const char *name)
 	return 0;
 }
 
-int firewall_add_service(struct firewall *f, const struct firewall_service *s)
+int firewall_add_service(struct firewall *f, const struct localservice *s)
 {
 	struct firewall_zone *z = &f->zones[f->n_zones - 1];
 
 	INVARIANT(f->n_zones);
-	if (s->protocol >= FIREWALL_PROTOCOLS || !s->first ||
-	    s->first > s->last)
+	if ((s->protocol != LOCALSERVICE_TCP &&
+		s->protocol != LOCALSERVICE_UDP) ||
+	    !s->first || s->first > s->last)
 		return FIREWALL_E_FORM;
 	if (z->n_services == FIREWALL_SERVICES_MOST)
 		return FIREWALL_E_FULL;
@@ -161,7 +165,7 @@ static void list_end(struct list *l)
 		(void)fputs(l->end, l->out);
 }
 
-static void list_service(struct list *l, const struct firewall_service *s)
+static void list_service(struct list *l, const struct localservice *s)
 {
 	list_item(l);
 	if (s->first == s->last)
@@ -171,10 +175,10 @@ static void list_service(struct list *l, const struct firewall_service *s)
 }
 
 static void list_services(struct list *l, const struct firewall_zone *z,
-    enum firewall_protocol protocol)
+    const struct protocol *protocol)
 {
 	for (size_t i = 0; i < z->n_services; i++)
-		if (z->services[i].protocol == protocol)
+		if (z->services[i].protocol == protocol->number)
 			list_service(l, &z->services[i]);
 }
 
@@ -187,12 +191,12 @@ static struct list elements(FILE *out)
 
 /* @zone: NULL: of all zones together */
 static void write_ports(FILE *out, const struct firewall *f,
-    const struct firewall_zone *zone, enum firewall_protocol protocol)
+    const struct firewall_zone *zone, const struct protocol *protocol)
 {
 	struct list l = elements(out);
 
 	(void)fprintf(out, "\tset %s%s_%s {\n", zone ? "zone_" : "",
-	    zone ? zone->name : "pinned", protocols[protocol]);
+	    zone ? zone->name : "pinned", protocol->name);
 	(void)fputs("\t\ttype inet_service\n\t\tflags interval\n"
 		    "\t\tauto-merge\n",
 	    out);
@@ -232,13 +236,18 @@ static void write_members(
 	(void)fputs("\t}\n", out);
 }
 
+static void write_both_ports(
+    FILE *out, const struct firewall *f, const struct firewall_zone *zone)
+{
+	for (size_t i = 0; i < N_ELEMS(protocols); i++)
+		write_ports(out, f, zone, &protocols[i]);
+}
+
 static void write_sets(FILE *out, const struct firewall *f)
 {
-	write_ports(out, f, NULL, FIREWALL_TCP);
-	write_ports(out, f, NULL, FIREWALL_UDP);
+	write_both_ports(out, f, NULL);
 	for (uint32_t i = 0; i < f->n_zones; i++) {
-		write_ports(out, f, &f->zones[i], FIREWALL_TCP);
-		write_ports(out, f, &f->zones[i], FIREWALL_UDP);
+		write_both_ports(out, f, &f->zones[i]);
 		write_members(out, f, i, 4);
 		write_members(out, f, i, 6);
 	}
@@ -306,12 +315,12 @@ static void write_door(FILE *out, const struct firewall *f)
 static void write_zone_rules(FILE *out, const char *name)
 {
 	for (unsigned family = 4; family <= 6; family += 2)
-		for (unsigned i = 0; i < FIREWALL_PROTOCOLS; i++)
+		for (size_t i = 0; i < N_ELEMS(protocols); i++)
 			(void)fprintf(out,
 			    "\t\t%s saddr @zone_%s_v%u %s dport @zone_%s_%s "
 			    "accept\n",
 			    family == 4 ? "ip" : "ip6", name, family,
-			    protocols[i], name, protocols[i]);
+			    protocols[i].name, name, protocols[i].name);
 }
 
 static void write_zones(FILE *out, const struct firewall *f)
@@ -393,8 +402,8 @@ static bool same_zone(
 	if (strcmp(a->name, b->name) != 0 || a->n_services != b->n_services)
 		return false;
 	for (size_t i = 0; i < a->n_services; i++) {
-		const struct firewall_service *x = &a->services[i];
-		const struct firewall_service *y = &b->services[i];
+		const struct localservice *x = &a->services[i];
+		const struct localservice *y = &b->services[i];
 
 		if (x->protocol != y->protocol || x->first != y->first ||
 		    x->last != y->last)

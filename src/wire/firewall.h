@@ -16,8 +16,8 @@
  */
 #pragma once
 #include "base/err.h"
+#include "wire/localservice.h"
 #include "wire/prefix.h"
-#include "wire/wgname.h"
 
 #define FIREWALL_TABLE "pharos_tether" /* of the family inet */
 
@@ -28,16 +28,9 @@ enum {
 	FIREWALL_MEMBERS_MOST = 262144,
 };
 
-enum firewall_protocol { FIREWALL_TCP, FIREWALL_UDP, FIREWALL_PROTOCOLS };
-
-struct firewall_service {
-	enum firewall_protocol protocol;
-	uint16_t first, last; /* ports; 1 and more */
-};
-
 struct firewall_zone {
 	char name[WGNAME_ZONE_MOST + 1];
-	struct firewall_service services[FIREWALL_SERVICES_MOST];
+	struct localservice services[FIREWALL_SERVICES_MOST];
 	size_t n_services;
 };
 
@@ -84,7 +77,7 @@ MUST_USE int firewall_add_zone(struct firewall *f, const char *name);
  * INVARIANT: there is one
  * Return: 0; FIREWALL_E_FULL; FIREWALL_E_FORM. */
 MUST_USE int firewall_add_service(
-    struct firewall *f, const struct firewall_service *s);
+    struct firewall *f, const struct localservice *s);
 /** firewall_add_member() - INVARIANT: @zone is there
  * Return: 0; FIREWALL_E_FULL; -ENOMEM. */
 MUST_USE int firewall_add_member(

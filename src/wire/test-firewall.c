@@ -19,7 +19,7 @@ static void make(struct firewall *f)
 
 static void add_zone(struct firewall *f, const char *name, uint16_t port)
 {
-	struct firewall_service s = { FIREWALL_TCP, port, port };
+	struct localservice s = { LOCALSERVICE_TCP, port, port, "" };
 
 	assert_int_equal(firewall_add_zone(f, name), 0);
 	assert_int_equal(firewall_add_service(f, &s), 0);
@@ -40,10 +40,10 @@ static void names_and_ports_are_checked(void **state)
 	static const char *const names[] = { "", "Oculus", "a b", "a;", "a\nb",
 		"1a", "a{", "a\"", "a/b",
 		"a-name-that-is-longer-than-a-zone-has" };
-	static const struct firewall_service services[] = {
-		{ FIREWALL_TCP, 0, 5 },
-		{ FIREWALL_TCP, 6, 5 },
-		{ FIREWALL_PROTOCOLS, 5, 6 },
+	static const struct localservice services[] = {
+		{ LOCALSERVICE_TCP, 0, 5, "" },
+		{ LOCALSERVICE_TCP, 6, 5, "" },
+		{ 1, 5, 6, "" },
 	};
 	struct firewall f;
 
@@ -67,7 +67,7 @@ static void names_and_ports_are_checked(void **state)
 static void limits_are_kept(void **state)
 {
 	struct firewall f;
-	struct firewall_service s = { FIREWALL_UDP, 1, 2 };
+	struct localservice s = { LOCALSERVICE_UDP, 1, 2, "" };
 	struct prefix p = host(0);
 	int r = 0;
 	unsigned n = 0;
@@ -105,7 +105,7 @@ static void has(const char *text, const char *part)
 static void the_text_says_what_was_asked(void **state)
 {
 	CLEANUP(free_p) char *text = NULL;
-	struct firewall_service s = { FIREWALL_UDP, 5000, 5010 };
+	struct localservice s = { LOCALSERVICE_UDP, 5000, 5010, "" };
 	struct prefix four = host(1), six = host(0);
 	struct firewall f;
 

@@ -4,7 +4,7 @@
  *   network 10.88.0.0/16
  *   peer-to-peer
  *   zone NAME
- *   service tcp 443         of the zone before it
+ *   service tcp/443         of the zone before it
  *   member 10.88.0.2        the same
  *
  * ruleset INTERFACE PORT
@@ -23,17 +23,12 @@ static int read_address(struct firewall *f, const char *word, bool member)
 		      : firewall_add_network(f, &p);
 }
 
-static int read_service(struct firewall *f, const char *word, const char *port)
+static int read_service(struct firewall *f, const char *word)
 {
-	struct firewall_service s = {
-		.protocol = strcmp(word, "udp") ? FIREWALL_TCP : FIREWALL_UDP,
-	};
-	uint64_t n;
+	struct localservice s;
 
-	if (number_parse(port, UINT16_MAX, &n))
-		return -EINVAL;
-	s.first = s.last = (uint16_t)n;
-	return firewall_add_service(f, &s);
+	return localservice_read(&s, word) ? -EINVAL
+					   : firewall_add_service(f, &s);
 }
 
 static int read_line(struct firewall *f, char *line)
@@ -41,7 +36,6 @@ static int read_line(struct firewall *f, char *line)
 	char *rest = line;
 	const char *verb = strsep(&rest, " \n");
 	const char *word = rest ? strsep(&rest, " \n") : "";
-	const char *last = rest ? strsep(&rest, " \n") : "";
 
 	if (!strcmp(verb, "network"))
 		return read_address(f, word, false);
@@ -50,7 +44,7 @@ static int read_line(struct firewall *f, char *line)
 	if (!strcmp(verb, "zone"))
 		return firewall_add_zone(f, word);
 	if (!strcmp(verb, "service"))
-		return read_service(f, word, last);
+		return read_service(f, word);
 	f->peer_to_peer = !strcmp(verb, "peer-to-peer");
 	return f->peer_to_peer ? 0 : -EINVAL;
 }

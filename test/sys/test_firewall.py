@@ -46,17 +46,17 @@ RULES = """\
 network 10.88.0.0/16
 network fd88::/64
 zone oculus
-service tcp 443
-service tcp 8443
-service udp 5000
+service tcp/443
+service tcp/8443
+service udp/5000
 member 10.88.0.2
 member fd88::2
 zone shell
-service tcp 22
+service tcp/22
 member 10.88.0.3
 member fd88::3
 zone empty
-service tcp 25
+service tcp/25
 """
 
 PUBLISHED = """
