@@ -270,8 +270,7 @@ static void test_blocks_have_a_limit(void **state)
 	for (size_t more = 0; more < 2; more++) {
 		size_t n = 0;
 
-		source.n = 3;
-		memcpy(text, "a:\n", 3);
+		source.n = strlen(strcpy(text, "a:\n"));
 		for (size_t i = 0; i < YAML_BLOCKS_MOST + more; i++) {
 			memcpy(text + source.n, block, each);
 			source.n += each;

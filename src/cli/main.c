@@ -4,6 +4,7 @@
 #include "cli/pki.h"
 #include "cli/source.h"
 #include "cli/target.h"
+#include "cli/tether.h"
 #include "cli/verb.h"
 
 static const struct verb *const groups[] = {
@@ -14,6 +15,9 @@ static const struct verb *const groups[] = {
 #endif
 	&beacon_verbs,
 	&pipe_verbs,
+#ifdef PHAROS_TETHER /* else a release without libqrencode */
+	&tether_verbs,
+#endif
 };
 
 static const struct verb pharos = {

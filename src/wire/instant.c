@@ -1,4 +1,5 @@
 #include "wire/instant.h"
+#include "base/number.h"
 #include <stdio.h>
 
 enum { DAY_SECONDS = 86400, DAYS_OF_400_YEARS = 146097 };
@@ -58,12 +59,12 @@ void instant_write(char out[INSTANT_TEXT_SIZE + 1], int64_t at)
 	memcpy(out, text, INSTANT_TEXT_SIZE + 1);
 }
 
-static unsigned digits(const char *at, size_t n)
+static int64_t digits(const char *at, size_t n)
 {
-	unsigned value = 0;
+	int64_t value = 0;
 
 	for (size_t i = 0; i < n; i++)
-		value = value * 10 + (unsigned)(at[i] - '0');
+		value = value * 10 + (at[i] - '0');
 	return value;
 }
 
@@ -88,8 +89,8 @@ int instant_read(int64_t *out, const char *text)
 
 	if (!has_form(text))
 		return -EINVAL;
-	d = (struct date){ digits(text, 4), digits(text + 5, 2),
-		digits(text + 8, 2) };
+	d = (struct date){ digits(text, 4), (unsigned)digits(text + 5, 2),
+		(unsigned)digits(text + 8, 2) };
 	if (d.year < 1970 || d.month < 1 || d.month > 12)
 		return -EINVAL;
 	at = days_of(&d) * DAY_SECONDS + digits(text + 11, 2) * 3600 +
@@ -101,4 +102,29 @@ int instant_read(int64_t *out, const char *text)
 		return -EINVAL;
 	*out = at;
 	return 0;
+}
+
+int instant_read_end(int64_t *out, const char *text, int64_t now)
+{
+	static const struct {
+		const char *unit;
+		int64_t seconds;
+	} units[] = { { "m", 60 }, { "h", 3600 }, { "d", DAY_SECONDS },
+		{ "w", INT64_C(7) * DAY_SECONDS } };
+	const char *after;
+	uint64_t n;
+
+	if (!instant_read(out, text))
+		return *out > now ? 0 : INSTANT_E_PAST;
+	if (number_start(text, 1000000, &n, &after) || !n)
+		return -EINVAL;
+	for (size_t i = 0; i < N_ELEMS(units); i++) {
+		if (strcmp(after, units[i].unit) != 0)
+			continue;
+		if ((int64_t)n > (INSTANT_MOST - now) / units[i].seconds)
+			return -EINVAL;
+		*out = now + (int64_t)n * units[i].seconds;
+		return 0;
+	}
+	return -EINVAL;
 }

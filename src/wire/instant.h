@@ -13,3 +13,9 @@ void instant_write(char out[INSTANT_TEXT_SIZE + 1], int64_t at);
 /** instant_read() - exactly that form; no leap second
  * Return: 0; -EINVAL. */
 MUST_USE int instant_read(int64_t *out, const char *text);
+
+enum { INSTANT_E_PAST = 1 }; /* not behind @now */
+/** instant_read_end() - a moment to come: as above, or from @now on: "90m",
+ * "12h", "30d", "2w"
+ * Return: 0; INSTANT_E_PAST; -EINVAL. */
+MUST_USE int instant_read_end(int64_t *out, const char *text, int64_t now);

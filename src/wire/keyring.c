@@ -24,7 +24,8 @@
 
 enum {
 	PRIVATE_LINE = sizeof(PRIVATE) - 1 + WGKEY_TEXT_SIZE + 1,
-	SHARED_LINE = sizeof(SHARED) - 1 + 2 * (WGKEY_TEXT_SIZE + 1),
+	SHARED_LINE =
+	    sizeof(SHARED) - 1 + WGKEY_TEXT_SIZE + 1 + WGKEY_TEXT_SIZE + 1,
 	ROOM_AT_FIRST = 16,
 };
 
@@ -75,6 +76,12 @@ const struct secret *keyring_private(const struct keyring *k)
 size_t keyring_count(const struct keyring *k)
 {
 	return k->n;
+}
+
+const struct wgkey *keyring_peer(const struct keyring *k, size_t i)
+{
+	INVARIANT(i < k->n);
+	return &k->pairs[i].peer;
 }
 
 /* ---- pre-shared keys ----------------------------------------------------- */
@@ -154,7 +161,7 @@ int keyring_put(
 
 void keyring_drop(struct keyring *k, const struct wgkey *peer)
 {
-	size_t at = place_of(k, peer);
+	const size_t at = place_of(k, peer);
 
 	if (!stands_at(k, at, peer))
 		return;

@@ -29,7 +29,10 @@ const struct secret *keyring_private(const struct keyring *k);
  * until the keyring changes; NULL: it has none */
 const uint8_t *keyring_shared(
     const struct keyring *k, const struct wgkey *peer);
+/** keyring_count() - of the pre-shared keys; keyring_peer() - with whom the
+ * one at @i is, from 0 */
 size_t keyring_count(const struct keyring *k);
+const struct wgkey *keyring_peer(const struct keyring *k, size_t i);
 /** keyring_put() - @shared: in place of one that @peer had
  * Return: 0; -ENOBUFS: there are KEYRING_SHARED_MOST; -ENOMEM. */
 MUST_USE int keyring_put(

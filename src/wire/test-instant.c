@@ -71,10 +71,44 @@ static void every_day_is_that_of_the_c_library(void **state)
 	}
 }
 
+static const struct {
+	const char *label, *text;
+	int64_t at; /* from 1000 */
+	int want;
+} ends[] = {
+	{ "minutes", "90m", 6400, 0 },
+	{ "hours", "12h", 44200, 0 },
+	{ "days", "30d", 2593000, 0 },
+	{ "weeks", "2w", 1210600, 0 },
+	{ "a moment", "1970-01-01T00:16:41Z", 1001, 0 },
+	{ "this one", "1970-01-01T00:16:40Z", 0, INSTANT_E_PAST },
+	{ "none", "0d", 0, -EINVAL },
+	{ "seconds", "9s", 0, -EINVAL },
+	{ "no unit", "9", 0, -EINVAL },
+	{ "no number", "d", 0, -EINVAL },
+	{ "two units", "1d2h", 0, -EINVAL },
+	{ "backwards", "-1d", 0, -EINVAL },
+	{ "beyond the last", "1000000w", 0, -EINVAL },
+	{ "nothing", "", 0, -EINVAL },
+};
+
+static void an_end_is_to_come(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(ends); i++) {
+		int64_t at = 0;
+		int r = instant_read_end(&at, ends[i].text, 1000);
+
+		if (r != ends[i].want || (!r && at != ends[i].at))
+			fail_msg("%s: %d", ends[i].label, r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_text_each),
+		cmocka_unit_test(an_end_is_to_come),
 		cmocka_unit_test(every_day_is_that_of_the_c_library),
 	};
 

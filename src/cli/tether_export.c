@@ -1,0 +1,164 @@
+/* pharos tether peer qr, export: a configuration once more, of a device that
+ * made its own key. One that was made here was shown once and is gone. */
+#include "cli/tether_hand.h"
+#include "cli/tether_json.h"
+#include <stdio.h>
+
+enum format { WG_QUICK, AS_JSON };
+static const char *const formats[] = { "wg-quick", "json", NULL };
+
+struct config {
+	struct tether_common common;
+	struct tether_hand hand;
+	int format;
+};
+
+/* ---- qr ------------------------------------------------------------------ */
+
+static int check_on_device(const struct codex_peer *peer, struct fault *fault)
+{
+	const bool on_device =
+	    peer->next.pending ? peer->next.on_device : peer->on_device;
+
+	if (on_device)
+		return 0;
+	return fault_set(fault, -ENODATA,
+	    "`pharos tether peer rotate NAME` makes a new key and shows it.",
+	    "the private key of %s was made here, shown once and not kept; no "
+	    "QR code can be drawn of it",
+	    peer->name);
+}
+
+static int show(const struct codexstore *s, const struct codex_peer *peer,
+    const struct tether_hand *hand, struct fault *fault)
+{
+	CLEANUP(secret_freep) struct secret *text = NULL;
+	int r = check_on_device(peer, fault);
+
+	if (!r)
+		r = tether_hand_text(&text, s, peer, NULL, fault);
+	if (!r)
+		r = tether_hand_write(hand, text, fault);
+	return r ? r : tether_hand_print(hand, text, fault);
+}
+
+static int run_qr(const void *config, char *const *words, struct fault *fault)
+{
+	const struct config *c = config;
+	struct codexstore s;
+	struct codex_peer *peer;
+	int r = tether_open(&s, &c->common, CODEXSTORE_READ, fault);
+
+	if (!r)
+		r = tether_peer(&peer, &s, words, fault);
+	if (!r)
+		r = show(&s, peer, &c->hand, fault);
+	codexstore_close(&s);
+	return r;
+}
+
+static const struct option_row qr_rows[] = {
+	TETHER_ROWS(struct config, common),
+	TETHER_HAND_ROWS(struct config, hand),
+};
+
+static const struct option_table qr_table = {
+	.program = "pharos tether peer qr",
+	.about = "Draw the configuration of a device that has its own key.",
+	.synopsis = "NAME [OPTION]...",
+	.manual = "pharos-tether(1)",
+	.rows = qr_rows,
+	.n_rows = N_ELEMS(qr_rows),
+	.takes_words = true,
+};
+
+const struct verb tether_qr_verb = {
+	.name = "qr",
+	.about = "draw a configuration without a private key",
+	.table = &qr_table,
+	.config_size = sizeof(struct config),
+	.run = run_qr,
+};
+
+/* ---- export -------------------------------------------------------------- */
+
+static int print_wgquick(const struct codexstore *s,
+    const struct codex_peer *peer, struct fault *fault)
+{
+	CLEANUP(secret_freep) struct secret *text = NULL;
+	int r = tether_hand_text(&text, s, peer, NULL, fault);
+
+	if (!r)
+		(void)fwrite(secret_bytes(text), 1, secret_size(text), stdout);
+	return r;
+}
+
+static int print_json(const struct codexstore *s, const struct codex_peer *peer,
+    struct fault *fault)
+{
+	char key[WGKEY_TEXT_SIZE + 1], v4[PREFIX_TEXT_MOST + 1];
+	char v6[PREFIX_TEXT_MOST + 1];
+	const struct prefix host4 = codex_host(&s->codex.v4);
+	const struct prefix host6 = codex_host(&s->codex.v6);
+	JSON *j = tether_peer_json(&s->codex, peer);
+
+	wgkey_write(key, &s->codex.key);
+	prefix_write_host(v4, &host4);
+	prefix_write_host(v6, &host6);
+	if (!j || json_object_set_new(j, "host",
+		      json_pack("{ss ss s[ss]}", "key", key, "endpoint",
+			  s->codex.endpoint, "addresses", v4, v6)))
+		return fault_set(fault, -ENOMEM, NULL, "out of memory");
+	(void)json_dumpf(j, stdout, JSON_INDENT(2));
+	putchar('\n');
+	return 0;
+}
+
+static int run_export(
+    const void *config, char *const *words, struct fault *fault)
+{
+	const struct config *c = config;
+	struct codexstore s;
+	struct codex_peer *peer;
+	int r = tether_open(&s, &c->common, CODEXSTORE_READ, fault);
+
+	if (!r)
+		r = tether_peer(&peer, &s, words, fault);
+	if (!r)
+		r = c->format == AS_JSON ? print_json(&s, peer, fault)
+					 : print_wgquick(&s, peer, fault);
+	codexstore_close(&s);
+	return r;
+}
+
+static const struct option_row export_rows[] = {
+	TETHER_ROWS(struct config, common),
+	{ .name = "format",
+	    .metavar = "FORMAT",
+	    .help = "wg-quick or json",
+	    .detail = "The private key is in neither: it is on the device. A "
+		      "pre-shared key is in that of wg-quick, and not in "
+		      "JSON.",
+	    .initial = "wg-quick",
+	    .choices = formats,
+	    .offset = offsetof(struct config, format),
+	    .type = OPTION_CHOICE },
+};
+
+static const struct option_table export_table = {
+	.program = "pharos tether peer export",
+	.about = "Print a device's configuration, without its private key.",
+	.synopsis = "NAME [OPTION]...",
+	.manual = "pharos-tether(1)",
+	.rows = export_rows,
+	.n_rows = N_ELEMS(export_rows),
+	.takes_words = true,
+};
+
+const struct verb tether_export_verb = {
+	.name = "export",
+	.about = "print a configuration without a private key",
+	.table = &export_table,
+	.config_size = sizeof(struct config),
+	.run = run_export,
+};
