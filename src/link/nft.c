@@ -130,16 +130,16 @@ static bool is_end_of_another(const struct nlmsghdr *head)
 }
 
 /* Return: has another process changed something, or may it have? */
-static bool take_news(struct nft_watch *w)
+static bool take_news(const struct nft_watch *watch)
 {
 	_Alignas(struct nlmsghdr) char block[ANSWER_BLOCK];
 	bool seen = false;
 
 	for (;;) {
-		ssize_t got = recv(mnl_socket_get_fd(w->socket), block,
+		ssize_t got = recv(mnl_socket_get_fd(watch->socket), block,
 		    sizeof(block), MSG_DONTWAIT);
-		const struct nlmsghdr *head = (const void *)block;
-		int left = (int)got;
+		struct nlwalk w = { .at = block };
+		const struct nlmsghdr *head;
 
 		if (got < 0 && errno == ENOBUFS) {
 			seen = true;
@@ -147,8 +147,8 @@ static bool take_news(struct nft_watch *w)
 		}
 		if (got <= 0)
 			return seen;
-		for (; mnl_nlmsg_ok(head, left);
-		     head = mnl_nlmsg_next(head, &left))
+		w.left = (size_t)got;
+		while ((head = nlwalk_message(&w)))
 			seen |= is_end_of_another(head);
 	}
 }

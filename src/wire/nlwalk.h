@@ -24,7 +24,16 @@ static inline size_t nlwalk_align(size_t n)
 	return (n + 3) & ~(size_t)3;
 }
 
-/** nlwalk_over() - of a message that mnl_nlmsg_ok() has passed, behind the
+static inline void nlwalk_skip(struct nlwalk *w, size_t n)
+{
+	size_t step = nlwalk_align(n);
+
+	step = step > w->left ? w->left : step;
+	w->at += step;
+	w->left -= step;
+}
+
+/** nlwalk_over() - of a whole message, as nlwalk_message() gives it, behind the
  * @extra bytes of its own struct; none if these are not there */
 static inline struct nlwalk nlwalk_over(
     const struct nlmsghdr *head, size_t extra)
@@ -51,14 +60,23 @@ static inline struct nlwalk nlwalk_in(const struct nlattr *nest)
 static inline const struct nlattr *nlwalk_next(struct nlwalk *w)
 {
 	const struct nlattr *a = (const struct nlattr *)(const void *)w->at;
-	size_t step;
 
 	if (w->left < sizeof(*a) || a->nla_len < sizeof(*a) ||
 	    a->nla_len > w->left)
 		return NULL;
-	step = nlwalk_align(a->nla_len);
-	step = step > w->left ? w->left : step;
-	w->at += step;
-	w->left -= step;
+	nlwalk_skip(w, a->nla_len);
 	return a;
+}
+
+/** nlwalk_message() - the same of whole messages, over what a socket gave
+ * (libmnl's own check takes a length of 2^31 and more for a negative one) */
+static inline const struct nlmsghdr *nlwalk_message(struct nlwalk *w)
+{
+	const struct nlmsghdr *head = (const void *)w->at;
+
+	if (w->left < sizeof(*head) || head->nlmsg_len < sizeof(*head) ||
+	    head->nlmsg_len > w->left)
+		return NULL;
+	nlwalk_skip(w, head->nlmsg_len);
+	return head;
 }

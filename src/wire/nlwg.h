@@ -45,6 +45,6 @@ enum {
 
 /** nlwg_read() - one message of the answer; together they fill @into, which
  * was made with wgstate_init() and is sealed after the last one
- * @head: a whole message, as mnl_nlmsg_ok() says
+ * @head: a whole message, as nlwalk_message() gives it
  * Return: 0; NLWG_E_*; -ENOMEM. */
 MUST_USE int nlwg_read(struct wgstate *into, const struct nlmsghdr *head);

@@ -1,6 +1,6 @@
 #include "fuzz.h"
+#include "wire/nlwalk.h"
 #include "wire/nlwg.h"
-#include <libmnl/libmnl.h>
 
 static void same(const struct wgstate *a, const struct wgstate *b)
 {
@@ -36,13 +36,13 @@ static void write_and_read(const struct wgstate *s)
 /* Messages as a socket gives them, one after the other. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	const struct nlmsghdr *head = (const void *)bytes;
-	int left = (int)n, r = 0;
+	struct nlwalk w = { .at = (const char *)bytes, .left = n };
+	const struct nlmsghdr *head;
 	struct wgstate s;
+	int r = 0;
 
 	wgstate_init(&s);
-	for (; !r && mnl_nlmsg_ok(head, left);
-	     head = mnl_nlmsg_next(head, &left))
+	while (!r && (head = nlwalk_message(&w)))
 		r = nlwg_read(&s, head);
 	if (!r && !wgstate_seal(&s, NULL))
 		write_and_read(&s);
