@@ -717,7 +717,7 @@ static int write_body(char **out, size_t *n, const struct codex *c)
 		return -ENOMEM;
 	put_body(to, c);
 	bad = ferror(to);
-	if (fclose(to) || bad)
+	if (fclose(to) || bad || !text) /* glibc does not tell of the last */
 		return -ENOMEM;
 	*out = STEAL(text);
 	return 0;

@@ -124,7 +124,7 @@ static int make_room(struct keyring *k)
 		return -ENOBUFS;
 	if (k->n < k->room)
 		return 0;
-	more = sodium_allocarray(room, sizeof(*more));
+	more = sodium_malloc(room * sizeof(*more));
 	if (!more)
 		return -ENOMEM;
 	if (sodium_mlock(more, room * sizeof(*more))) {

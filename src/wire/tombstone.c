@@ -228,7 +228,7 @@ int tombstones_write(char **out, size_t *n, const struct tombstones *t)
 		fprintf(to, "%s\n", line);
 	}
 	bad = ferror(to);
-	if (fclose(to) || bad) {
+	if (fclose(to) || bad || !text) { /* glibc does not tell of the last */
 		free(text);
 		return -ENOMEM;
 	}

@@ -4,10 +4,14 @@
  * jansson's own allocations are left out: it does not survive every failure of
  * them, so programs end when it has no memory (vault_wipe_json()). */
 #include "failalloc.h"
+#include "wire/codextext.h"
 #include "wire/credential.h"
 #include "wire/h2.h"
 #include "wire/http1.h"
+#include "wire/ipam.h"
 #include "wire/kube.h"
+#include "wire/tombstone.h"
+#include "wire/wgquick.h"
 #include "wire/vault.h"
 #include <jansson.h>
 
@@ -412,6 +416,112 @@ static int run_h2(void)
 	return run_exchange(h2_new);
 }
 
+/* ---- the files of a tether ----------------------------------------------- */
+
+#define KEY_A "AhEiAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWgA="
+#define KEY_B "AxEiAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWgA="
+#define KEY_H "yBEiAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWgA="
+#define HASH  "0000000000000000000000000000000000000000000000000000000000000000"
+
+static const char codex_text[] =
+    "schema: 1\ngeneration: 1\nhash: " HASH "\ninterface: wg0\nport: 1\n"
+    "key: " KEY_H "\nnetworks: [10.88.0.0/16, \"fd00:88::/64\"]\n"
+    "zones:\n- name: admin\n  services: [tcp/1, tcp/2]\npeers:\n"
+    "- {name: a, key: " KEY_A ", created: \"2026-11-21T21:00:00Z\",\n"
+    "   addresses: [10.88.0.2, \"fd00:88::2\"]}\n"
+    "- {name: b, key: " KEY_B ", created: \"2026-11-21T21:00:00Z\",\n"
+    "   addresses: [10.88.0.3, \"fd00:88::3\"], zones: [admin]}\n";
+
+static int run_codex_read(void)
+{
+	const struct yaml_source source = {
+		.name = "c", .bytes = codex_text, .n = sizeof(codex_text) - 1
+	};
+	struct codex c = { .n_peers = 0 };
+	bool edited;
+	int r;
+
+	fail_begin();
+	r = codextext_read(&c, &source, &edited, NULL);
+	fail_end();
+	INVARIANT(r || c.n_peers == 2);
+	codex_deinit(&c);
+	return r;
+}
+
+static int run_codex_write(void)
+{
+	const struct yaml_source source = {
+		.name = "c", .bytes = codex_text, .n = sizeof(codex_text) - 1
+	};
+	CLEANUP(free_p) char *text = NULL;
+	struct codex c;
+	size_t n;
+	int r;
+
+	INVARIANT(!codextext_read(&c, &source, NULL, NULL));
+	fail_begin();
+	r = codextext_write(&text, &n, &c);
+	fail_end();
+	codex_deinit(&c);
+	return r;
+}
+
+static const char stones_text[] =
+    "pharos-tombstones 1\n" KEY_A " - - 2026-11-21T21:00:00Z a\n" KEY_B
+    " - - 2026-11-21T21:00:00Z b\n";
+
+static int run_tombstones(void)
+{
+	const struct tombstones_source source = {
+		.name = "t", .text = stones_text, .n = sizeof(stones_text) - 1
+	};
+	CLEANUP(free_p) char *text = NULL;
+	struct tombstones t = { .n = 0 };
+	size_t n;
+	int r;
+
+	fail_begin();
+	r = tombstones_read(&t, &source, NULL);
+	if (!r)
+		r = tombstones_write(&text, &n, &t);
+	fail_end();
+	tombstones_deinit(&t);
+	return r;
+}
+
+static int run_wgquick_read(void)
+{
+	static const char text[] =
+	    "[Interface]\nPrivateKey = " KEY_H "\n[Peer]\nPublicKey = " KEY_A
+	    "\nPresharedKey = " KEY_H "\n[Peer]\nPublicKey = " KEY_B "\n";
+	const struct wgquick_source source = {
+		.name = "w", .text = text, .n = sizeof(text) - 1
+	};
+	struct wgquick_host h = { .n_peers = 0 };
+	int r;
+
+	fail_begin();
+	r = wgquick_read(&h, &source, NULL);
+	fail_end();
+	INVARIANT(r || h.n_peers == 2);
+	wgquick_host_deinit(&h);
+	return r;
+}
+
+static int run_taken_add(void)
+{
+	const struct prefix p = { .family = 4, .bits = 32 };
+	struct ipam_taken t = { .n = 0 };
+	int r;
+
+	fail_begin();
+	r = ipam_taken_add(&t, &p);
+	fail_end();
+	ipam_taken_deinit(&t);
+	return r;
+}
+
 static const struct fail_scenario scenarios[] = {
 	{ "vault_call_login", run_call_login, false },
 	{ "vault_call_renew_self", run_call_renew_self, false },
@@ -430,6 +540,11 @@ static const struct fail_scenario scenarios[] = {
 	{ "credential_write", run_credential_write, false },
 	{ "an HTTP/1.1 exchange", run_http1, false },
 	{ "an HTTP/2 exchange", run_h2, false },
+	{ "codextext_read", run_codex_read, false },
+	{ "codextext_write", run_codex_write, true }, /* one shrinks */
+	{ "tombstones_read, tombstones_write", run_tombstones, false },
+	{ "wgquick_read", run_wgquick_read, false },
+	{ "ipam_taken_add", run_taken_add, false },
 };
 
 int main(void)
