@@ -13,6 +13,18 @@ struct config {
 	int format;
 };
 
+/* What the device is to have now: while a key waits for its turn, that one, and
+ * what is shared with it. */
+static int text_of(struct secret **out, const struct codexstore *s,
+    const struct codex_peer *peer, struct fault *fault)
+{
+	struct codex_peer to_come = *peer;
+
+	if (peer->next.pending)
+		codex_turn_take(&to_come);
+	return tether_hand_text(out, s, &to_come, NULL, fault);
+}
+
 /* ---- qr ------------------------------------------------------------------ */
 
 static int check_on_device(const struct codex_peer *peer, struct fault *fault)
@@ -36,7 +48,7 @@ static int show(const struct codexstore *s, const struct codex_peer *peer,
 	int r = check_on_device(peer, fault);
 
 	if (!r)
-		r = tether_hand_text(&text, s, peer, NULL, fault);
+		r = text_of(&text, s, peer, fault);
 	if (!r)
 		r = tether_hand_write(hand, text, fault);
 	return r ? r : tether_hand_print(hand, text, fault);
@@ -86,7 +98,7 @@ static int print_wgquick(const struct codexstore *s,
     const struct codex_peer *peer, struct fault *fault)
 {
 	CLEANUP(secret_freep) struct secret *text = NULL;
-	int r = tether_hand_text(&text, s, peer, NULL, fault);
+	int r = text_of(&text, s, peer, fault);
 
 	if (!r)
 		(void)fwrite(secret_bytes(text), 1, secret_size(text), stdout);

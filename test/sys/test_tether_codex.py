@@ -181,6 +181,17 @@ def test_rotation(tether):
             1, "peer", "add", "again", "--public-key", dead)
 
 
+def test_while_a_key_waits_its_configuration_is_the_new_one(tether):
+    tether.good("peer", "add", "phone", "--psk", "--public-key", KEY,
+                "--conf", "old.conf")
+    tether.good("peer", "rotate", "phone", "--public-key", OTHER,
+                "--conf", "new.conf")
+    old, new = ((tether.folder / name).read_text()
+                for name in ("old.conf", "new.conf"))
+    assert old != new
+    assert tether.good("peer", "export", "phone") == new
+
+
 def test_the_revoked_stay_dead(tether):
     tether.good("peer", "add", "phone", "--public-key", KEY)
     before = tether.codex.read_text()
