@@ -170,6 +170,8 @@ static const struct verb *const members[] = {
 	&peer_verbs,
 	&zone_verbs,
 	&tether_import_verb,
+	&tether_backup_verb,
+	&tether_restore_verb,
 };
 
 const struct verb tether_verbs = {

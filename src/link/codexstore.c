@@ -268,10 +268,7 @@ static int check_shared(const struct codexstore *s, struct fault *fault)
 	for (size_t i = 0; i < s->codex.n_peers; i++) {
 		const struct codex_peer *p = &s->codex.peers[i];
 
-		if (p->shared &&
-		    (!keyring_shared(s->keyring, &p->key) ||
-			(p->next.pending &&
-			    !keyring_shared(s->keyring, &p->next.key))))
+		if (!keyring_serves(s->keyring, p))
 			return fault_set(fault, -EINVAL,
 			    "Put the keyring back from a backup, or take "
 			    "`pre-shared: true` out of the codex; then rotate "
@@ -360,6 +357,35 @@ static int begin_new(struct codexstore *s, struct fault *fault)
 	return r;
 }
 
+/* A codex and a keyring that do not hold are what a restore is for; what could
+ * not be read for another reason is not to be overwritten. */
+static int pass_nonsense(int r)
+{
+	return r == -EINVAL || r == -ENOENT ? 0 : r;
+}
+
+/* Nothing of a tether needs to be there, and what is there need not fit. */
+static int begin_restore(struct codexstore *s, struct fault *fault)
+{
+	struct fault lesser = FAULT_NONE;
+	const bool tombstones = is_there(s, TOMBSTONES);
+	int r = tombstones ? read_tombstones(s, fault) : 0;
+
+	if (r)
+		return r;
+	r = pass_nonsense(load_keyring(s, &lesser));
+	if (!r)
+		r = pass_nonsense(read_codex(s, &lesser));
+	s->remembers = tombstones && s->keyring && is_there(s, GENERATION);
+	if (!r && read_generation(s, NULL))
+		s->remembers = false;
+	if (r && fault)
+		*fault = lesser;
+	s->edited = false; /* whatever it is, it goes */
+	bury_the_dead(s);
+	return r;
+}
+
 static int take_path(
     char out[CODEXSTORE_PATH_MOST + 1], const char *path, struct fault *fault)
 {
@@ -373,11 +399,12 @@ static int take_path(
 	return 0;
 }
 
-static int open_change(struct codexstore *s, bool make, struct fault *fault)
+static int open_change(
+    struct codexstore *s, enum codexstore_use use, struct fault *fault)
 {
 	int r = 0;
 
-	if (make)
+	if (use != CODEXSTORE_CHANGE)
 		r = make_place(s, fault);
 	else if (access(s->codex_path, F_OK))
 		return no_tether(s->codex_path, fault);
@@ -386,7 +413,10 @@ static int open_change(struct codexstore *s, bool make, struct fault *fault)
 	if (r)
 		return r;
 	s->locked = true;
-	return make ? begin_new(s, fault) : read_all(s, fault);
+	if (use == CODEXSTORE_RESTORE)
+		return begin_restore(s, fault);
+	return use == CODEXSTORE_MAKE ? begin_new(s, fault)
+				      : read_all(s, fault);
 }
 
 int codexstore_open(struct codexstore *out,
@@ -404,7 +434,7 @@ int codexstore_open(struct codexstore *out,
 		return r;
 	if (place->use == CODEXSTORE_READ)
 		return read_all(out, fault);
-	return open_change(out, place->use == CODEXSTORE_MAKE, fault);
+	return open_change(out, place->use, fault);
 }
 
 void codexstore_close(struct codexstore *s)

@@ -33,12 +33,15 @@ struct codexstore {
 	bool edited; /* the codex is another than was written last: an edit by
 		      * hand, or one from before */
 	bool locked; /* it may be committed */
+	bool remembers; /* CODEXSTORE_RESTORE: there were tombstones, a keyring
+			 * and a count of the generations */
 };
 
 enum codexstore_use {
-	CODEXSTORE_READ,   /* nobody waits, and nothing can be written */
-	CODEXSTORE_CHANGE, /* others who would change wait */
-	CODEXSTORE_MAKE,   /* there is none yet; folders are made */
+	CODEXSTORE_READ,    /* nobody waits, and nothing can be written */
+	CODEXSTORE_CHANGE,  /* others who would change wait */
+	CODEXSTORE_MAKE,    /* there is none yet; folders are made */
+	CODEXSTORE_RESTORE, /* whatever there is (link/codexrestore.h) */
 };
 struct codexstore_place {
 	const char *codex, *state; /* paths; NULL: the usual ones */
@@ -47,7 +50,9 @@ struct codexstore_place {
 /** codexstore_open() - lock, read, check
  * @out: codexstore_close() it, also after a failure. CODEXSTORE_MAKE leaves
  * the codex empty, and the keyring NULL or as it was found without a codex: the
- * caller fills them, and commits.
+ * caller fills them, and commits. CODEXSTORE_RESTORE
+ * reads what can be read, and makes folders; tombstones that cannot be read are
+ * a failure all the same, for they would be lost.
  * Return: 0; -ENOENT: there is none (with CODEXSTORE_MAKE -EEXIST: there is
  * one); -ETIMEDOUT: somebody else has the lock; -EINVAL; -errno; all with
  * @fault. */

@@ -1,94 +1,12 @@
 #include "link/codexstore.h"
 #include "base/file.h"
 #include "base/test-valgrind.h"
+#include "link/test-codexplace.h"
 #include "wire/ipam.h"
-#include "wire/test-codex.h"
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <cmocka.h>
-
-enum { NOW = 1795000000, PATH_ROOM = 300 };
-
-struct place {
-	char folder[64], codex[PATH_ROOM], state[PATH_ROOM];
-};
-
-static void path_in(char to[PATH_ROOM], const struct place *p, const char *name)
-{
-	snprintf(to, PATH_ROOM, "%s/%s", p->folder, name);
-}
-
-static void place_new(struct place *p)
-{
-	snprintf(p->folder, sizeof(p->folder), "/tmp/test-codexstore.XXXXXX");
-	assert_non_null(mkdtemp(p->folder));
-	path_in(p->codex, p, "etc/tether.yaml");
-	path_in(p->state, p, "state");
-}
-
-static void place_remove(const struct place *p)
-{
-	static const char *const names[] = { "etc/tether.yaml",
-		"etc/tether.yaml.new", "state/keyring", "state/keyring.new",
-		"state/tombstones", "state/tombstones.new", "state/generation",
-		"state/generation.new", "state/lock" };
-	char path[PATH_ROOM];
-
-	for (size_t i = 0; i < N_ELEMS(names); i++) {
-		path_in(path, p, names[i]);
-		(void)unlink(path);
-	}
-	path_in(path, p, "etc");
-	(void)rmdir(path);
-	(void)rmdir(p->state);
-	assert_int_equal(rmdir(p->folder), 0);
-}
-
-static int open_at(struct codexstore *s, const struct place *p,
-    enum codexstore_use use, struct fault *fault)
-{
-	const struct codexstore_place place = {
-		.codex = p->codex, .state = p->state, .use = use
-	};
-
-	return codexstore_open(s, &place, fault);
-}
-
-static void share(struct codexstore *s, const struct wgkey *key)
-{
-	CLEANUP(secret_freep) struct secret *shared = NULL;
-
-	assert_int_equal(wgkey_shared_new(&shared), 0);
-	assert_int_equal(keyring_put(s->keyring, key, shared), 0);
-}
-
-/* The codex of wire/test-codex.h, whose first peer has a pre-shared key. */
-static void make_usual(const struct place *p)
-{
-	CLEANUP(secret_freep) struct secret *private_key = NULL;
-	struct codexstore s;
-	struct fault fault = FAULT_NONE;
-
-	if (open_at(&s, p, CODEXSTORE_MAKE, &fault))
-		fail_msg("%s", fault.text);
-	assert_int_equal(wgkey_private_new(&private_key), 0);
-	assert_int_equal(keyring_new(&s.keyring, private_key), 0);
-	test_codex(&s.codex);
-	s.codex.generation = 0;
-	wgkey_public(&s.codex.key, private_key);
-	share(&s, &s.codex.peers[0].key);
-	if (codexstore_commit(&s, &fault))
-		fail_msg("%s", fault.text);
-	codexstore_close(&s);
-	codexstore_close(&s);
-}
 
 static mode_t mode_of(const struct place *p, const char *name)
 {
@@ -140,15 +58,6 @@ static void a_tether_is_not_made_over_another(void **state)
 }
 
 /* ---- the dead ------------------------------------------------------------ */
-
-static void put_file(const char *path, const char *text)
-{
-	FILE *to = fopen(path, "w");
-
-	assert_non_null(to);
-	assert_int_equal(fwrite(text, 1, strlen(text), to), strlen(text));
-	assert_int_equal(fclose(to), 0);
-}
 
 /* Revoke the first peer; drop the old key of the second. */
 static void kill_two(struct codexstore *s)
@@ -264,51 +173,34 @@ static void a_keyring_that_others_read_is_refused(void **state)
 /* ---- a crash at every system call ---------------------------------------- */
 
 /* In the child: one change. */
-static void change(const struct place *p, bool revoke)
+static int change(const struct place *p, bool revoke)
 {
 	struct codexstore s;
 	struct codex_peer peer = test_peer("new", 9);
 
 	if (open_at(&s, p, CODEXSTORE_CHANGE, NULL))
-		_exit(2);
+		return -EIO;
 	if (revoke) {
 		kill_two(&s);
 	} else {
 		peer.shared = true;
 		share(&s, &peer.key);
 		if (codex_peer_add(&s.codex, &peer))
-			_exit(3);
+			return -EIO;
 	}
-	_exit(codexstore_commit(&s, NULL) ? 4 : 0);
+	return codexstore_commit(&s, NULL);
 }
 
-/* Run the change, and kill it before its system call number @at.
- * Return: had it come so far? */
-static bool run_and_kill(const struct place *p, bool revoke, size_t at)
+static int change_revoke(const struct place *p)
 {
-	pid_t child = fork();
-	int status;
+	(void)raise(SIGSTOP);
+	return change(p, true);
+}
 
-	assert_true(child >= 0);
-	if (!child) {
-		if (ptrace(PTRACE_TRACEME, 0, 0, 0))
-			_exit(77);
-		(void)raise(SIGSTOP);
-		change(p, revoke);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFSTOPPED(status));
-	for (size_t n = 0; n < 2 * at; n++) { /* entered, and left */
-		assert_int_equal(ptrace(PTRACE_SYSCALL, child, 0, 0), 0);
-		assert_int_equal(waitpid(child, &status, 0), child);
-		if (WIFEXITED(status)) {
-			assert_int_equal(WEXITSTATUS(status), 0);
-			return false;
-		}
-	}
-	assert_int_equal(kill(child, SIGKILL), 0);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	return true;
+static int change_add(const struct place *p)
+{
+	(void)raise(SIGSTOP);
+	return change(p, false);
 }
 
 /* Old: three peers with their keys. New: as the change says. */
@@ -355,7 +247,8 @@ static void a_crash_at_any_call_leaves_the_old_or_the_new(void **state)
 
 			place_new(&p);
 			make_usual(&p);
-			more = run_and_kill(&p, revoke, at);
+			more = run_and_kill(
+			    revoke ? change_revoke : change_add, &p, at);
 			check_whole(&p, revoke, at);
 			place_remove(&p);
 		}
@@ -381,7 +274,7 @@ static void a_full_disk_leaves_the_old_or_the_new(void **state)
 			(void)signal(SIGXFSZ, SIG_IGN);
 			if (setrlimit(RLIMIT_FSIZE, &limit))
 				_exit(77);
-			change(&p, false);
+			_exit(change(&p, false) ? 4 : 0);
 		}
 		assert_int_equal(waitpid(child, &status, 0), child);
 		assert_true(WIFEXITED(status));

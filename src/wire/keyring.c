@@ -115,6 +115,13 @@ const uint8_t *keyring_shared(const struct keyring *k, const struct wgkey *peer)
 	return stands_at(k, at, peer) ? k->pairs[at].shared : NULL;
 }
 
+bool keyring_serves(const struct keyring *k, const struct codex_peer *peer)
+{
+	return !peer->shared ||
+	       (keyring_shared(k, &peer->key) &&
+		   (!peer->next.pending || keyring_shared(k, &peer->next.key)));
+}
+
 static int make_room(struct keyring *k)
 {
 	size_t room = k->room ? 2 * k->room : ROOM_AT_FIRST;

@@ -29,6 +29,8 @@ const struct secret *keyring_private(const struct keyring *k);
  * until the keyring changes; NULL: it has none */
 const uint8_t *keyring_shared(
     const struct keyring *k, const struct wgkey *peer);
+/** keyring_serves() - is what @peer shares there, also of a key that waits? */
+bool keyring_serves(const struct keyring *k, const struct codex_peer *peer);
 /** keyring_count() - of the pre-shared keys; keyring_peer() - with whom the
  * one at @i is, from 0 */
 size_t keyring_count(const struct keyring *k);
