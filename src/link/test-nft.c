@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <cmocka.h>
 
@@ -144,6 +145,37 @@ static void other_tables_are_not_touched(void **state)
 	firewall_deinit(&a);
 }
 
+/* In a process of its own, with nothing in that file; 0: they are loaded. */
+static int load_without(const char *file)
+{
+	CLEANUP(nft_closep) struct nft *n = NULL;
+	CLEANUP(free_p) char *text = NULL;
+	struct fault fault = FAULT_NONE;
+	struct firewall a;
+
+	fill(&a, 3, 22);
+	if (unshare(CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    (mount("/dev/null", file, NULL, MS_BIND, NULL) && errno != ENOENT))
+		return 1;
+	if (nft_open(&n) || firewall_write(&a, &text))
+		return 2;
+	return nft_run(n, text, &fault) ? 3 : 0;
+}
+
+static void a_system_that_names_no_protocols_is_good_enough(void **state)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(load_without("/etc/protocols"));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* ---- watching ------------------------------------------------------------ */
 
 static void count(void *ctx)
@@ -211,6 +243,8 @@ int main(void)
 		cmocka_unit_test(a_change_ends_where_the_whole_would),
 		cmocka_unit_test(a_change_that_does_not_fit_changes_nothing),
 		cmocka_unit_test(other_tables_are_not_touched),
+		cmocka_unit_test(
+		    a_system_that_names_no_protocols_is_good_enough),
 		cmocka_unit_test(
 		    what_others_change_is_seen_and_what_we_do_is_not),
 	};

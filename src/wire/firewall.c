@@ -260,6 +260,9 @@ static const char *family_word(const struct prefix *p)
 	return p->family == 4 ? "ip" : "ip6";
 }
 
+/* Where nftables would ask /etc/protocols for a name, which not every system
+ * has, there is a number: 17 is UDP, 1 and 58 are ICMP and ICMPv6. */
+
 static void write_pins(FILE *out, const struct firewall *f)
 {
 	char text[PREFIX_TEXT_MOST + 1];
@@ -272,7 +275,7 @@ static void write_pins(FILE *out, const struct firewall *f)
 	    "\t\ttcp dport @pinned_tcp counter drop\n"
 	    "\t\tudp dport @pinned_udp counter drop\n"
 	    "\t\tudp dport %u ip hdrlength > 5 drop\n"
-	    "\t\tudp dport %u ip6 nexthdr != udp drop\n",
+	    "\t\tudp dport %u ip6 nexthdr != 17 drop\n",
 	    f->interface, f->port, f->port);
 	for (size_t i = 0; i < f->n_networks; i++) {
 		const struct prefix *p = &f->networks[i];
@@ -305,7 +308,7 @@ static void write_door(FILE *out, const struct firewall *f)
 	    "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
 	    "\t\tiifname != \"%s\" return\n"
 	    "\t\tct state established ct direction reply accept\n"
-	    "\t\tmeta l4proto { icmp, ipv6-icmp } ct state related accept\n"
+	    "\t\tmeta l4proto { 1, 58 } ct state related accept\n"
 	    "\t\tfib daddr type local jump zones\n",
 	    f->interface);
 	write_between_peers(out, f);
