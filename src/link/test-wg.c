@@ -1,123 +1,13 @@
 /* Against the real wireguard-go, in a network namespace of the test's own. */
-#include "link/wg.h"
 #include "link/rtnet.h"
-#include "link/test-plane.h"
+#include "link/test-wgstage.h"
 #include "link/wgchild.h"
-#include "link/wgnetlink.h"
-#include "net/loop.h"
-#include "wire/test-wg.h"
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/stat.h>
-#include <cmocka.h>
-
-enum { STATES = 150, TURNS_MOST = 2000 };
-
-struct stage {
-	struct loop *loop;
-	struct wg *wg;
-	unsigned again, failed, closed;
-	struct fault why;
-	char name[IF_NAMESIZE];
-};
-
-static void on_again(void *ctx)
-{
-	((struct stage *)ctx)->again++;
-}
-
-static void on_failed(void *ctx, const struct fault *why)
-{
-	struct stage *s = ctx;
-
-	s->failed++;
-	s->why = *why;
-}
-
-static void on_closed(void *ctx)
-{
-	((struct stage *)ctx)->closed++;
-}
-
-static struct wg_order order_of(struct stage *s)
-{
-	return (struct wg_order){ .driver = WG_USER,
-		.name = s->name,
-		.again = on_again,
-		.failed = on_failed,
-		.ctx = s };
-}
 
 static int set_up(void **state)
 {
-	struct stage *s = calloc(1, sizeof(*s));
-	struct wg_order order;
-	struct fault fault = FAULT_NONE;
-
-	assert_non_null(s);
-	plane_name(s->name, "w");
-	assert_int_equal(loop_new(&s->loop), 0);
-	order = order_of(s);
-	if (wg_open(&s->wg, s->loop, &order, &fault))
-		fail_msg("%s", fault.text);
-	*state = s;
-	return 0;
-}
-
-static void wait_until(struct stage *s, const unsigned *count, unsigned n)
-{
-	while (*count < n)
-		loop_wait(s->loop);
-}
-
-static int tear_down(void **state)
-{
-	struct stage *s = *state;
-
-	wg_close(s->wg, on_closed, s);
-	wait_until(s, &s->closed, 1);
-	loop_free(s->loop);
-	free(s);
-	return 0;
-}
-
-static void read_state(struct stage *s, struct wgstate *out)
-{
-	struct fault fault = FAULT_NONE;
-
-	if (wg_read(s->wg, out, &fault))
-		fail_msg("%s", fault.text);
-}
-
-/* Return: how many operations that took. */
-static size_t bring_to(struct stage *s, const struct wgstate *desired)
-{
-	struct fault fault = FAULT_NONE;
-	struct wgstate actual;
-	struct wgplan p;
-	size_t n;
-
-	read_state(s, &actual);
-	assert_int_equal(wgplan_make(&p, desired, &actual), 0);
-	if (wg_apply(s->wg, &p, &fault))
-		fail_msg("%s", fault.text);
-	n = p.n_ops;
-	wgplan_deinit(&p);
-	wgstate_deinit(&actual);
-	return n;
-}
-
-static void expect(struct stage *s, const struct wgstate *desired, unsigned n)
-{
-	struct wgstate actual;
-	const char *what;
-
-	read_state(s, &actual);
-	what = state_differs(desired, &actual);
-	if (what)
-		fail_msg("state %u: %s is not as desired", n, what);
-	wgstate_deinit(&actual);
+	return set_up_driver(state, WG_USER);
 }
 
 static void a_new_interface_has_nothing(void **state)
@@ -132,24 +22,6 @@ static void a_new_interface_has_nothing(void **state)
 	assert_int_equal(wg_driver(s->wg), WG_USER);
 	assert_true(wg_pid(s->wg) > 0);
 	assert_string_equal(wg_carrier(s->wg), "/usr/bin/wireguard-go");
-}
-
-static void every_state_is_reached_from_every_other(void **state)
-{
-	struct stage *s = *state;
-	uint64_t seed = 88172645463325252U;
-
-	for (unsigned i = 0; i < STATES; i++) {
-		struct wgstate desired;
-
-		world_state(&desired, &seed);
-		/* its own key is one that a process will not have as a peer */
-		desired.private_key[0] |= 8;
-		(void)bring_to(s, &desired);
-		expect(s, &desired, i);
-		assert_int_equal(bring_to(s, &desired), 0);
-		wgstate_deinit(&desired);
-	}
 }
 
 static void a_dead_process_comes_back_and_is_told_again(void **state)
@@ -199,7 +71,7 @@ static void its_socket_is_for_its_owner_alone(void **state)
 static void a_name_is_taken_once(void **state)
 {
 	struct stage *s = *state;
-	struct wg_order order = order_of(s);
+	struct wg_order order = order_of(s, WG_USER);
 	struct fault fault = FAULT_NONE;
 	struct wg *second = NULL;
 
@@ -222,7 +94,7 @@ static void a_process_that_cannot_be_run_is_named(void **state)
 	struct stage *s = *state;
 
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {
-		struct wg_order order = order_of(s);
+		struct wg_order order = order_of(s, WG_USER);
 		struct fault fault = FAULT_NONE;
 		struct wg *w = NULL;
 		int r;

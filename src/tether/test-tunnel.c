@@ -1,9 +1,10 @@
 /* With the real wireguard-go and nftables, in a network namespace of the test's
- * own. */
+ * own; with the word "kernel", with the kernel's WireGuard. */
 #include "tether/tunnel.h"
 #include "link/nft.h"
 #include "link/rtnet.h"
 #include "link/test-plane.h"
+#include "link/wgnetlink.h"
 #include "net/loop.h"
 #include "tether/test-codex.h"
 #include <setjmp.h>
@@ -13,6 +14,8 @@
 #include <cmocka.h>
 
 enum { NOW = 1000000 };
+
+static enum wg_driver driver = WG_USER;
 
 struct stage {
 	struct loop *loop;
@@ -59,7 +62,7 @@ static int set_up(void **state)
 	s->codex.port = (uint16_t)(20000 + getpid() % 20000);
 	assert_int_equal(loop_new(&s->loop), 0);
 	s->config = (struct tunnel_config){
-		.driver = WG_USER, .settled = on_settled, .ctx = s
+		.driver = driver, .settled = on_settled, .ctx = s
 	};
 	assert_int_equal(tunnel_new(&s->tunnel, s->loop, &s->config, NULL), 0);
 	*state = s;
@@ -258,6 +261,7 @@ static void the_rules_stay_when_the_interface_goes(void **state)
 	struct rtnet_link link;
 
 	open_tunnel(s);
+	assert_int_equal(wg_driver(tunnel_wg(s->tunnel)), driver);
 	close_tunnel(s);
 	assert_int_equal(find_link(s, &link), -ENODEV);
 	assert_true(rules_are_loaded());
@@ -281,19 +285,33 @@ static void the_rules_are_there_even_if_no_interface_can_be(void **state)
 
 #define each(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
-int main(void)
+static const char *enter(void)
+{
+	const char *why = plane_enter();
+
+	if (why || driver == WG_USER)
+		return why ? why : plane_needs_tun();
+	return wgnetlink_probe() ? "no WireGuard in this kernel" : NULL;
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		each(it_is_up_with_all_that_the_codex_says),
 		each(a_peer_comes_and_goes),
 		each(of_many_changes_the_last_one_counts),
 		each(rules_that_others_take_away_come_back),
-		each(a_carrier_that_dies_is_told_everything_again),
 		each(the_rules_stay_when_the_interface_goes),
+		/* from here on, of a process */
+		each(a_carrier_that_dies_is_told_everything_again),
 		each(the_rules_are_there_even_if_no_interface_can_be),
 	};
+	size_t n = N_ELEMS(tests);
 
-	PLANE_OR_SKIP(plane_enter());
-	PLANE_OR_SKIP(plane_needs_tun());
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	if (argc > 1 && !strcmp(argv[1], "kernel")) {
+		driver = WG_KERNEL;
+		n -= 2;
+	}
+	PLANE_OR_SKIP(enter());
+	return _cmocka_run_group_tests("tunnel", tests, n, NULL, NULL);
 }
