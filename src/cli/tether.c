@@ -172,6 +172,10 @@ static const struct verb *const members[] = {
 	&tether_import_verb,
 	&tether_backup_verb,
 	&tether_restore_verb,
+	&tether_status_verb,
+	&tether_up_verb,
+	&tether_down_verb,
+	&tether_apply_verb,
 };
 
 const struct verb tether_verbs = {

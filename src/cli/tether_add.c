@@ -204,6 +204,8 @@ static int run_add(const void *config, char *const *words, struct fault *fault)
 		r = tether_open(&s, &c->common, CODEXSTORE_CHANGE, fault);
 	if (!r)
 		r = add(&s, c, name, fault);
+	if (!r)
+		r = tether_tell(&s, &c->common, fault);
 	codexstore_close(&s);
 	return r;
 }
@@ -331,6 +333,8 @@ static int run_rotate(
 		r = tether_peer(&peer, &s, words, fault);
 	if (!r)
 		r = rotate(&s, c, peer, fault);
+	if (!r)
+		r = tether_tell(&s, &c->common, fault);
 	codexstore_close(&s);
 	return r;
 }

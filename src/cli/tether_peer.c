@@ -29,6 +29,8 @@ static int run_change(
 		r = fn(&s, peer, words + 1, fault);
 	if (!r)
 		r = codexstore_commit(&s, fault);
+	if (!r)
+		r = tether_tell(&s, &c->common, fault);
 	codexstore_close(&s);
 	return r;
 }

@@ -77,6 +77,8 @@ static int run_add(const void *config, char *const *words, struct fault *fault)
 			r = put_zone(&s, &zone, words[0], fault);
 		if (!r)
 			r = codexstore_commit(&s, fault);
+		if (!r)
+			r = tether_tell(&s, &c->common, fault);
 		codexstore_close(&s);
 	}
 	free(zone.services);
@@ -124,6 +126,8 @@ static int run_remove(
 		codex_zone_remove(&s.codex, zone);
 		r = codexstore_commit(&s, fault);
 	}
+	if (!r)
+		r = tether_tell(&s, &c->common, fault);
 	codexstore_close(&s);
 	return r;
 }

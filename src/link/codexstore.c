@@ -443,6 +443,11 @@ void codexstore_close(struct codexstore *s)
 	tombstones_deinit(&s->tombstones);
 	keyring_free(s->keyring);
 	s->keyring = NULL;
+	codexstore_unlock(s);
+}
+
+void codexstore_unlock(struct codexstore *s)
+{
 	if (s->lock >= 0)
 		close(s->lock);
 	s->lock = -1;

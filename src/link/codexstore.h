@@ -19,6 +19,8 @@
 
 #define CODEXSTORE_CODEX "/etc/pharos/tether.yaml"
 #define CODEXSTORE_STATE "/var/lib/pharos/tether"
+/* where pharos-tether is told that they have changed */
+#define CODEXSTORE_CONTROL "/run/pharos-tether/control"
 
 enum { CODEXSTORE_PATH_MOST = 200, CODEXSTORE_PATIENCE_MS = 10000 };
 
@@ -59,6 +61,9 @@ struct codexstore_place {
 MUST_USE int codexstore_open(struct codexstore *out,
     const struct codexstore_place *place, struct fault *fault);
 void codexstore_close(struct codexstore *s); /* repeatable */
+/** codexstore_unlock() - others may change it; what was read stays; repeatable
+ */
+void codexstore_unlock(struct codexstore *s);
 
 /** codexstore_commit() - check, count the generation up and write
  * Return: 0; -EINVAL: codex_check() does not hold, nothing was written; -errno

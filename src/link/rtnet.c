@@ -327,15 +327,34 @@ static int drop_address(struct rtnet *n, unsigned index, const struct prefix *p)
 	return r == -EADDRNOTAVAIL ? 0 : r;
 }
 
+static int list_addresses(struct rtnet *n, struct list *there)
+{
+	struct request r;
+
+	(void)begin(&r, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
+	return ask(n, &r, take_address, there);
+}
+
+int rtnet_check_addresses(struct rtnet *n, unsigned index,
+    const struct prefix *wanted, size_t n_wanted)
+{
+	CLEANUP(free_list) struct list there = { .index = index };
+	int e = list_addresses(n, &there);
+
+	if (!e && there.n != n_wanted)
+		return RTNET_E_OTHER;
+	for (size_t i = 0; !e && i < n_wanted; i++)
+		if (!list_has(there.items, there.n, &wanted[i]))
+			e = RTNET_E_OTHER;
+	return e;
+}
+
 int rtnet_set_addresses(struct rtnet *n, unsigned index,
     const struct prefix *wanted, size_t n_wanted)
 {
 	CLEANUP(free_list) struct list there = { .index = index };
-	struct request r;
-	int e;
+	int e = list_addresses(n, &there);
 
-	(void)begin(&r, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
-	e = ask(n, &r, take_address, &there);
 	for (size_t i = 0; !e && i < there.n; i++)
 		if (!list_has(wanted, n_wanted, &there.items[i]))
 			e = drop_address(n, index, &there.items[i]);

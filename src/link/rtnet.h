@@ -54,6 +54,12 @@ MUST_USE int rtnet_set(struct rtnet *n, unsigned index, bool up, uint32_t mtu);
 MUST_USE int rtnet_set_addresses(struct rtnet *n, unsigned index,
     const struct prefix *wanted, size_t n_wanted);
 
+/** rtnet_check_addresses() - is it so already?
+ * Return: 0: yes; RTNET_E_OTHER; -errno. */
+enum { RTNET_E_OTHER = 1 };
+MUST_USE int rtnet_check_addresses(struct rtnet *n, unsigned index,
+    const struct prefix *wanted, size_t n_wanted);
+
 /** rtnet_set_routes() - through the interface, of those that are marked as ours
  * in the main table, the system has @wanted and nothing else
  * Return: 0; -EEXIST: the system has one of them, another way; -errno. */

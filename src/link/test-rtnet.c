@@ -22,7 +22,7 @@ static int set_up(void **state)
 
 	assert_non_null(s);
 	assert_int_equal(rtnet_open(&s->net), 0);
-	if (tun_open(&s->device, "t0", &fault))
+	if (tun_open(&s->device, "t0", false, &fault))
 		fail_msg("%s", fault.text);
 	assert_int_equal(rtnet_find(s->net, "t0", &s->link), 0);
 	*state = s;
@@ -188,7 +188,7 @@ static void a_route_that_the_system_has_is_not_replaced(void **state)
 	int device;
 
 	assert_int_equal(prefix_read(&p, "192.168.7.0/24"), 0);
-	assert_int_equal(tun_open(&device, "t1", &fault), 0);
+	assert_int_equal(tun_open(&device, "t1", false, &fault), 0);
 	assert_int_equal(rtnet_find(s->net, "t1", &other), 0);
 	assert_int_equal(rtnet_set(s->net, other.index, true, 1420), 0);
 	assert_int_equal(rtnet_set(s->net, s->link.index, true, 1420), 0);
@@ -205,10 +205,10 @@ static void a_device_is_made_once(void **state)
 	int second = -1;
 
 	(void)state;
-	assert_int_equal(tun_open(&second, "t0", &fault), -EBUSY);
+	assert_int_equal(tun_open(&second, "t0", false, &fault), -EBUSY);
 	assert_int_equal(second, -1);
 	assert_non_null(strstr(fault.text, "t0"));
-	assert_int_equal(tun_open(&second, "lo", &fault), -EBUSY);
+	assert_int_equal(tun_open(&second, "lo", false, &fault), -EBUSY);
 }
 
 #define each(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -36,11 +36,11 @@ static int no_device(int code, struct fault *fault)
 	    DEVICE ": %s", strerror(-code));
 }
 
-int tun_open(int *out, const char *name, struct fault *fault)
+int tun_open(int *out, const char *name, bool framed, struct fault *fault)
 {
 	CLEANUP(close_p) int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
-	struct ifreq r = { .ifr_flags = (short)(IFF_TUN | IFF_NO_PI |
-						(int)IFF_TUN_EXCL) };
+	const int flags = IFF_TUN | (framed ? 0 : IFF_NO_PI);
+	struct ifreq r = { .ifr_flags = (short)(flags | (int)IFF_TUN_EXCL) };
 
 	if (fd < 0)
 		return no_device(-errno, fault);

@@ -8,6 +8,7 @@
 #include "link/rtnet.h"
 #include "link/tun.h"
 #include "link/wgchild.h"
+#include "link/wgframe.h"
 #include "link/wgnetlink.h"
 #include "link/wguapi.h"
 #include "net/loop.h"
@@ -41,7 +42,8 @@ struct wg {
 	char name[RTNET_NAME_MOST + 1];
 	char program[PATH_MAX];
 	char socket[WGUAPI_PATH_MOST + 1];
-	int device; /* -1: none */
+	int device;	/* -1: none */
+	unsigned index; /* of the kernel's; 0: not known */
 	struct wgchild *child;
 	struct loop_task task;
 	void (*closed)(void *ctx);
@@ -64,10 +66,13 @@ static void has_closed(struct wg *w)
 static int make_in_kernel(struct wg *w, struct fault *fault)
 {
 	CLEANUP(rtnet_closep) struct rtnet *net = NULL;
+	struct rtnet_link link;
 	int r = rtnet_open(&net);
 
 	if (!r)
 		r = rtnet_make(net, w->name, "wireguard");
+	if (!r && !rtnet_find(net, w->name, &link))
+		w->index = link.index;
 	if (r == -EEXIST)
 		return fault_set(fault, r,
 		    "choose another name, or remove that interface",
@@ -102,13 +107,15 @@ static void close_task(struct loop_task *t)
 	has_closed(CONTAINER_OF(t, struct wg, task));
 }
 
-/* Whether it was still there or not, it is not there now. */
+/* Whether it was still there or not, it is not there now; one of that name that
+ * somebody else has made since stays. */
 static void remove_from_kernel(struct wg *w)
 {
 	CLEANUP(rtnet_closep) struct rtnet *net = NULL;
 	struct rtnet_link link;
 
-	if (!rtnet_open(&net) && !rtnet_find(net, w->name, &link))
+	if (!rtnet_open(&net) && !rtnet_find(net, w->name, &link) &&
+	    link.index == w->index)
 		(void)!rtnet_remove(net, link.index);
 	loop_post(w->loop, &w->task, close_task);
 }
@@ -203,10 +210,13 @@ static int make_in_user_space(struct wg *w, struct fault *fault)
 	};
 	const char *program =
 	    w->order.program ? w->order.program : USUAL_PROGRAM;
+	bool framed = false;
 	int r = find_carrier(w, program, fault);
 
 	if (!r)
-		r = tun_open(&w->device, w->name, fault);
+		r = wgframe_of(&framed, w->program, fault);
+	if (!r)
+		r = tun_open(&w->device, w->name, framed, fault);
 	order.device = w->device;
 	return r ? r : wgchild_new(&w->child, w->loop, &order, fault);
 }

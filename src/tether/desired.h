@@ -19,7 +19,7 @@ struct desired {
 	struct wgstate state;			    /* sealed */
 	struct firewall firewall;		    /* sealed */
 	struct prefix addresses[DESIRED_ADDRESSES]; /* the host's */
-	uint16_t mtu;				    /* 0: as it is */
+	uint16_t mtu;				    /* 0: the usual one */
 	size_t n_dead; /* peers left out since their key is a tombstone */
 	int64_t until; /* when time alone changes it, seconds since 1970; 0:
 			  never */

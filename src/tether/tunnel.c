@@ -1,59 +1,63 @@
 /* Two threads take turns: the loop's decides, a worker's does what waits for
- * the kernel or the carrier (bring()). While a job runs, nothing of what it
- * uses is touched by the loop; what comes meanwhile (a new desired state, news
- * of the rules, a carrier that began anew) is noted and makes another job at
- * its end. So there is at most one job and one state that waits: the newest.
+ * the kernel or the carrier (tether/bring.h). While a job runs, nothing of what
+ * it uses is touched by the loop; what comes meanwhile is noted.
  *
- * A job compares and does not believe: it reads the state of the interface, and
- * after news the print of the rules, so it may run once too often and never
- * once too seldom.
+ * All that is noted is decided upon in one place, advance(), which runs as a
+ * task of the loop and never from inside a call: it removes the interface,
+ * makes it, or starts one job, whichever is due first; so there is at most one
+ * job and one state that waits: the newest.
+ *
+ * News of the interface come for our own deeds as well. So they are compared
+ * with what is desired, once no job runs; only a difference makes a job.
  */
 #include "tether/tunnel.h"
 #include "base/backoff.h"
 #include "base/log.h"
-#include "link/nft.h"
-#include "link/rtnet.h"
+#include "link/linkwatch.h"
 #include "net/loop.h"
-#include "wire/wgplan.h"
+#include "tether/bring.h"
 
 static const struct backoff_rule resting = { TUNNEL_REST_LEAST_MS,
 	TUNNEL_REST_MOST_MS };
 
-enum state { OFF, ON, CLOSING, STATES };
+enum state { OFF, ON, GOING, DOWN, STATES };
 
 static const bool moves[STATES][STATES] = {
 	[OFF] = { [ON] = true },
-	[ON] = { [CLOSING] = true },
-	[CLOSING] = { [OFF] = true },
-};
-
-/* What a job uses; the loop's thread leaves it alone while one runs. */
-struct work {
-	struct nft *nft;
-	struct wg *wg;
-	struct desired *to;	       /* where to go */
-	struct desired *loaded;	       /* whose rules are loaded; NULL: none */
-	uint8_t print[NFT_PRINT_SIZE]; /* of these, as the kernel has them */
-	bool look;		       /* they may be others by now */
-	bool restored;		       /* they were */
-	bool rules_good;	       /* this job's rules are loaded */
-	int result;
-	struct fault fault;
+	[ON] = { [GOING] = true },
+	[GOING] = { [DOWN] = true },
+	[DOWN] = { [ON] = true, [OFF] = true },
 };
 
 struct tunnel {
 	struct loop *loop;
 	struct tunnel_config config;
 	enum state state;
-	struct nft_watch *watch;
-	struct work work;
+	bool up;      /* an interface is wanted */
+	bool closing; /* and then nothing */
+
+	struct bring work;
 	struct loop_job job;
+	bool runs;     /* the job */
+	bool brings;   /* it does all of it; */
+	bool looks;    /* it reads the interface, after that */
+	bool has_seen; /* and has done so */
+	struct wgstate seen;
+	struct fault blind; /* or this is why not */
+
+	struct loop_task task; /* advance() */
+	struct desired *next;  /* what to bring next; or NULL */
+	bool again;	       /* bring, what is next or the same */
+	bool look_rules;       /* and do not believe in the rules */
+	bool look_link;	       /* there are news of the interface */
+	bool asked;	       /* for `seen` */
+	bool told;	       /* something that `settled` has not told yet */
+
+	struct nft_watch *rules_watch;
+	struct linkwatch *link_watch;
 	struct wheel_timer timer; /* to try again */
-	bool runs;		  /* the job */
-	struct desired *next;	  /* comes after the job; or NULL */
-	bool again;		  /* the same once more after it */
-	bool look;		  /* and look at the rules then */
 	unsigned failures;	  /* in a row */
+	struct fault fault;	  /* of the last one */
 	struct tunnel_counts counts;
 	void (*closed)(void *ctx);
 	void *closed_ctx;
@@ -83,170 +87,96 @@ static struct desired *take_desired(struct desired *d)
 	return own;
 }
 
-/* ---- the rules ----------------------------------------------------------- */
+static void advance(struct loop_task *task);
 
-static int load_whole(struct work *w)
+static void nudge(struct tunnel *t)
 {
-	CLEANUP(free_p) char *text = NULL;
-	int r = firewall_write(&w->to->firewall, &text);
-
-	return r ? fault_set(&w->fault, r, NULL, "no memory")
-		 : nft_run(w->nft, text, &w->fault);
+	loop_post(t->loop, &t->task, advance);
 }
 
-static int load_change(struct work *w)
+static void bring_again(struct tunnel *t)
 {
-	CLEANUP(free_p) char *text = NULL;
-	int r = firewall_write_change(
-	    &w->loaded->firewall, &w->to->firewall, &text);
-
-	return r ? r : nft_run(w->nft, text, NULL);
+	t->again = true;
+	nudge(t);
 }
 
-/* Are the rules that the kernel has still those that we loaded? */
-static bool still_loaded(struct work *w)
-{
-	uint8_t now[NFT_PRINT_SIZE];
-
-	return !nft_print(w->nft, FIREWALL_TABLE, now) &&
-	       !memcmp(now, w->print, sizeof(now));
-}
-
-static int bring_rules(struct work *w)
-{
-	bool keep = w->loaded != NULL;
-	int r;
-
-	if (keep && w->look && !still_loaded(w)) {
-		keep = false;
-		w->restored = true;
-	}
-	if (keep && w->to == w->loaded)
-		return 0;
-	if (!keep || load_change(w)) {
-		r = load_whole(w);
-		if (r)
-			return r;
-	}
-	r = nft_print(w->nft, FIREWALL_TABLE, w->print);
-	return r ? fault_set(&w->fault, r, NULL,
-		       "firewall: the table that was loaded is not there")
-		 : 0;
-}
-
-/* ---- the interface ------------------------------------------------------- */
-
-static int bring_peers(struct work *w)
-{
-	struct wgstate actual;
-	struct wgplan plan;
-	int r = wg_read(w->wg, &actual, &w->fault);
-
-	if (r)
-		return r;
-	r = wgplan_make(&plan, &w->to->state, &actual);
-	if (r) {
-		wgstate_deinit(&actual);
-		return fault_set(&w->fault, r, NULL, "no memory");
-	}
-	r = wg_apply(w->wg, &plan, &w->fault);
-	wgplan_deinit(&plan);
-	wgstate_deinit(&actual);
-	return r;
-}
-
-static int bring_addresses(struct work *w)
-{
-	CLEANUP(rtnet_closep) struct rtnet *net = NULL;
-	const char *name = w->to->firewall.interface;
-	struct rtnet_link link = { .index = 0 };
-	int r = rtnet_open(&net);
-
-	if (!r)
-		r = rtnet_find(net, name, &link);
-	if (!r)
-		r = rtnet_set_addresses(
-		    net, link.index, w->to->addresses, DESIRED_ADDRESSES);
-	if (!r)
-		r = rtnet_set(
-		    net, link.index, true, w->to->mtu ? w->to->mtu : link.mtu);
-	return r ? fault_set(&w->fault, r, NULL, "interface %s: %s", name,
-		       strerror(-r))
-		 : 0;
-}
-
-static void bring(struct work *w)
-{
-	w->fault = (struct fault)FAULT_NONE;
-	w->restored = false;
-	w->result = bring_rules(w);
-	w->rules_good = !w->result;
-	if (!w->result)
-		w->result = bring_peers(w);
-	if (!w->result)
-		w->result = bring_addresses(w);
-}
-
-/* ---- jobs ---------------------------------------------------------------- */
-
-static void start_job(struct tunnel *t);
-
-static void note_loaded(struct work *w)
-{
-	if (w->loaded != w->to)
-		free_desired(w->loaded);
-	w->loaded = w->to;
-}
-
-static void aim_at(struct work *w, struct desired *to)
-{
-	if (w->to != w->loaded)
-		free_desired(w->to);
-	w->to = to;
-}
+/* ---- how it went --------------------------------------------------------- */
 
 static void on_timer(struct wheel_timer *timer, uint64_t now)
 {
 	struct tunnel *t = CONTAINER_OF(timer, struct tunnel, timer);
 
 	(void)now;
-	start_job(t);
+	bring_again(t);
+}
+
+static void note_failure(struct tunnel *t, const struct fault *why)
+{
+	t->counts.failures++;
+	t->failures++;
+	t->look_rules = true;
+	t->fault = *why;
+	loop_after(t->loop, &t->timer,
+	    backoff_ms(&resting, t->failures, loop_random(t->loop, UINT32_MAX)),
+	    on_timer);
 }
 
 static void note_result(struct tunnel *t)
 {
-	const struct work *w = &t->work;
+	const struct bring *w = &t->work;
 
 	if (w->restored) {
 		t->counts.restored++;
 		log_warn("firewall was changed by others, restored",
 		    LOG_STR("table", FIREWALL_TABLE));
 	}
-	if (!w->result) {
-		t->counts.applied++;
-		t->failures = 0;
+	if (w->result) {
+		note_failure(t, &w->fault);
 		return;
 	}
-	t->counts.failures++;
-	t->failures++;
-	t->look = true;
-	loop_after(t->loop, &t->timer,
-	    backoff_ms(&resting, t->failures, loop_random(t->loop, UINT32_MAX)),
-	    on_timer);
+	t->counts.applied++;
+	t->failures = 0;
+	t->fault = (struct fault)FAULT_NONE;
 }
 
-static void on_closed(void *ctx)
+/* Once nothing is left to do, or it has failed. */
+static void tell_settled(struct tunnel *t)
 {
-	struct tunnel *t = ctx;
+	bool there = t->up ? t->state == ON : t->state == DOWN;
 
-	tunnel_move(t, OFF);
-	t->closed(t->closed_ctx);
+	if (!t->told || t->next || t->again || t->runs ||
+	    (!t->failures && !there))
+		return;
+	t->told = false;
+	t->config.settled(t->config.ctx, tunnel_fault(t));
 }
 
-static void finish_close(struct tunnel *t)
+static void tell_seen(struct tunnel *t)
 {
-	if (!t->runs && t->state == CLOSING)
-		wg_close(STEAL(t->work.wg), on_closed, t);
+	bool good = t->has_seen;
+
+	t->has_seen = t->asked = false;
+	if (t->config.seen)
+		t->config.seen(t->config.ctx, good ? &t->seen : NULL,
+		    good ? NULL : &t->blind);
+	if (good)
+		wgstate_deinit(&t->seen);
+}
+
+/* ---- the job ------------------------------------------------------------- */
+
+static void work(struct tunnel *t)
+{
+	if (t->brings)
+		bring_all(&t->work);
+	t->blind = (struct fault)FAULT_NONE;
+	if (t->looks)
+		t->has_seen = !wg_read(t->work.wg, &t->seen, &t->blind);
+}
+
+static void job_work(struct loop_job *job)
+{
+	work(CONTAINER_OF(job, struct tunnel, job));
 }
 
 static void job_done(struct loop_job *job)
@@ -254,56 +184,37 @@ static void job_done(struct loop_job *job)
 	struct tunnel *t = CONTAINER_OF(job, struct tunnel, job);
 
 	t->runs = false;
-	if (t->work.rules_good)
-		note_loaded(&t->work);
-	if (t->state == CLOSING) {
-		finish_close(t);
-		return;
+	if (t->brings) {
+		bring_note(&t->work);
+		note_result(t);
+		t->told = true;
 	}
-	note_result(t);
-	if (!t->next && !t->again)
-		t->config.settled(
-		    t->config.ctx, t->work.result ? &t->work.fault : NULL);
-	if (t->next || t->again)
-		start_job(t);
-}
-
-static void job_work(struct loop_job *job)
-{
-	struct tunnel *t = CONTAINER_OF(job, struct tunnel, job);
-
-	bring(&t->work);
+	if (t->looks)
+		tell_seen(t);
+	tell_settled(t);
+	nudge(t);
 }
 
 static void start_job(struct tunnel *t)
 {
-	if (t->state != ON)
-		return;
-	t->again = true;
-	if (t->runs)
-		return;
-	loop_cancel(t->loop, &t->timer);
-	if (t->next)
-		aim_at(&t->work, STEAL(t->next));
-	t->work.look = t->look;
-	t->look = t->again = false;
+	t->brings = t->again;
+	t->looks = t->asked && t->work.wg;
+	if (t->brings) {
+		loop_cancel(t->loop, &t->timer);
+		if (t->next)
+			bring_aim(&t->work, STEAL(t->next));
+		t->work.look = t->look_rules;
+		t->look_rules = t->again = false;
+	}
 	t->runs = true;
 	if (!loop_work(t->loop, &t->job, job_work, job_done))
 		return;
 	/* no thread to be had: do it here */
-	bring(&t->work);
+	work(t);
 	job_done(&t->job);
 }
 
-/* ---- news ---------------------------------------------------------------- */
-
-static void on_rules(void *ctx)
-{
-	struct tunnel *t = ctx;
-
-	t->look = true;
-	start_job(t);
-}
+/* ---- the interface ------------------------------------------------------- */
 
 static void on_again(void *ctx)
 {
@@ -311,35 +222,14 @@ static void on_again(void *ctx)
 
 	log_info("carrier started again",
 	    LOG_UINT("times", wg_restarts(t->work.wg)));
-	start_job(t);
+	bring_again(t);
 }
 
 static void on_failed(void *ctx, const struct fault *why)
 {
 	(void)ctx;
-	log_warn("carrier ended", LOG_STR("reason", why->text));
-}
-
-/* ---- the object ---------------------------------------------------------- */
-
-int tunnel_new(struct tunnel **out, struct loop *l,
-    const struct tunnel_config *config, struct fault *fault)
-{
-	struct tunnel *t = calloc(1, sizeof(*t));
-	int r;
-
-	if (!t)
-		return fault_set(fault, -ENOMEM, NULL, "no memory");
-	*t = (struct tunnel){ .loop = l, .config = *config };
-	r = nft_open(&t->work.nft);
-	if (!r)
-		r = nft_watch_new(&t->watch, l, on_rules, t);
-	if (r) {
-		tunnel_free(t);
-		return fault_set(fault, r, NULL, "firewall: %s", strerror(-r));
-	}
-	*out = t;
-	return 0;
+	log_warn("carrier ended", LOG_STR("reason", why->text),
+	    LOG_STR("hint", why->hint));
 }
 
 static int make_interface(struct tunnel *t, struct fault *fault)
@@ -353,12 +243,165 @@ static int make_interface(struct tunnel *t, struct fault *fault)
 		.ctx = t,
 	};
 
+	t->work.index = 0;
 	return wg_open(&t->work.wg, t->loop, &order, fault);
+}
+
+static void make_again(struct tunnel *t)
+{
+	struct fault fault = FAULT_NONE;
+
+	loop_cancel(t->loop, &t->timer);
+	if (make_interface(t, &fault)) {
+		log_err("interface is not there", LOG_STR("reason", fault.text),
+		    LOG_STR("hint", fault.hint));
+		note_failure(t, &fault);
+		t->again = false; /* the timer brings it */
+		t->told = true;
+		tell_settled(t);
+		return;
+	}
+	tunnel_move(t, ON);
+	bring_again(t);
+}
+
+static void on_gone(void *ctx)
+{
+	struct tunnel *t = ctx;
+
+	tunnel_move(t, DOWN);
+	t->told = true;
+	nudge(t);
+}
+
+static void remove_interface(struct tunnel *t)
+{
+	/* one that was lost is made again at once */
+	loop_cancel(t->loop, &t->timer);
+	t->work.lost = false;
+	tunnel_move(t, GOING);
+	wg_close(STEAL(t->work.wg), on_gone, t);
+}
+
+static void finish_close(struct tunnel *t)
+{
+	loop_cancel(t->loop, &t->timer);
+	tunnel_move(t, OFF);
+	t->closed(t->closed_ctx);
+}
+
+/* ---- what comes next ----------------------------------------------------- */
+
+/* Of news of the interface that are not of our own making. */
+static void heed_link_news(struct tunnel *t)
+{
+	if (!t->look_link || t->state != ON)
+		return;
+	t->look_link = false;
+	if (t->again || t->failures || bring_link_right(&t->work))
+		return;
+	t->counts.relinked++;
+	log_warn("interface was changed by others, restored",
+	    LOG_STR("interface", t->work.to->firewall.interface));
+	t->again = true;
+}
+
+static void advance_on(struct tunnel *t)
+{
+	if (!t->up || t->closing || t->work.lost) {
+		remove_interface(t);
+		return;
+	}
+	heed_link_news(t);
+	if (t->again || t->asked)
+		start_job(t);
+}
+
+static void advance_down(struct tunnel *t)
+{
+	bool waits = wheel_armed(&t->timer);
+
+	if (t->closing) {
+		finish_close(t);
+	} else if (t->up && (t->again || !waits)) {
+		make_again(t);
+	} else if (t->again) {
+		start_job(t);
+	} else if (t->asked) {
+		fault_set(&t->blind, -ENODEV, NULL, "there is no interface");
+		tell_seen(t);
+		nudge(t);
+	} else {
+		tell_settled(t);
+	}
+}
+
+static void advance(struct loop_task *task)
+{
+	struct tunnel *t = CONTAINER_OF(task, struct tunnel, task);
+
+	if (t->runs)
+		return;
+	if (t->state == ON)
+		advance_on(t);
+	else if (t->state == DOWN)
+		advance_down(t);
+}
+
+/* ---- news ---------------------------------------------------------------- */
+
+static void on_rules(void *ctx)
+{
+	struct tunnel *t = ctx;
+
+	t->look_rules = true;
+	if (t->state != OFF)
+		bring_again(t);
+}
+
+static void on_link(void *ctx)
+{
+	struct tunnel *t = ctx;
+
+	t->look_link = true;
+	nudge(t);
+}
+
+/* ---- the object ---------------------------------------------------------- */
+
+int tunnel_new(struct tunnel **out, struct loop *l,
+    const struct tunnel_config *config, struct fault *fault)
+{
+	struct tunnel *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return fault_set(fault, -ENOMEM, NULL, "no memory");
+	*t = (struct tunnel){ .loop = l, .config = *config, .up = true };
+	r = nft_open(&t->work.nft);
+	if (!r)
+		r = nft_watch_new(&t->rules_watch, l, on_rules, t);
+	if (r) {
+		tunnel_free(t);
+		return fault_set(fault, r, NULL, "firewall: %s", strerror(-r));
+	}
+	*out = t;
+	return 0;
+}
+
+static int watch_link(struct tunnel *t)
+{
+	const char *name = t->work.to->firewall.interface;
+	int r = linkwatch_new(&t->link_watch, t->loop, name, on_link, t);
+
+	return r ? fault_set(&t->work.fault, r, NULL, "interface %s: %s", name,
+		       strerror(-r))
+		 : 0;
 }
 
 int tunnel_open(struct tunnel *t, struct desired *d, struct fault *fault)
 {
-	struct work *w = &t->work;
+	struct bring *w = &t->work;
 
 	INVARIANT(t->state == OFF && !w->to);
 	w->to = take_desired(d);
@@ -366,12 +409,15 @@ int tunnel_open(struct tunnel *t, struct desired *d, struct fault *fault)
 		return fault_set(fault, -ENOMEM, NULL, "no memory");
 	w->result = bring_rules(w);
 	if (!w->result) {
-		note_loaded(w);
-		w->result = make_interface(t, &w->fault);
+		w->rules_good = true;
+		bring_note(w);
+		w->result = watch_link(t);
 	}
+	if (!w->result)
+		w->result = make_interface(t, &w->fault);
 	if (!w->result) {
 		tunnel_move(t, ON);
-		bring(w);
+		bring_all(w);
 	}
 	if (w->result && fault)
 		*fault = w->fault;
@@ -388,16 +434,28 @@ void tunnel_set(struct tunnel *t, struct desired *d)
 	}
 	free_desired(t->next);
 	t->next = own;
-	start_job(t);
+	bring_again(t);
+}
+
+void tunnel_raise(struct tunnel *t, bool up)
+{
+	t->up = up;
+	bring_again(t);
+}
+
+void tunnel_look(struct tunnel *t)
+{
+	t->asked = true;
+	nudge(t);
 }
 
 void tunnel_close(struct tunnel *t, void (*closed)(void *ctx), void *ctx)
 {
+	INVARIANT(t->state != OFF);
 	t->closed = closed;
 	t->closed_ctx = ctx;
-	loop_cancel(t->loop, &t->timer);
-	tunnel_move(t, CLOSING);
-	finish_close(t);
+	t->closing = true;
+	nudge(t);
 }
 
 void tunnel_free(struct tunnel *t)
@@ -405,11 +463,11 @@ void tunnel_free(struct tunnel *t)
 	if (!t)
 		return;
 	INVARIANT(t->state == OFF);
-	if (t->work.to != t->work.loaded)
-		free_desired(t->work.to);
-	free_desired(t->work.loaded);
+	loop_unpost(t->loop, &t->task);
+	bring_deinit(&t->work);
 	free_desired(t->next);
-	nft_watch_free(t->watch);
+	linkwatch_free(t->link_watch);
+	nft_watch_free(t->rules_watch);
 	nft_close(t->work.nft);
 	free(t);
 }
@@ -417,6 +475,16 @@ void tunnel_free(struct tunnel *t)
 const struct wg *tunnel_wg(const struct tunnel *t)
 {
 	return t->work.wg;
+}
+
+bool tunnel_is_up(const struct tunnel *t)
+{
+	return t->up;
+}
+
+const struct fault *tunnel_fault(const struct tunnel *t)
+{
+	return t->failures ? &t->fault : NULL;
 }
 
 const struct tunnel_counts *tunnel_counts(const struct tunnel *t)

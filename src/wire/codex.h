@@ -55,7 +55,7 @@ struct codex {
 	char interface[WGNAME_INTERFACE_MOST + 1];
 	char endpoint[WGNAME_ENDPOINT_MOST + 1]; /* for peers; may be empty */
 	uint16_t port;
-	uint16_t mtu;	      /* 0: the driver's choice */
+	uint16_t mtu;	      /* 0: the usual one */
 	struct wgkey key;     /* of this host */
 	struct prefix v4, v6; /* networks; the host is the first in each */
 	struct prefix reserved[CODEX_RESERVED_MOST]; /* never given to a peer */

@@ -1,0 +1,189 @@
+#include "tether/bring.h"
+#include "link/rtnet.h"
+#include "wire/wgplan.h"
+
+static void free_desired(struct desired *d)
+{
+	if (d)
+		desired_deinit(d);
+	free(d);
+}
+
+/* ---- the rules ----------------------------------------------------------- */
+
+static int load_whole(struct bring *b)
+{
+	CLEANUP(free_p) char *text = NULL;
+	int r = firewall_write(&b->to->firewall, &text);
+
+	return r ? fault_set(&b->fault, r, NULL, "no memory")
+		 : nft_run(b->nft, text, &b->fault);
+}
+
+static int load_change(struct bring *b)
+{
+	CLEANUP(free_p) char *text = NULL;
+	int r = firewall_write_change(
+	    &b->loaded->firewall, &b->to->firewall, &text);
+
+	return r ? r : nft_run(b->nft, text, NULL);
+}
+
+/* Are the rules that the kernel has still those that we loaded? */
+static bool still_loaded(struct bring *b)
+{
+	uint8_t now[NFT_PRINT_SIZE];
+
+	return !nft_print(b->nft, FIREWALL_TABLE, now) &&
+	       !memcmp(now, b->print, sizeof(now));
+}
+
+int bring_rules(struct bring *b)
+{
+	bool keep = b->loaded != NULL;
+	int r;
+
+	if (keep && b->look && !still_loaded(b)) {
+		keep = false;
+		b->restored = true;
+	}
+	if (keep && b->to == b->loaded)
+		return 0;
+	if (!keep || load_change(b)) {
+		r = load_whole(b);
+		if (r)
+			return r;
+	}
+	r = nft_print(b->nft, FIREWALL_TABLE, b->print);
+	return r ? fault_set(&b->fault, r, NULL,
+		       "firewall: the table that was loaded is not there")
+		 : 0;
+}
+
+/* ---- the interface ------------------------------------------------------- */
+
+static const char *name_of(const struct bring *b)
+{
+	return b->to->firewall.interface;
+}
+
+static int link_fault(struct bring *b, int r)
+{
+	return fault_set(
+	    &b->fault, r, NULL, "interface %s: %s", name_of(b), strerror(-r));
+}
+
+/* Is it still the one that was made? */
+static int find_link(struct bring *b, struct rtnet *net, struct rtnet_link *out)
+{
+	int r = rtnet_find(net, name_of(b), out);
+
+	if (r == -ENODEV || (!r && b->index && b->index != out->index)) {
+		b->lost = true;
+		return fault_set(&b->fault, -ENODEV, NULL,
+		    "interface %s: somebody else has removed it", name_of(b));
+	}
+	if (r)
+		return link_fault(b, r);
+	b->index = out->index;
+	return 0;
+}
+
+static int bring_peers(struct bring *b)
+{
+	struct wgstate actual;
+	struct wgplan plan;
+	int r = wg_read(b->wg, &actual, &b->fault);
+
+	if (r)
+		return r;
+	r = wgplan_make(&plan, &b->to->state, &actual);
+	if (r) {
+		wgstate_deinit(&actual);
+		return fault_set(&b->fault, r, NULL, "no memory");
+	}
+	r = wg_apply(b->wg, &plan, &b->fault);
+	wgplan_deinit(&plan);
+	wgstate_deinit(&actual);
+	return r;
+}
+
+/* A device of user space begins with 1500, with which packets of full size
+ * would not fit into those that carry them. */
+static uint32_t mtu_of(const struct bring *b)
+{
+	return b->to->mtu ? b->to->mtu : BRING_MTU;
+}
+
+/* What is right is not set again: to set it is news for all who listen. */
+static int bring_link(
+    struct bring *b, struct rtnet *net, const struct rtnet_link *link)
+{
+	int r = rtnet_set_addresses(
+	    net, link->index, b->to->addresses, DESIRED_ADDRESSES);
+
+	if (!r && (!link->up || link->mtu != mtu_of(b)))
+		r = rtnet_set(net, link->index, true, mtu_of(b));
+	return r ? link_fault(b, r) : 0;
+}
+
+static int bring_interface(struct bring *b)
+{
+	CLEANUP(rtnet_closep) struct rtnet *net = NULL;
+	struct rtnet_link link = { .index = 0 };
+	int r = rtnet_open(&net);
+
+	if (r)
+		return link_fault(b, r);
+	r = find_link(b, net, &link);
+	if (!r)
+		r = bring_peers(b);
+	return r ? r : bring_link(b, net, &link);
+}
+
+bool bring_link_right(const struct bring *b)
+{
+	CLEANUP(rtnet_closep) struct rtnet *net = NULL;
+	struct rtnet_link link = { .index = 0 };
+
+	return !rtnet_open(&net) && !rtnet_find(net, name_of(b), &link) &&
+	       link.index == b->index && link.up && link.mtu == mtu_of(b) &&
+	       !rtnet_check_addresses(
+		   net, link.index, b->to->addresses, DESIRED_ADDRESSES);
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
+void bring_all(struct bring *b)
+{
+	b->fault = (struct fault)FAULT_NONE;
+	b->restored = b->lost = false;
+	b->result = bring_rules(b);
+	b->rules_good = !b->result;
+	if (!b->result && b->wg)
+		b->result = bring_interface(b);
+}
+
+void bring_note(struct bring *b)
+{
+	if (!b->rules_good)
+		return;
+	if (b->loaded != b->to)
+		free_desired(b->loaded);
+	b->loaded = b->to;
+}
+
+void bring_aim(struct bring *b, struct desired *to)
+{
+	if (b->to != b->loaded)
+		free_desired(b->to);
+	b->to = to;
+}
+
+void bring_deinit(struct bring *b)
+{
+	if (b->to != b->loaded)
+		free_desired(b->to);
+	free_desired(b->loaded);
+	b->to = b->loaded = NULL;
+}

@@ -1,0 +1,103 @@
+/* pharos-tether: keeps a private door into this host: WireGuard, its peers, and
+ * the rules of who reaches what. See pharos-tether(8). */
+#include "link/codexstore.h"
+#include "net/daemon.h"
+#include "tether/admin.h"
+#include "tether/profile.h"
+#include <stdio.h>
+
+enum { PATH_SIZE = CODEXSTORE_PATH_MOST + 32 };
+
+/* What a change of the tether changes; see link/codexstore.h. */
+enum { FILES = 3 };
+struct files {
+	char keyring[PATH_SIZE], tombstones[PATH_SIZE];
+	const char *all[FILES];
+};
+
+static void name_files(struct files *f, const struct config *config)
+{
+	(void)snprintf(
+	    f->keyring, sizeof(f->keyring), "%s/keyring", config->state);
+	(void)snprintf(f->tombstones, sizeof(f->tombstones), "%s/tombstones",
+	    config->state);
+	f->all[0] = config->codex;
+	f->all[1] = f->keyring;
+	f->all[2] = f->tombstones;
+}
+
+static int reload(void *ctx, struct fault *fault)
+{
+	return keeper_reload(ctx, fault);
+}
+
+static const char *ready(void *ctx)
+{
+	const struct tunnel *t = keeper_tunnel(ctx);
+	const struct fault *why = tunnel_fault(t);
+
+	if (why)
+		return why->text;
+	return tunnel_is_up(t) ? NULL : "told to be down";
+}
+
+static int serve(struct loop *loop, struct keeper *keeper,
+    const struct config *config, struct fault *fault)
+{
+	CLEANUP(profile_deinit) struct profile profile;
+	struct metric_registry metrics = { .first = NULL };
+	struct admin *admin = NULL;
+	struct files files;
+	struct daemon *daemon;
+	struct daemon_config d = {
+		.common = &config->common,
+		.health_address = config->health_address,
+		.metrics = &metrics,
+		.ready = ready,
+		.ctx = keeper,
+		.reload = reload,
+		.files = files.all,
+		.n_files = N_ELEMS(files.all),
+		.profile = &profile.isolate,
+	};
+	int r = tether_profile(&profile, config, fault);
+
+	name_files(&files, config);
+	if (!r && config_control(config))
+		r = admin_open(
+		    &admin, loop, keeper, config_control(config), fault);
+	if (!r)
+		r = daemon_open(&daemon, loop, &d, fault);
+	if (!r) {
+		r = daemon_run(daemon);
+		daemon_close(daemon);
+	}
+	admin_close(admin);
+	return r;
+}
+
+static int run(struct loop *loop, const void *from, struct fault *fault)
+{
+	const struct config *config = from;
+	CLEANUP(keeper_freep) struct keeper *keeper = NULL;
+	int r = keeper_new(&keeper, loop, config, fault);
+
+	if (!r)
+		r = keeper_open(keeper, fault);
+	return r ? r : serve(loop, keeper, config, fault);
+}
+
+int main(int argc, char **argv)
+{
+	struct config config = { 0 };
+	const struct daemon_program program = {
+		.options = &config_options,
+		.log_name = "tether",
+		.config = &config,
+		.common = &config.common,
+		.check = config_check,
+		.run = run,
+	};
+
+	return daemon_main(&program, argc, argv);
+}
