@@ -1,13 +1,16 @@
-/* Against the real wireguard-go, in a network namespace of the test's own. */
+/* Against the real wireguard-go, or another program that is named, in a network
+ * namespace of the test's own. */
 #include "link/rtnet.h"
 #include "link/test-wgstage.h"
 #include "link/wgchild.h"
 #include <signal.h>
 #include <sys/stat.h>
 
+static const char *program = "/usr/bin/wireguard-go";
+
 static int set_up(void **state)
 {
-	return set_up_driver(state, WG_USER);
+	return set_up_driver(state, WG_USER, program);
 }
 
 static void a_new_interface_has_nothing(void **state)
@@ -21,7 +24,7 @@ static void a_new_interface_has_nothing(void **state)
 	wgstate_deinit(&actual);
 	assert_int_equal(wg_driver(s->wg), WG_USER);
 	assert_true(wg_pid(s->wg) > 0);
-	assert_string_equal(wg_carrier(s->wg), "/usr/bin/wireguard-go");
+	assert_string_equal(wg_carrier(s->wg), program);
 }
 
 static void a_dead_process_comes_back_and_is_told_again(void **state)
@@ -62,8 +65,9 @@ static void its_socket_is_for_its_owner_alone(void **state)
 	char path[128];
 	struct stat st;
 
-	(void)snprintf(
-	    path, sizeof(path), "/var/run/wireguard/%s.sock", s->name);
+	(void)snprintf(path, sizeof(path), "/var/run/%s/%s.sock",
+	    strstr(program, "amneziawg-go") ? "amneziawg" : "wireguard",
+	    s->name);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
@@ -135,9 +139,14 @@ static void a_refused_change_says_so(void **state)
 	close(taken);
 }
 
+static void it_shakes_hands_with_wireguard_go(void **state)
+{
+	shake_hands_with_wireguard_go(*state);
+}
+
 #define each(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		each(a_new_interface_has_nothing),
@@ -147,8 +156,11 @@ int main(void)
 		each(a_name_is_taken_once),
 		each(a_process_that_cannot_be_run_is_named),
 		each(a_refused_change_says_so),
+		each(it_shakes_hands_with_wireguard_go),
 	};
 
+	if (argc > 1)
+		program = argv[1];
 	PLANE_OR_SKIP(plane_enter());
 	PLANE_OR_SKIP(plane_needs_tun());
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,22 +3,17 @@
 #include "link/wgnetlink.h"
 #include "link/rtnet.h"
 #include "link/test-wgstage.h"
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
 enum {
 	MANY = 10000,
 	MANY_OF_ONE = 3000,
-	LOOK_MS = 20,
-	LOOKS_MOST = 1500,
-	PORT_KERNEL = 41001,
-	PORT_USER = 41002,
 };
 
 static int set_up(void **state)
 {
-	return set_up_driver(state, WG_KERNEL);
+	return set_up_driver(state, WG_KERNEL, NULL);
 }
 
 static const char *needs_kernel(void)
@@ -45,15 +40,6 @@ static void a_new_interface_has_nothing(void **state)
 	assert_int_equal(rtnet_find(net, s->name, &link), 0);
 	assert_string_equal(link.kind, "wireguard");
 	assert_false(link.up);
-}
-
-static void close_one(struct stage *s, struct wg *w)
-{
-	unsigned n = s->closed;
-
-	wg_close(w, on_closed, s);
-	wait_until(s, &s->closed, n + 1);
-	s->closed = n;
 }
 
 static void it_is_chosen_where_there_is_one(void **state)
@@ -260,92 +246,15 @@ static void a_port_that_is_taken_is_told(void **state)
 
 /* ---- with another implementation ----------------------------------------- */
 
-struct end {
-	struct wgkey key;
-	struct secret *own;
-	uint16_t port;
-};
-
-static void prepare(struct end *e, uint16_t port)
-{
-	assert_int_equal(wgkey_private_new(&e->own), 0);
-	wgkey_public(&e->key, e->own);
-	e->port = port;
-}
-
-/* @me, who knows @other and speaks first if @first. */
-static void introduce(
-    struct stage *s, const struct end *me, const struct end *other, bool first)
-{
-	struct wgstate desired;
-	struct wgpeer *p;
-
-	wgstate_init(&desired);
-	memcpy(desired.private_key, secret_bytes(me->own), WGKEY_SIZE);
-	desired.port = me->port;
-	assert_int_equal(wgstate_add_peer(&desired, &other->key, &p), 0);
-	p->preshared[5] = 5;
-	if (first) {
-		p->endpoint =
-		    (struct wgendpoint){ 4, { 127, 0, 0, 1 }, other->port };
-		p->keepalive = 1;
-	}
-	assert_int_equal(wgstate_seal(&desired, NULL), 0);
-	(void)bring_to(s, &desired);
-	wgstate_deinit(&desired);
-}
-
-static bool has_heard(struct stage *s, const struct wgkey *of)
-{
-	const struct wgpeer *p;
-	struct wgstate actual;
-	bool heard;
-
-	read_state(s, &actual);
-	p = wgstate_find(&actual, of);
-	heard = p && p->seen.handshake_s && p->seen.received && p->seen.sent;
-	wgstate_deinit(&actual);
-	return heard;
-}
-
-static void expect_talk(struct stage *a, const struct wgkey *key_of_b,
-    struct stage *b, const struct wgkey *key_of_a)
-{
-	for (unsigned i = 0; i < LOOKS_MOST; i++) {
-		if (has_heard(a, key_of_b) && has_heard(b, key_of_a))
-			return;
-		(void)poll(NULL, 0, LOOK_MS);
-	}
-	fail_msg("no handshake");
-}
-
 static void it_shakes_hands_with_wireguard_go(void **state)
 {
-	struct stage *s = *state;
-	struct wg_order order = order_of(s, WG_USER);
-	struct stage user = { .loop = s->loop, .name = "user0" };
-	struct fault fault = FAULT_NONE;
-	struct end k, u;
 	const char *why = plane_needs_tun();
 
 	if (why) {
 		(void)printf("# %s\n", why);
 		skip();
 	}
-	order.name = user.name;
-	if (wg_open(&user.wg, s->loop, &order, &fault))
-		fail_msg("%s", fault.text);
-	assert_int_equal(plane_up("lo"), 0);
-	assert_int_equal(plane_up(s->name), 0);
-	assert_int_equal(plane_up(user.name), 0);
-	prepare(&k, PORT_KERNEL);
-	prepare(&u, PORT_USER);
-	introduce(s, &k, &u, false);
-	introduce(&user, &u, &k, true);
-	expect_talk(s, &u.key, &user, &k.key);
-	close_one(s, user.wg);
-	secret_free(k.own);
-	secret_free(u.own);
+	shake_hands_with_wireguard_go(*state);
 }
 
 #define each(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -1,5 +1,6 @@
 /* With the real wireguard-go and nftables, in a network namespace of the test's
- * own; with the word "kernel", with the kernel's WireGuard. */
+ * own; with the word "kernel", with the kernel's WireGuard; with a program's
+ * path, with that in wireguard-go's place. */
 #include "tether/tunnel.h"
 #include "link/nft.h"
 #include "link/rtnet.h"
@@ -16,6 +17,7 @@
 enum { NOW = 1000000 };
 
 static enum wg_driver driver = WG_USER;
+static const char *program;
 
 struct stage {
 	struct loop *loop;
@@ -61,9 +63,10 @@ static int set_up(void **state)
 	test_codex(&s->codex, &s->keys, s->name, 2);
 	s->codex.port = (uint16_t)(20000 + getpid() % 20000);
 	assert_int_equal(loop_new(&s->loop), 0);
-	s->config = (struct tunnel_config){
-		.driver = driver, .settled = on_settled, .ctx = s
-	};
+	s->config = (struct tunnel_config){ .driver = driver,
+		.program = program,
+		.settled = on_settled,
+		.ctx = s };
 	assert_int_equal(tunnel_new(&s->tunnel, s->loop, &s->config, NULL), 0);
 	*state = s;
 	return 0;
@@ -311,6 +314,8 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "kernel")) {
 		driver = WG_KERNEL;
 		n -= 2;
+	} else if (argc > 1) {
+		program = argv[1];
 	}
 	PLANE_OR_SKIP(enter());
 	return _cmocka_run_group_tests("tunnel", tests, n, NULL, NULL);

@@ -67,6 +67,8 @@ PEERS = {peer.name: peer for peer in (
     Peer("frp", {"frp": "."}, "0.61.1", {}),
     Peer("derper", {"derper": "tailscale.com/cmd/derper", "derp-load": "."},
          "1.102.5", {}),
+    Peer("amneziawg-go", {"amneziawg-go":
+                          "github.com/amnezia-vpn/amneziawg-go"}, "0.2.19", {}),
 )}
 
 
