@@ -5,6 +5,7 @@
 #include "tether/keeper.h"
 #include "base/log.h"
 #include "link/codexstore.h"
+#include "tether/rotation.h"
 #include <malloc.h>
 #include <stdio.h>
 
@@ -14,6 +15,7 @@ struct keeper {
 	struct loop *loop;
 	const struct config *config;
 	struct tunnel *tunnel;
+	struct rotation *rotation;
 	struct keeper_facts facts;
 	struct keeper_events events;
 	struct wheel_timer clock;
@@ -75,6 +77,10 @@ static int read_files(
 			&s.tombstones, loop_wall(k->loop) };
 
 		r = desired_make(out, &from, fault);
+		if (!r && rotation_take(k->rotation, &s.codex, from.now)) {
+			desired_deinit(out);
+			r = fault_set(fault, -ENOMEM, NULL, "no memory");
+		}
 	}
 	if (!r)
 		take_facts(&k->facts, &s.codex, out);
@@ -104,18 +110,25 @@ static bool clock_has_jumped(struct keeper *k)
 	return true;
 }
 
+static void reload_or_say(struct keeper *k)
+{
+	struct fault fault = FAULT_NONE;
+
+	if (keeper_reload(k, &fault))
+		log_err("files are not as they should be, all stays as it was",
+		    LOG_STR("fault", fault.text), LOG_STR("hint", fault.hint));
+}
+
 static void on_clock(struct wheel_timer *timer, uint64_t now)
 {
 	struct keeper *k = CONTAINER_OF(timer, struct keeper, clock);
 	int64_t until = k->facts.until;
 	bool due = until && loop_wall(k->loop) >= until;
-	struct fault fault = FAULT_NONE;
 
 	(void)now;
 	due |= clock_has_jumped(k);
-	if (due && keeper_reload(k, &fault))
-		log_err("files are not as they should be, all stays as it was",
-		    LOG_STR("fault", fault.text), LOG_STR("hint", fault.hint));
+	if (due)
+		reload_or_say(k);
 	start_clock(k);
 }
 
@@ -149,36 +162,62 @@ static void on_seen(
 {
 	struct keeper *k = ctx;
 
+	if (k->rotation)
+		rotation_seen(k->rotation, state);
 	if (k->events.seen)
 		k->events.seen(k->events.ctx, state, fault);
 }
 
+static void on_look(void *ctx)
+{
+	tunnel_look(((struct keeper *)ctx)->tunnel);
+}
+
+static void on_turned(void *ctx)
+{
+	reload_or_say(ctx);
+}
+
 /* ---- the object ---------------------------------------------------------- */
+
+static int make_parts(struct keeper *k, struct fault *fault)
+{
+	const struct rotation_config rotation = {
+		.codex = k->config->codex,
+		.state = k->config->state,
+		.look = on_look,
+		.turned = on_turned,
+		.ctx = k,
+	};
+	const struct tunnel_config tunnel = {
+		.driver = (enum wg_driver)k->config->driver,
+		.program = k->config->program,
+		.settled = on_settled,
+		.seen = on_seen,
+		.ctx = k,
+	};
+
+	if (rotation_new(&k->rotation, k->loop, &rotation))
+		return fault_set(fault, -ENOMEM, NULL, "no memory");
+	return tunnel_new(&k->tunnel, k->loop, &tunnel, fault);
+}
 
 int keeper_new(struct keeper **out, struct loop *loop,
     const struct config *config, struct fault *fault)
 {
 	struct keeper *k = calloc(1, sizeof(*k));
-	struct tunnel_config t = {
-		.driver = (enum wg_driver)config->driver,
-		.program = config->program,
-		.settled = on_settled,
-		.seen = on_seen,
-		.ctx = k,
-	};
 	int r;
 
 	if (!k)
 		return fault_set(fault, -ENOMEM, NULL, "no memory");
 	*k = (struct keeper){ .loop = loop, .config = config };
 	k->facts.codex = config->codex;
-	r = tunnel_new(&k->tunnel, loop, &t, fault);
-	if (r) {
-		free(k);
-		return r;
-	}
-	*out = k;
-	return 0;
+	r = make_parts(k, fault);
+	if (r)
+		keeper_freep(&k);
+	else
+		*out = k;
+	return r;
 }
 
 int keeper_open(struct keeper *k, struct fault *fault)
@@ -224,6 +263,7 @@ void keeper_close(struct keeper *k)
 {
 	k->events = (struct keeper_events){ .ctx = NULL };
 	loop_cancel(k->loop, &k->clock);
+	rotation_free(STEAL(k->rotation));
 	if (!k->opened)
 		return;
 	tunnel_close(k->tunnel, on_closed, k);
@@ -237,6 +277,7 @@ void keeper_freep(struct keeper **k)
 	if (!*k)
 		return;
 	keeper_close(*k);
+	rotation_free((*k)->rotation);
 	tunnel_free((*k)->tunnel);
 	free(*k);
 }
@@ -249,4 +290,9 @@ struct tunnel *keeper_tunnel(const struct keeper *k)
 const struct keeper_facts *keeper_facts(const struct keeper *k)
 {
 	return &k->facts;
+}
+
+const uint64_t *keeper_turned(const struct keeper *k)
+{
+	return rotation_turned(k->rotation);
 }

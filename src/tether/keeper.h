@@ -57,3 +57,5 @@ void keeper_freep(struct keeper **k);
 
 struct tunnel *keeper_tunnel(const struct keeper *k);
 const struct keeper_facts *keeper_facts(const struct keeper *k);
+/** keeper_turned() - keys that have taken the place of others, so far */
+const uint64_t *keeper_turned(const struct keeper *k);

@@ -3,6 +3,7 @@
 #include "link/codexstore.h"
 #include "net/daemon.h"
 #include "tether/admin.h"
+#include "tether/meter.h"
 #include "tether/profile.h"
 #include <stdio.h>
 
@@ -46,6 +47,7 @@ static int serve(struct loop *loop, struct keeper *keeper,
 {
 	CLEANUP(profile_deinit) struct profile profile;
 	struct metric_registry metrics = { .first = NULL };
+	struct meter meter;
 	struct admin *admin = NULL;
 	struct files files;
 	struct daemon *daemon;
@@ -66,6 +68,7 @@ static int serve(struct loop *loop, struct keeper *keeper,
 	if (!r && config_control(config))
 		r = admin_open(
 		    &admin, loop, keeper, config_control(config), fault);
+	meter_init(&meter, keeper, admin, &metrics);
 	if (!r)
 		r = daemon_open(&daemon, loop, &d, fault);
 	if (!r) {

@@ -70,20 +70,18 @@ class Device:
                 for part in line.partition("=")[2].split(",")]
 
     def configure(self, conf):
-        """The same interface with another configuration."""
+        """The same interface with another key; its addresses stay."""
         plain = "\n".join(
             line for line in conf.splitlines()
             if not line.startswith(("Address", "DNS", "MTU", "#")))
         network.run("ip", "netns", "exec", self.houses.name(self.house),
                     "wg", "setconf", self.name, "/dev/stdin", text=plain)
-        for address in self.addresses:
-            self.houses.ip(self.house, "addr", "del", address, "dev",
-                           self.name)
-        self.addresses = self.lines(conf, "Address")
-        for address in self.addresses:
-            flags = ["nodad"] if ":" in address else []
-            self.houses.ip(self.house, "addr", "add", address, "dev",
-                           self.name, *flags)
+        if not self.addresses:
+            self.addresses = self.lines(conf, "Address")
+            for address in self.addresses:
+                flags = ["nodad"] if ":" in address else []
+                self.houses.ip(self.house, "addr", "add", address, "dev",
+                               self.name, *flags)
 
     def down(self):
         if self.process and self.process.child.poll() is None:

@@ -1,4 +1,6 @@
 """pharos-tether with real peers: what the codex says is in force, and stays."""
+import time
+
 import pytest
 
 from lab import tethered
@@ -64,3 +66,57 @@ def test_down_leaves_the_rules_and_up_brings_it_back(town):
         assert town.good("up") == f"{town.interface} is up\n"
         assert town.reaches("phone", HOST4, 22, 20)
         assert town.status()["keys_with_access"] == 2
+
+
+def wait_until(what, seconds=30):
+    """What came of @what, once it is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+    return found
+
+
+def test_the_old_key_goes_at_the_first_handshake_of_the_new(town):
+    old = town.add("phone", "--zones", "admin", "--psk")
+    daemon = town.start()
+    with town.listen(22):
+        town.phone.up(old)
+        assert town.reaches("phone", HOST4, 22)
+        town.good("peer", "rotate", "phone", "--conf", "new.conf")
+        # it is not cut before it has the new one
+        assert town.reaches("phone", HOST4, 22)
+        before = town.peer("phone")
+        assert before["next"]
+        town.phone.configure((town.folder / "new.conf").read_text())
+        assert town.reaches("phone", HOST4, 22, 30)
+        daemon.wait_for("keys have taken their turn keys=1")
+        after = town.peer("phone")
+        assert after["next"] is None
+        assert after["key"] == before["next"]["key"]
+        # the old one is dead for good
+        wait_until(lambda: town.status()["keys_with_access"] == 1)
+        town.phone.configure(old)
+        assert not town.reaches("phone", HOST4, 22, 2)
+        assert before["key"] in (town.state / "tombstones").read_text()
+
+
+def soon(seconds=5):
+    """A time to come, as the verbs take it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                         time.gmtime(time.time() + seconds))
+
+
+def test_time_alone_ends_access_and_a_rotation(town):
+    conf = town.add("phone", "--zones", "admin")
+    town.add("guest", "--expires", soon())
+    daemon = town.start()
+    town.good("peer", "rotate", "phone", "--overlap", soon(), "--conf", "n")
+    with town.listen(22):
+        town.phone.up(conf)
+        daemon.wait_for("keys have taken their turn keys=1", 30)
+        wait_until(lambda: town.status()["keys_with_access"] == 1)
+        assert town.peer("guest")["state"] == "expired"
+        assert not town.reaches("phone", HOST4, 22, 1)
+        town.phone.configure((town.folder / "n").read_text())
+        assert town.reaches("phone", HOST4, 22, 20)
