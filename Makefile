@@ -2,7 +2,8 @@
 # person types. `make` alone builds.
 
 .PHONY: all setup demo test test-kernel lint fuzz peers interop bench soak \
-	soak-joins release release-check install format clean
+	soak-joins soak-shed soak-silence release release-check install \
+	format clean
 
 all: build/build.ninja
 	ninja -C build
@@ -62,6 +63,11 @@ soak: all
 
 soak-joins: all
 	bench/soak-joins
+
+# a million datagrams to the port of a tunnel, and no answer: a minute or two
+soak-silence: all
+	PHAROS_DATAGRAMS=1000000 /usr/bin/python3 -m pytest -q -rs -s \
+		-p no:cacheprovider test/sys/test_tether_silence.py
 
 # 10,000 sessions that shed outer TLS, and who interferes there: minutes
 soak-shed: all
