@@ -176,6 +176,7 @@ static const struct verb *const members[] = {
 	&tether_up_verb,
 	&tether_down_verb,
 	&tether_apply_verb,
+	&tether_doctor_verb,
 };
 
 const struct verb tether_verbs = {

@@ -67,7 +67,8 @@ MUST_USE int tether_usable(
 
 extern const struct verb tether_verbs;
 extern const struct verb tether_init_verb, tether_import_verb;
-extern const struct verb tether_backup_verb, tether_restore_verb;
+extern const struct verb tether_backup_verb, tether_restore_verb,
+    tether_doctor_verb;
 extern const struct verb tether_add_verb, tether_list_verb, tether_show_verb,
     tether_revoke_verb, tether_rotate_verb, tether_expire_verb,
     tether_enable_verb, tether_disable_verb, tether_qr_verb, tether_export_verb;

@@ -1,99 +1,100 @@
 #include "cli/tether_new.h"
-#include "base/hex.h"
 #include "base/number.h"
+#include "link/rtnet.h"
+#include <net/if.h>
 #include <sodium.h>
 #include <stdio.h>
 
-enum { DEFAULT_PORT = 51820, ROUTES_MOST = 65536, V4_CHOICES = 8 };
+enum { DEFAULT_PORT = 51820, V4_CHOICES = 8 };
 
 /* ---- the routes of this host --------------------------------------------- */
 
-/* A line of /proc/net/route: the network and its mask, as this machine writes
- * numbers of 32 bits, in hex. */
-static bool read_v4_route(struct prefix *out, const char *line, char *interface)
-{
-	unsigned to, mask;
-	uint32_t bits;
+/* What stands in the way of a network: of any table, but not a default route,
+ * nor one of our own interface. */
+struct held {
+	struct ipam_taken routes;
+	unsigned own, loopback; /* interfaces; 0: there is none */
+	/* asked for again, when one is to be named */
+	const struct prefix *wanted;
+	char interface[IF_NAMESIZE]; /* of that one; or "" */
+};
 
-	/* NOLINTNEXTLINE(cert-err34-c): %x of a fixed width cannot overflow */
-	if (sscanf(line, "%15s %8x %*8x %*x %*d %*d %*d %8x", interface, &to,
-		&mask) != 3)
-		return false;
-	*out = (struct prefix){ .family = 4 };
-	memcpy(out->address, &to, sizeof(to));
-	for (bits = mask; bits; bits &= bits - 1)
-		out->bits++;
-	return true;
+static void held_clear(struct held *h)
+{
+	ipam_taken_deinit(&h->routes);
 }
 
-/* A line of /proc/net/ipv6_route: 32 hex digits and a length in hex. */
-static bool read_v6_route(struct prefix *out, const char *line, char *interface)
+static int take_route(void *ctx, const struct rtnet_route *r)
 {
-	char digits[33];
-	unsigned bits;
+	struct held *h = ctx;
 
-	/* NOLINTNEXTLINE(cert-err34-c): %x of a fixed width cannot overflow */
-	if (sscanf(line, "%32s %2x %*32s %*2x %*32s %*8x %*8x %*8x %*8x %15s",
-		digits, &bits, interface) != 3 ||
-	    bits > 128)
-		return false;
-	*out = (struct prefix){ .family = 6, .bits = (uint8_t)bits };
-	return !hex_decode(out->address, sizeof(out->address), digits);
+	if (!r->to.bits || (r->index && r->index == h->own) ||
+	    (r->index && r->index == h->loopback))
+		return 0;
+	return ipam_taken_add(&h->routes, &r->to);
 }
 
-/* What stands in the way of a network: not a default route, and not our own
- * interface. What cannot be read holds nothing: `up` asks the kernel again. */
-static int read_routes(struct ipam_taken *to, const char *path,
-    bool (*read)(struct prefix *, const char *, char *), const char *own)
+static int name_route(void *ctx, const struct rtnet_route *r)
 {
-	FILE *from = fopen(path, "re");
-	char line[512], interface[16];
-	struct prefix p;
-	int r = 0;
+	struct held *h = ctx;
 
-	for (size_t n = 0; from && !r && n < ROUTES_MOST; n++) {
-		if (!fgets(line, sizeof(line), from))
-			break;
-		if (read(&p, line, interface) && p.bits &&
-		    strcmp(interface, own) != 0 && strcmp(interface, "lo") != 0)
-			r = ipam_taken_add(to, &p);
-	}
-	if (from)
-		(void)fclose(from);
-	return r;
+	if (!prefix_compare(&r->to, h->wanted) && r->index != h->own &&
+	    !*h->interface && !if_indextoname(r->index, h->interface))
+		h->interface[0] = '\0';
+	return 0;
 }
 
-static int host_routes(struct ipam_taken *out, const char *own)
+static int each_route(struct held *h, rtnet_each each)
 {
-	int r = read_routes(out, "/proc/net/route", read_v4_route, own);
+	CLEANUP(rtnet_closep) struct rtnet *net = NULL;
+	int r = rtnet_open(&net);
 
-	return r ? r
-		 : read_routes(out, "/proc/net/ipv6_route", read_v6_route, own);
+	return r ? r : rtnet_routes(net, each, h);
+}
+
+static int host_routes(struct held *out, const char *own, struct fault *fault)
+{
+	int r;
+
+	*out = (struct held){ .own = if_nametoindex(own),
+		.loopback = if_nametoindex("lo") };
+	r = each_route(out, take_route);
+	return r ? fault_set(fault, r, NULL,
+		       "the host's routes cannot be read: %s", strerror(-r))
+		 : 0;
 }
 
 /* ---- networks ------------------------------------------------------------ */
 
-static int refuse_held(const struct prefix *network,
-    const struct ipam_taken *held, const char *option, struct fault *fault)
+static int refuse_route(struct held *held, const struct prefix *network,
+    const struct prefix *route, const char *option, struct fault *fault)
 {
-	char text[PREFIX_TEXT_MOST + 1], route[PREFIX_TEXT_MOST + 1];
+	char text[PREFIX_TEXT_MOST + 1], to[PREFIX_TEXT_MOST + 1];
 
-	for (size_t i = 0; i < held->n; i++) {
-		if (!prefix_overlaps(network, &held->items[i]))
-			continue;
-		prefix_write(text, network);
-		prefix_write(route, &held->items[i]);
-		return fault_set(fault, -EADDRINUSE,
-		    "Give another network, of which no route of this host has "
-		    "a part.",
-		    "%s: %s overlaps this host's route to %s", option, text,
-		    route);
-	}
+	prefix_write(text, network);
+	prefix_write(to, route);
+	held->wanted = route;
+	held->interface[0] = '\0';
+	if (each_route(held, name_route))
+		held->interface[0] = '\0';
+	return fault_set(fault, -EADDRINUSE,
+	    "Give another network, of which no route of this host has a part.",
+	    "%s: %s overlaps this host's route to %s%s%s", option, text, to,
+	    *held->interface ? " through " : "", held->interface);
+}
+
+static int refuse_held(const struct prefix *network, struct held *held,
+    const char *option, struct fault *fault)
+{
+	for (size_t i = 0; i < held->routes.n; i++)
+		if (prefix_overlaps(network, &held->routes.items[i]))
+			return refuse_route(held, network,
+			    &held->routes.items[i], option, fault);
 	return 0;
 }
 
 static int choose_v4(
-    struct prefix *out, const struct ipam_taken *held, struct fault *fault)
+    struct prefix *out, const struct held *held, struct fault *fault)
 {
 	struct prefix all[V4_CHOICES];
 	const struct ipam_wanted wanted = { all, V4_CHOICES };
@@ -102,7 +103,7 @@ static int choose_v4(
 		all[i] = (struct prefix){ .family = 4,
 			.bits = 16,
 			.address = { 10, (uint8_t)(88 + i) } };
-	return ipam_network(out, &wanted, held)
+	return ipam_network(out, &wanted, &held->routes)
 		   ? fault_set(fault, -EADDRINUSE, "Give --network.",
 			 "routes of this host hold parts of 10.88.0.0/16 and "
 			 "of all up to 10.95.0.0/16")
@@ -123,7 +124,7 @@ static int given_network(struct prefix *out, const char *option,
 }
 
 static int take_networks(struct codex *c, const struct tether_new *n,
-    const struct ipam_taken *held, struct fault *fault)
+    struct held *held, struct fault *fault)
 {
 	uint8_t random[5];
 	int r = 0;
@@ -141,6 +142,16 @@ static int take_networks(struct codex *c, const struct tether_new *n,
 		c->v6 = ipam_local_v6(random);
 	}
 	return r ? r : refuse_held(&c->v6, held, "--network6", fault);
+}
+
+int tether_new_check_routes(const struct codex *c, struct fault *fault)
+{
+	CLEANUP(held_clear) struct held held = { .own = 0 };
+	int r = host_routes(&held, c->interface, fault);
+
+	if (!r)
+		r = refuse_held(&c->v4, &held, c->interface, fault);
+	return r ? r : refuse_held(&c->v6, &held, c->interface, fault);
 }
 
 /* ---- the rest ------------------------------------------------------------ */
@@ -193,7 +204,7 @@ int tether_new_codex(struct codex *out, const struct tether_new *n,
     const struct tether_known *known, struct fault *fault)
 {
 	struct codex c = { .peer_to_peer = n->peer_to_peer };
-	struct ipam_taken held = { .n = 0 };
+	CLEANUP(held_clear) struct held held = { .own = 0 };
 	int r;
 
 	if (known) {
@@ -211,11 +222,10 @@ int tether_new_codex(struct codex *out, const struct tether_new *n,
 		return r;
 	take_numbers(&c, n);
 	r = take_reserved(&c, n, fault);
-	if (!r && host_routes(&held, c.interface))
-		r = fault_set(fault, -ENOMEM, NULL, "out of memory");
+	if (!r)
+		r = host_routes(&held, c.interface, fault);
 	if (!r)
 		r = take_networks(&c, n, &held, fault);
-	ipam_taken_deinit(&held);
 	if (!r)
 		*out = c;
 	return r;

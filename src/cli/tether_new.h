@@ -81,3 +81,8 @@ MUST_USE int tether_new_codex(struct codex *out, const struct tether_new *n,
  * Return: 0; -errno with @fault. */
 MUST_USE int tether_new_begin(struct codexstore *s, struct codex *codex,
     const struct secret *private_key, struct fault *fault);
+/** tether_new_check_routes() - holds a route of this host, not of the tether's
+ * own interface, a part of its networks?
+ * Return: 0; -EADDRINUSE, -ENOMEM; with @fault. */
+MUST_USE int tether_new_check_routes(
+    const struct codex *c, struct fault *fault);
