@@ -1,8 +1,11 @@
-/* pharos tether import: a host's configuration of wg-quick becomes a tether. */
+/* pharos tether import: a host's configuration becomes a tether, or its peers
+ * come to the one that is there. */
 #include "base/file.h"
 #include "cli/tether_new.h"
-#include "wire/wgquick.h"
+#include "wire/vault.h"
+#include "wire/wgeasy.h"
 #include <stdio.h>
+#include <unistd.h>
 
 struct config {
 	struct tether_common common;
@@ -28,7 +31,9 @@ static int read_host(
 		return r > 0 ? -EINVAL : r;
 	}
 	source.text = text;
-	r = wgquick_read(out, &source, fault);
+	vault_wipe_json();
+	r = wgeasy_looks(&source) ? wgeasy_read(out, &source, fault)
+				  : wgquick_read(out, &source, fault);
 	secret_wipe(text, source.n);
 	return r;
 }
@@ -90,6 +95,7 @@ static int take_peer(
 		.v4 = from->v4,
 		.v6 = from->v6,
 		.created = tether_now(),
+		.expires = from->expires,
 		.disabled = from->disabled,
 		.on_device = true,
 		.shared = from->shared != NULL };
@@ -139,12 +145,11 @@ static int take_peers(
 	return r ? r : give_addresses(s, fault);
 }
 
-/* ---- the verb ------------------------------------------------------------ */
+/* ---- a new tether -------------------------------------------------------- */
 
-static int import(const struct config *c, const struct wgquick_host *host,
-    const char *path, struct fault *fault)
+static int make(struct codexstore *s, const struct config *c,
+    const struct wgquick_host *host, const char *path, struct fault *fault)
 {
-	struct codexstore s = { .lock = -1 };
 	struct codex codex = { .n_peers = 0 };
 	struct tether_known known;
 	int r = known_of(&known, host, path, fault);
@@ -152,18 +157,156 @@ static int import(const struct config *c, const struct wgquick_host *host,
 	if (!r)
 		r = tether_new_codex(&codex, &c->fresh, &known, fault);
 	if (!r)
-		r = tether_open(&s, &c->common, CODEXSTORE_MAKE, fault);
+		r = tether_open(s, &c->common, CODEXSTORE_MAKE, fault);
 	if (!r)
-		r = tether_new_begin(&s, &codex, host->private_key, fault);
+		r = tether_new_begin(s, &codex, host->private_key, fault);
 	if (!r)
-		r = take_peers(&s, host, fault);
+		r = take_peers(s, host, fault);
 	if (!r)
-		r = codexstore_commit(&s, fault);
+		r = codexstore_commit(s, fault);
 	if (!r)
 		printf("%s has %zu peers; their devices need no change.\n"
 		       "None has a zone yet: `pharos tether zone add`, then "
 		       "edit %s.\n",
-		    s.codex_path, s.codex.n_peers, s.codex_path);
+		    s->codex_path, s->codex.n_peers, s->codex_path);
+	return r;
+}
+
+/* ---- the one that is there ----------------------------------------------- */
+
+struct told {
+	size_t n_known, n_dead, n_moved;
+};
+
+static int refuse_options(const struct tether_new *n, struct fault *fault)
+{
+	if (n->endpoint || n->network || n->network6 || n->reserved.n_items ||
+	    n->port || n->mtu || n->peer_to_peer)
+		return fault_set(fault, OPTION_E_BAD,
+		    "Leave them out; the codex may be edited.",
+		    "there is a tether already, and options of a new one were "
+		    "given");
+	return 0;
+}
+
+/* Is @address in the network, and nobody's, also nobody's who is dead? */
+static bool is_free(const struct prefix *network, const struct prefix *address,
+    const struct ipam_taken *taken)
+{
+	if (!prefix_has(network, address))
+		return false;
+	for (size_t i = 0; i < taken->n; i++)
+		if (prefix_overlaps(&taken->items[i], address))
+			return false;
+	return true;
+}
+
+/* An address that it cannot have here goes; it is given another. */
+static void keep_free(struct wgquick_peer *p, const struct codex *c,
+    const struct ipam_taken *taken, struct told *told)
+{
+	bool moved = false;
+
+	if (p->v4.family && !is_free(&c->v4, &p->v4, taken)) {
+		p->v4 = (struct prefix){ .family = 0 };
+		moved = true;
+	}
+	if (p->v6.family && !is_free(&c->v6, &p->v6, taken)) {
+		p->v6 = (struct prefix){ .family = 0 };
+		moved = true;
+	}
+	told->n_moved += moved;
+}
+
+/* Whom the tether has, or has revoked, is left as it is. */
+static bool passed_over(const struct codexstore *s, size_t n_before,
+    const struct wgkey *key, struct told *told)
+{
+	const struct codex_peer *there = codex_peer_of_key(&s->codex, key);
+
+	if (tombstones_find(&s->tombstones, key)) {
+		told->n_dead++;
+		return true;
+	}
+	if (there && (size_t)(there - s->codex.peers) < n_before) {
+		told->n_known++;
+		return true;
+	}
+	return false;
+}
+
+static int join_peers(struct codexstore *s, struct wgquick_host *host,
+    struct told *told, struct fault *fault)
+{
+	const size_t n_before = s->codex.n_peers;
+	struct ipam_taken taken;
+	int r = 0;
+
+	if (codexstore_taken(&taken, s))
+		return fault_set(fault, -ENOMEM, NULL, "out of memory");
+	for (size_t i = 0; !r && i < host->n_peers; i++) {
+		struct wgquick_peer *p = &host->peers[i];
+
+		if (passed_over(s, n_before, &p->key, told))
+			continue;
+		keep_free(p, &s->codex, &taken, told);
+		r = take_peer(s, p, fault);
+	}
+	ipam_taken_deinit(&taken);
+	return r ? r : give_addresses(s, fault);
+}
+
+static void tell(const struct codexstore *s, const struct told *told,
+    size_t n_before, bool same_host)
+{
+	printf("%zu peers came to %s.\n", s->codex.n_peers - n_before,
+	    s->codex_path);
+	if (told->n_known)
+		printf("%zu were peers already, and are as they were.\n",
+		    told->n_known);
+	if (told->n_dead)
+		printf("%zu are revoked here, and stay so.\n", told->n_dead);
+	if (same_host && told->n_moved)
+		printf("%zu could not keep the address, and need their new "
+		       "configuration: `pharos tether peer export NAME`.\n",
+		    told->n_moved);
+	if (!same_host && s->codex.n_peers > n_before)
+		printf("Each needs its new configuration, for this host has "
+		       "another key: `pharos tether peer export NAME`.\n");
+}
+
+static int join(struct codexstore *s, const struct config *c,
+    struct wgquick_host *host, struct fault *fault)
+{
+	struct told told = { .n_known = 0 };
+	struct wgkey theirs;
+	size_t n_before;
+	int r = refuse_options(&c->fresh, fault);
+
+	if (!r)
+		r = tether_open(s, &c->common, CODEXSTORE_CHANGE, fault);
+	if (r)
+		return r;
+	n_before = s->codex.n_peers;
+	r = join_peers(s, host, &told, fault);
+	if (!r)
+		r = codexstore_commit(s, fault);
+	if (r)
+		return r;
+	wgkey_public(&theirs, host->private_key);
+	tell(s, &told, n_before, wgkey_equal(&theirs, &s->codex.key));
+	return 0;
+}
+
+/* ---- the verb ------------------------------------------------------------ */
+
+static int import(const struct config *c, struct wgquick_host *host,
+    const char *path, struct fault *fault)
+{
+	struct codexstore s = { .lock = -1 };
+	int r = access(c->common.codex, F_OK) ? make(&s, c, host, path, fault)
+					      : join(&s, c, host, fault);
+
 	codexstore_close(&s);
 	return r;
 }
@@ -184,7 +327,7 @@ static int run(const void *config, char *const *words, struct fault *fault)
 
 static const struct option_table table = {
 	.program = "pharos tether import",
-	.about = "Make a tether of what stands in a file of wg-quick.",
+	.about = "Take over a host and its peers from a file of others.",
 	.synopsis = "FILE [OPTION]...",
 	.manual = "pharos-tether(1)",
 	.rows = rows,
@@ -194,7 +337,7 @@ static const struct option_table table = {
 
 const struct verb tether_import_verb = {
 	.name = "import",
-	.about = "make a tether of a file of wg-quick",
+	.about = "take over peers of wg-quick, PiVPN, wg-easy",
 	.table = &table,
 	.config_size = sizeof(struct config),
 	.run = run,

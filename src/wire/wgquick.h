@@ -27,6 +27,7 @@ struct wgquick_peer {
 	struct wgkey key;
 	struct prefix v4, v6;  /* one host; family 0: not said */
 	struct secret *shared; /* owned; or NULL */
+	int64_t expires;       /* seconds since 1970; 0: never, or not said */
 	bool disabled;
 };
 struct wgquick_host {
