@@ -227,6 +227,8 @@ static int restore(
 		r = codexstore_commit(&s, fault);
 	if (!r)
 		tell(&s, &told, c->dry_run);
+	if (!r && !c->dry_run)
+		r = tether_tell(&s, &c->common, fault);
 	codexstore_close(&s);
 	return r;
 }

@@ -295,7 +295,7 @@ static int join(struct codexstore *s, const struct config *c,
 		return r;
 	wgkey_public(&theirs, host->private_key);
 	tell(s, &told, n_before, wgkey_equal(&theirs, &s->codex.key));
-	return 0;
+	return tether_tell(s, &c->common, fault);
 }
 
 /* ---- the verb ------------------------------------------------------------ */
