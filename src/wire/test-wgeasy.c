@@ -75,6 +75,9 @@ static void what_is_not_said_is_as_usual(void **state)
 	}
 }
 
+#define TEN  "aaaaaaaaaa"
+#define LONG TEN TEN TEN TEN TEN TEN "aaa"
+
 static const struct {
 	const char *label, *text, *name;
 } names[] = {
@@ -84,11 +87,7 @@ static const struct {
 	{ "another alphabet", ONE("\xd0\xaf", ""), "" },
 	{ "a line's end", ONE("a\\nPostUp = id", ""), "a-PostUp-id" },
 	{ "a path", ONE("../../etc/x", ""), "etc-x" },
-	{ "long",
-	    ONE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"bbb",
-		""),
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
+	{ "long", ONE(LONG "bbb", ""), LONG },
 };
 
 static void names_become_good_ones(void **state)
