@@ -23,6 +23,8 @@ enum isolate_access {
 			   folders */
 	ISOLATE_LINK,	/* that; and make symbolic links */
 	ISOLATE_SOCKET, /* make and remove sockets, and no more */
+	ISOLATE_RUN,	/* read, and run a program; what it is made of too */
+	ISOLATE_DEVICE, /* read, write and control a device */
 	ISOLATE_ACCESS_COUNT
 };
 
@@ -84,6 +86,7 @@ struct isolate_profile {
 	 * @abstract_sockets, no connection to an abstract unix socket. */
 	bool landlock;
 	bool signals, abstract_sockets;
+	bool all_ports; /* whatever is bound and connected to */
 	const struct isolate_path *paths;
 	size_t n_paths;
 	const uint16_t *ports;

@@ -2,9 +2,10 @@
  *
  * Landlock refuses what a ruleset *handles* and no rule allows. Each version of
  * the kernel's interface knows more than the last; naming what it does not know
- * is an error, so the handled set is cut to the running kernel's. Executing,
- * making devices and pipes, and device control are handled and never allowed;
- * neither is binding a TCP port: whoever listens has bound before.
+ * is an error, so the handled set is cut to the running kernel's. Making
+ * devices and pipes is handled and never allowed, executing and device control
+ * only where a profile names the file; binding a TCP port is not allowed, or
+ * not handled: whoever listens has bound before.
  *
  * What it does not see: descriptors that are open already, stat(2), UDP, and
  * sockets that have a path. For these there is the filter.
@@ -61,10 +62,14 @@ static const uint64_t allowed[ISOLATE_ACCESS_COUNT] = {
 	[ISOLATE_LINK] = FS_WRITE | LANDLOCK_ACCESS_FS_MAKE_SYM,
 	[ISOLATE_SOCKET] =
 	    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE,
+	[ISOLATE_RUN] = FS_READ | LANDLOCK_ACCESS_FS_EXECUTE,
+	[ISOLATE_DEVICE] = LANDLOCK_ACCESS_FS_READ_FILE |
+			   LANDLOCK_ACCESS_FS_WRITE_FILE | FS_IOCTL_DEV,
 };
 /* what a rule for a file, not a folder, may name */
 static const uint64_t allowed_of_files =
-    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE;
+    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+    LANDLOCK_ACCESS_FS_EXECUTE | FS_TRUNCATE | FS_IOCTL_DEV;
 
 int landlock_version(void)
 {
@@ -90,6 +95,8 @@ static struct ruleset handled_by(
 		all.scopes &= ~SCOPE_ABSTRACT;
 	if (profile->signals)
 		all.scopes &= ~SCOPE_SIGNAL;
+	if (profile->all_ports)
+		all.network = 0;
 	return all;
 }
 

@@ -53,17 +53,25 @@ void profile_path(
 		p->paths[(*n)++] = (struct isolate_path){ path, access };
 }
 
-/* Takes @file, which may be NULL. */
+/* Takes @text, which may be NULL. Return: the same; NULL: it is not kept. */
+static char *own(struct profile *p, char *text)
+{
+	if (!text || p->n_owned == N_ELEMS(p->owned)) {
+		p->error = text ? -E2BIG : -ENOMEM;
+		free(text);
+		return NULL;
+	}
+	p->owned[p->n_owned++] = text;
+	return text;
+}
+
 static void allow_folder_of(
     struct profile *p, char *file, enum isolate_access access)
 {
-	if (!file || p->n_owned == N_ELEMS(p->owned)) {
-		p->error = file ? -E2BIG : -ENOMEM;
-		free(file);
-		return;
-	}
-	p->owned[p->n_owned++] = file;
-	profile_path(p, dirname(file), access);
+	char *kept = own(p, file);
+
+	if (kept)
+		profile_path(p, dirname(kept), access);
 }
 
 void profile_beside(struct profile *p, const char *file)
@@ -76,6 +84,21 @@ void profile_beside(struct profile *p, const char *file)
 	real = realpath(file, NULL);
 	if (real)
 		allow_folder_of(p, real, ISOLATE_READ);
+}
+
+void profile_copy(
+    struct profile *p, const char *path, enum isolate_access access)
+{
+	char *kept = own(p, strdup(path));
+
+	if (kept)
+		profile_path(p, kept, access);
+}
+
+void profile_folder(
+    struct profile *p, const char *file, enum isolate_access access)
+{
+	allow_folder_of(p, strdup(file), access);
 }
 
 void profile_socket(struct profile *p, const char *path)

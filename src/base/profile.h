@@ -41,6 +41,12 @@ void profile_path(
  * renaming, and a rule holds for what stands there now
  * @file: NULL or "": nothing */
 void profile_beside(struct profile *p, const char *file);
+/** profile_copy() - the same, copied; profile_folder() - of @file, as it is
+ * named; copied */
+void profile_copy(
+    struct profile *p, const char *path, enum isolate_access access);
+void profile_folder(
+    struct profile *p, const char *file, enum isolate_access access);
 /** profile_socket() - remove the unix socket @path and make it again; copied */
 void profile_socket(struct profile *p, const char *path);
 /** profile_port() - connect to TCP port @port; 0: nothing */

@@ -130,11 +130,13 @@ static const char *last_part(const char *path)
 }
 
 /* A name is looked for where PATH says, a path is itself. */
-static int find_program(char out[PATH_MAX], const char *program)
+int wg_find_program(char *out, const char *program)
 {
 	const char *at = getenv("PATH");
 	size_t n;
 
+	if (!program)
+		program = USUAL_PROGRAM;
 	if (strchr(program, '/')) {
 		if (strlen(program) >= PATH_MAX)
 			return -ENAMETOOLONG;
@@ -160,7 +162,7 @@ static int find_carrier(struct wg *w, const char *program, struct fault *fault)
 {
 	const char *name = last_part(program);
 	const char *folder = NULL;
-	int r = find_program(w->program, program);
+	int r = wg_find_program(w->program, program);
 
 	if (r)
 		return fault_set(fault, r,

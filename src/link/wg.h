@@ -57,6 +57,11 @@ MUST_USE int wg_read(
 MUST_USE int wg_apply(
     const struct wg *w, const struct wgplan *plan, struct fault *fault);
 
+/** wg_find_program() - what wg_order.program means
+ * @out: PATH_MAX bytes
+ * Return: 0; -errno. */
+MUST_USE int wg_find_program(char *out, const char *program);
+
 /** wg_driver() - which one it is, never WG_ANY
  * wg_carrier() - for people: "kernel", or the program's path
  * wg_pid() - of the process; 0: none, or none now

@@ -1,5 +1,6 @@
 /* pharos-tether: keeps a private door into this host: WireGuard, its peers, and
  * the rules of who reaches what. See pharos-tether(8). */
+#include "base/log.h"
 #include "link/codexstore.h"
 #include "net/daemon.h"
 #include "tether/admin.h"
@@ -42,6 +43,24 @@ static const char *ready(void *ctx)
 	return tunnel_is_up(t) ? NULL : "told to be down";
 }
 
+/* Isolated, so that what is started later can be started as well at first. */
+static int keep(
+    struct keeper *keeper, struct daemon *daemon, struct fault *fault)
+{
+	const struct wg *wg;
+	int r = keeper_open(keeper, fault);
+
+	if (r)
+		return r;
+	wg = tunnel_wg(keeper_tunnel(keeper));
+	log_info("serving",
+	    LOG_STR("interface", keeper_facts(keeper)->interface),
+	    LOG_UINT("port", keeper_facts(keeper)->port),
+	    LOG_STR("carrier", wg_carrier(wg)),
+	    LOG_UINT("peers", keeper_facts(keeper)->n_peers));
+	return daemon_run(daemon);
+}
+
 static int serve(struct loop *loop, struct keeper *keeper,
     const struct config *config, struct fault *fault)
 {
@@ -50,7 +69,7 @@ static int serve(struct loop *loop, struct keeper *keeper,
 	struct meter meter;
 	struct admin *admin = NULL;
 	struct files files;
-	struct daemon *daemon;
+	struct daemon *daemon = NULL;
 	struct daemon_config d = {
 		.common = &config->common,
 		.health_address = config->health_address,
@@ -71,10 +90,9 @@ static int serve(struct loop *loop, struct keeper *keeper,
 	meter_init(&meter, keeper, admin, &metrics);
 	if (!r)
 		r = daemon_open(&daemon, loop, &d, fault);
-	if (!r) {
-		r = daemon_run(daemon);
-		daemon_close(daemon);
-	}
+	if (!r)
+		r = keep(keeper, daemon, fault);
+	daemon_close(daemon);
 	admin_close(admin);
 	return r;
 }
@@ -85,8 +103,6 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 	CLEANUP(keeper_freep) struct keeper *keeper = NULL;
 	int r = keeper_new(&keeper, loop, config, fault);
 
-	if (!r)
-		r = keeper_open(keeper, fault);
 	return r ? r : serve(loop, keeper, config, fault);
 }
 

@@ -171,7 +171,7 @@ class Tethered:
 
     # ---- the daemon
 
-    def start(self, *words, wait="listening what=control", under=(), env=None):
+    def start(self, *words, wait="tether serving", under=(), env=None):
         process = Process(
             "pharos-tether",
             [program("pharos-tether"), "--codex", self.codex, "--state",
