@@ -103,6 +103,11 @@ static int bring_peers(struct bring *b)
 		return fault_set(&b->fault, r, NULL, "no memory");
 	}
 	r = wg_apply(b->wg, &plan, &b->fault);
+	if (r == -EADDRINUSE)
+		fault_set(&b->fault, r,
+		    "Free it, or write another into the codex, and into the "
+		    "configurations of the devices.",
+		    "UDP port %u: another process has it", b->to->state.port);
 	wgplan_deinit(&plan);
 	wgstate_deinit(&actual);
 	return r;

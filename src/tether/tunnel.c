@@ -383,7 +383,11 @@ int tunnel_new(struct tunnel **out, struct loop *l,
 		r = nft_watch_new(&t->rules_watch, l, on_rules, t);
 	if (r) {
 		tunnel_free(t);
-		return fault_set(fault, r, NULL, "firewall: %s", strerror(-r));
+		return fault_set(fault, r,
+		    r == -EPERM ? "run it as root, or with the capability "
+				  "CAP_NET_ADMIN"
+				: NULL,
+		    "firewall: %s", strerror(-r));
 	}
 	*out = t;
 	return 0;

@@ -1,9 +1,16 @@
 """pharos-tether with real peers: what the codex says is in force, and stays."""
+import os
+import re
+import signal
+import socket
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
 from lab import tethered
+from lab.parts import Lab
 
 REASON = tethered.missing()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
@@ -120,3 +127,163 @@ def test_time_alone_ends_access_and_a_rotation(town):
         assert not town.reaches("phone", HOST4, 22, 1)
         town.phone.configure((town.folder / "n").read_text())
         assert town.reaches("phone", HOST4, 22, 20)
+
+
+def test_it_is_isolated_and_its_carrier_with_it(town):
+    daemon = town.start()
+    daemon.wait_for("isolated landlock=on .*seccomp=on .*capabilities=true")
+    for pid in (daemon.pid, town.status()["carrier"]["process"]):
+        lines = dict(line.split(":\t", 1) for line in
+                     open(f"/proc/{pid}/status", encoding="utf-8"))
+        assert lines["Seccomp"].strip() == "2", pid
+        assert lines["NoNewPrivs"].strip() == "1", pid
+        assert int(lines["CapBnd"], 16) == 1 << 12, pid
+
+
+def kill_carrier(town):
+    os.kill(town.status()["carrier"]["process"], signal.SIGKILL)
+
+
+DEEDS = {
+    "flush": lambda town: town.on_host("nft", "flush", "ruleset"),
+    "an edit": lambda town: town.on_host(
+        "nft", "insert", "rule", "inet", "pharos_tether", "pins", "accept"),
+    "link removed": lambda town: town.on_host(
+        "ip", "link", "del", town.interface),
+    "link down": lambda town: town.on_host(
+        "ip", "link", "set", town.interface, "down"),
+    "address removed": lambda town: town.on_host(
+        "ip", "addr", "flush", "dev", town.interface),
+    "carrier killed": kill_carrier,
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_what_others_undo_is_done_again(town, deed):
+    conf = town.add("phone", "--zones", "admin")
+    daemon = town.start()
+    with town.listen(22):
+        town.phone.up(conf)
+        assert town.reaches("phone", HOST4, 22)
+        mark = daemon.mark()
+        DEEDS[deed](town)
+        daemon.wait_for("changed by others, restored|carrier started again",
+                        30, mark)
+        wait_until(lambda: town.reaches("phone", HOST4, 22, 2), 60)
+        assert not town.reaches("forest", "198.18.9.1", 22, 1)
+        status = town.status()
+        counts = status["counts"]
+        assert status["state"] == "up"
+        assert counts["rules_restored"] + counts["interface_restored"] + \
+            status["carrier"]["restarts"] > 0
+
+
+def test_killed_it_leaves_the_rules_and_comes_back(town):
+    conf = town.add("phone", "--zones", "admin")
+    daemon = town.start()
+    with town.listen(22):
+        daemon.kill()
+        assert not town.reaches("forest", "198.18.9.1", 22, 1)
+        # the carrier ends with it, then the name is free
+        wait_until(lambda: town.interface not in town.on_host("ip", "link"))
+        town.start()
+        town.phone.up(conf)
+        assert town.reaches("phone", HOST4, 22)
+
+
+def test_a_codex_of_nonsense_changes_nothing(town):
+    conf = town.add("phone", "--zones", "admin")
+    daemon = town.start()
+    good = town.codex.read_text()
+    with town.listen(22):
+        town.phone.up(conf)
+        for bad, place in ((good + "nonsense\n", r":\d+:1: "),
+                           (good.replace("port: 51820", "port: 99999"),
+                            r":\d+:\d+: "),
+                           (good.replace(town.interface, "other0"),
+                            "Restart pharos-tether")):
+            mark = daemon.mark()
+            town.codex.write_text(bad)
+            daemon.wait_for(f"reload refused .*{place}", 30, mark)
+            done = town.run("apply")
+            assert done.returncode == 1 and re.search(place, done.stderr)
+            assert town.reaches("phone", HOST4, 22)
+        town.codex.write_text(good)
+        assert town.good("apply") == f"{town.interface} is up\n"
+
+
+def test_an_edit_by_hand_is_taken_by_itself(town):
+    town.add("phone", "--zones", "admin")
+    daemon = town.start()
+    town.codex.write_text(town.codex.read_text().replace(
+        '- name: "phone"\n', '- name: "phone"\n  disabled: true\n'))
+    daemon.wait_for("reloaded why=\"a file has changed\"", 30)
+    wait_until(lambda: town.status()["keys_with_access"] == 0)
+
+
+def taken_name(town):
+    town.on_host("ip", "link", "add", town.interface, "type", "veth",
+                 "peer", "name", "other")
+    return {}
+
+
+def taken_port(town):
+    town.busy = town.inside("host", lambda: socket.socket(socket.AF_INET,
+                                                          socket.SOCK_DGRAM))
+    town.busy.bind(("0.0.0.0", tethered.PORT))
+    return {}
+
+
+REFUSED = {
+    "name taken": (taken_name, "there is one of that name already"),
+    "no program": (lambda _: {"words": ["--program", "/none/wireguard-go"]},
+                   "/none/wireguard-go: No such file"),
+    "not a program of this kind": (
+        lambda _: {"words": ["--program", "/bin/true"]},
+        "neither wireguard-go nor amneziawg-go"),
+    "no right": (lambda _: {"under": ["setpriv", "--bounding-set",
+                                      "-net_admin"]}, "CAP_NET_ADMIN"),
+    "no codex": (lambda town: town.codex.unlink() or {},
+                 "there is no tether here"),
+    "port taken": (taken_port, "UDP port 51820: another process has it"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_it_does_not_start_and_says_why(town, why):
+    prepare, told = REFUSED[why]
+    more = prepare(town)
+    daemon = town.start(*more.get("words", ()), wait=None,
+                        under=more.get("under", ()))
+    assert daemon.wait(30) == 1
+    assert told in daemon.text()
+    if why != "name taken":
+        assert town.interface not in town.on_host("ip", "link")
+
+
+def test_a_second_one_leaves_the_first_alone(town):
+    town.start()
+    second = town.start(wait=None)
+    assert second.wait(30) == 1
+    assert "somebody" in second.text() or "serves" in second.text()
+    assert town.status()["state"] == "up"
+
+
+def test_metrics(town):
+    town.add("phone")
+    daemon = town.start()
+    address = Lab.address_of(daemon, "health")
+
+    def page(path):
+        with urllib.request.urlopen(f"http://{address}{path}",
+                                    timeout=10) as got:
+            return got.read().decode()
+
+    text = town.inside("host", lambda: page("/metrics"))
+    for line in ("pharos_tether_up 1", "pharos_tether_peers 1",
+                 "pharos_tether_keys 1", "pharos_tether_failures_total 0"):
+        assert f"\n{line}\n" in text, line
+    assert town.inside("host", lambda: page("/readyz"))
+    town.good("down")
+    with pytest.raises(urllib.error.HTTPError):
+        town.inside("host", lambda: page("/readyz"))
