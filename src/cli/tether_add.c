@@ -61,11 +61,13 @@ static int hand_over(struct codexstore *s, const struct codex_peer *peer,
     const struct secret *private_key, const struct tether_hand *hand,
     struct fault *fault)
 {
-	CLEANUP(secret_freep) struct secret *text = NULL;
-	int r = tether_hand_text(&text, s, peer, private_key, fault);
+	CLEANUP(tether_handed_clear) struct tether_handed what = { NULL };
+	const struct wgquick_order order =
+	    tether_hand_order(s, peer, private_key);
+	int r = tether_hand_make(&what, hand, &order, fault);
 
 	if (!r)
-		r = tether_hand_write(hand, text, fault);
+		r = tether_hand_write(hand, &what, fault);
 	if (r)
 		return r;
 	r = codexstore_commit(s, fault);
@@ -73,7 +75,7 @@ static int hand_over(struct codexstore *s, const struct codex_peer *peer,
 		tether_hand_undo(hand);
 		return r;
 	}
-	return tether_hand_print(hand, text, fault);
+	return tether_hand_print(hand, &what, fault);
 }
 
 static void say_once(const struct codex_peer *peer, bool on_device)
@@ -213,6 +215,7 @@ static int run_add(const void *config, char *const *words, struct fault *fault)
 static const struct option_row add_rows[] = {
 	TETHER_ROWS(struct config, common),
 	TETHER_HAND_ROWS(struct config, hand),
+	TETHER_PROFILE_ROWS(struct config, hand),
 	{ .name = "zones",
 	    .metavar = "ZONE",
 	    .help = "what it may reach",
@@ -342,6 +345,7 @@ static int run_rotate(
 static const struct option_row rotate_rows[] = {
 	TETHER_ROWS(struct config, common),
 	TETHER_HAND_ROWS(struct config, hand),
+	TETHER_PROFILE_ROWS(struct config, hand),
 	{ .name = "public-key",
 	    .metavar = "KEY",
 	    .help = "the device made its new key",

@@ -4,25 +4,26 @@
 #include "cli/tether_json.h"
 #include <stdio.h>
 
-enum format { WG_QUICK, AS_JSON };
-static const char *const formats[] = { "wg-quick", "json", NULL };
+enum format { WG_QUICK, AS_JSON, AS_IOS, AS_MACOS };
+static const char *const formats[] = { "wg-quick", "json", "mobileconfig",
+	"mobileconfig-macos", NULL };
 
 struct config {
 	struct tether_common common;
 	struct tether_hand hand;
+	char *private_key_file;
 	int format;
 };
 
 /* What the device is to have now: while a key waits for its turn, that one, and
  * what is shared with it. */
-static int text_of(struct secret **out, const struct codexstore *s,
-    const struct codex_peer *peer, struct fault *fault)
+static struct codex_peer to_come(const struct codex_peer *peer)
 {
-	struct codex_peer to_come = *peer;
+	struct codex_peer later = *peer;
 
 	if (peer->next.pending)
-		codex_turn_take(&to_come);
-	return tether_hand_text(out, s, &to_come, NULL, fault);
+		codex_turn_take(&later);
+	return later;
 }
 
 /* ---- qr ------------------------------------------------------------------ */
@@ -44,14 +45,16 @@ static int check_on_device(const struct codex_peer *peer, struct fault *fault)
 static int show(const struct codexstore *s, const struct codex_peer *peer,
     const struct tether_hand *hand, struct fault *fault)
 {
-	CLEANUP(secret_freep) struct secret *text = NULL;
+	CLEANUP(tether_handed_clear) struct tether_handed what = { NULL };
+	const struct codex_peer later = to_come(peer);
+	const struct wgquick_order order = tether_hand_order(s, &later, NULL);
 	int r = check_on_device(peer, fault);
 
 	if (!r)
-		r = text_of(&text, s, peer, fault);
+		r = tether_hand_make(&what, hand, &order, fault);
 	if (!r)
-		r = tether_hand_write(hand, text, fault);
-	return r ? r : tether_hand_print(hand, text, fault);
+		r = tether_hand_write(hand, &what, fault);
+	return r ? r : tether_hand_print(hand, &what, fault);
 }
 
 static int run_qr(const void *config, char *const *words, struct fault *fault)
@@ -94,12 +97,53 @@ const struct verb tether_qr_verb = {
 
 /* ---- export -------------------------------------------------------------- */
 
-static int print_wgquick(const struct codexstore *s,
-    const struct codex_peer *peer, struct fault *fault)
+/* The device's private key, of whoever has it; it has to be the one. */
+static int read_private(struct secret **out, const struct codex_peer *peer,
+    const char *path, struct fault *fault)
 {
 	CLEANUP(secret_freep) struct secret *text = NULL;
-	int r = text_of(&text, s, peer, fault);
+	CLEANUP(secret_freep) struct secret *key = NULL;
+	struct wgkey public_key;
+	int r = secret_read_file(&text, path, WGKEY_TEXT_SIZE + 1);
 
+	if (r) {
+		file_fault(fault, r, path, WGKEY_TEXT_SIZE + 1);
+		return r > 0 ? OPTION_E_BAD : r;
+	}
+	r = wgkey_private_read(&key, secret_bytes(text), secret_size(text));
+	if (r == -ENOMEM)
+		return fault_set(fault, r, NULL, "out of memory");
+	if (r)
+		return fault_set(fault, OPTION_E_BAD, NULL, "%s: the key is %s",
+		    path, wgkey_says(r));
+	wgkey_public(&public_key, key);
+	if (!wgkey_equal(&public_key, &peer->key))
+		return fault_set(fault, OPTION_E_BAD, NULL,
+		    "%s: not the private key of %s", path, peer->name);
+	*out = STEAL(key);
+	return 0;
+}
+
+static int print_config(const struct codexstore *s,
+    const struct codex_peer *peer, const struct config *c, struct fault *fault)
+{
+	CLEANUP(secret_freep) struct secret *key = NULL;
+	CLEANUP(secret_freep) struct secret *text = NULL;
+	const struct codex_peer later = to_come(peer);
+	struct wgquick_order order;
+	int r = 0;
+
+	if (c->private_key_file)
+		r = read_private(&key, &later, c->private_key_file, fault);
+	if (r)
+		return r;
+	order = tether_hand_order(s, &later, key);
+	r = c->format == WG_QUICK
+		? wgquick_write(&text, &order, fault)
+		: mobileconfig_write(&text, &order,
+		      c->format == AS_IOS ? MOBILECONFIG_IOS
+					  : MOBILECONFIG_MACOS,
+		      fault);
 	if (!r)
 		(void)fwrite(secret_bytes(text), 1, secret_size(text), stdout);
 	return r;
@@ -138,7 +182,7 @@ static int run_export(
 		r = tether_peer(&peer, &s, words, fault);
 	if (!r)
 		r = c->format == AS_JSON ? print_json(&s, peer, fault)
-					 : print_wgquick(&s, peer, fault);
+					 : print_config(&s, peer, c, fault);
 	codexstore_close(&s);
 	return r;
 }
@@ -147,14 +191,22 @@ static const struct option_row export_rows[] = {
 	TETHER_ROWS(struct config, common),
 	{ .name = "format",
 	    .metavar = "FORMAT",
-	    .help = "wg-quick or json",
-	    .detail = "The private key is in neither: it is on the device. A "
-		      "pre-shared key is in that of wg-quick, and not in "
-		      "JSON.",
+	    .help = "wg-quick, json or mobileconfig",
+	    .detail = "The private key is in none: it is on the device. A "
+		      "pre-shared key is in all but JSON. mobileconfig is a "
+		      "profile for an iPhone or iPad, mobileconfig-macos for a "
+		      "Mac; both need --private-key-file.",
 	    .initial = "wg-quick",
 	    .choices = formats,
 	    .offset = offsetof(struct config, format),
 	    .type = OPTION_CHOICE },
+	{ .name = "private-key-file",
+	    .metavar = "FILE",
+	    .help = "the device's private key, to be put in",
+	    .detail = "For whoever made the key elsewhere, as with wg genkey, "
+		      "and carries it to the device by himself.",
+	    .offset = offsetof(struct config, private_key_file),
+	    .type = OPTION_TEXT },
 };
 
 static const struct option_table export_table = {
