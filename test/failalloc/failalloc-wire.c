@@ -4,14 +4,16 @@
  * jansson's own allocations are left out: it does not survive every failure of
  * them, so programs end when it has no memory (vault_wipe_json()). */
 #include "failalloc.h"
+#include "wire/backup.h"
 #include "wire/codextext.h"
 #include "wire/credential.h"
 #include "wire/h2.h"
 #include "wire/http1.h"
 #include "wire/ipam.h"
 #include "wire/kube.h"
+#include "wire/mobileconfig.h"
 #include "wire/tombstone.h"
-#include "wire/wgquick.h"
+#include "wire/wgeasy.h"
 #include "wire/vault.h"
 #include <jansson.h>
 
@@ -509,6 +511,75 @@ static int run_wgquick_read(void)
 	return r;
 }
 
+static int run_wgeasy_read(void)
+{
+	static const char text[] =
+	    "{\"server\":{\"address\":\"10.8.0.1\","
+	    "\"privateKey\":\"" KEY_H "\"},"
+	    "\"clients\":{\"a\":{\"address\":\"10.8.0.2\","
+	    "\"publicKey\":\"" KEY_A "\",\"preSharedKey\":\"" KEY_H "\"}}}";
+	const struct wgquick_source source = {
+		.name = "w", .text = text, .n = sizeof(text) - 1
+	};
+	struct wgquick_host h = { .n_peers = 0 };
+	int r;
+
+	fail_begin();
+	r = wgeasy_read(&h, &source, NULL);
+	fail_end();
+	INVARIANT(r || h.n_peers == 1);
+	wgquick_host_deinit(&h);
+	return r;
+}
+
+static int run_mobileconfig(void)
+{
+	CLEANUP(secret_freep) struct secret *key = NULL;
+	CLEANUP(secret_freep) struct secret *profile = NULL;
+	struct codex c = { .endpoint = "a:1", .port = 1 };
+	struct codex_peer peer = { .name = "a" };
+	const uint8_t shared[WGKEY_SIZE] = { 1 };
+	struct wgquick_order order = {
+		.codex = &c, .peer = &peer, .shared = shared
+	};
+	int r;
+
+	INVARIANT(!wgkey_private_new(&key));
+	INVARIANT(!prefix_read(&c.v4, "10.88.0.0/16"));
+	INVARIANT(!prefix_read(&c.v6, "fd00:88::/64"));
+	INVARIANT(!prefix_read_host(&peer.v4, "10.88.0.2"));
+	INVARIANT(!prefix_read_host(&peer.v6, "fd00:88::2"));
+	order.private_key = key;
+	fail_begin();
+	r = mobileconfig_write(&profile, &order, MOBILECONFIG_IOS, NULL);
+	fail_end();
+	return r;
+}
+
+static int run_backup(void)
+{
+	char codex[] = "codex", stones[] = "stones";
+	struct backup b = { .codex = codex,
+		.n_codex = 5,
+		.tombstones = stones,
+		.n_tombstones = 6 };
+	CLEANUP(secret_freep) struct secret *words = NULL;
+	CLEANUP(backup_deinit) struct backup back = { .n_codex = 0 };
+	CLEANUP(free_p) uint8_t *file = NULL;
+	size_t n;
+	int r;
+
+	INVARIANT(!secret_from(&words, "words", 5));
+	INVARIANT(!secret_from(&b.keyring, "keys", 4));
+	fail_begin();
+	r = backup_seal(&file, &n, &b, words);
+	if (!r)
+		r = backup_open(&back, file, n, words);
+	fail_end();
+	secret_free(b.keyring);
+	return r;
+}
+
 static int run_taken_add(void)
 {
 	const struct prefix p = { .family = 4, .bits = 32 };
@@ -544,6 +615,9 @@ static const struct fail_scenario scenarios[] = {
 	{ "codextext_write", run_codex_write, true }, /* one shrinks */
 	{ "tombstones_read, tombstones_write", run_tombstones, false },
 	{ "wgquick_read", run_wgquick_read, false },
+	{ "wgeasy_read", run_wgeasy_read, false },
+	{ "mobileconfig_write", run_mobileconfig, false },
+	{ "backup_seal, backup_open", run_backup, false },
 	{ "ipam_taken_add", run_taken_add, false },
 };
 
