@@ -102,7 +102,7 @@ static void an_altered_bit_is_told_wherever_it_is(void **state)
 {
 	const struct sealed *s = *state;
 	CLEANUP(free_p) uint8_t *file = malloc(s->n + 1);
-	const size_t step = test_in_valgrind() ? 70 : 11;
+	const size_t step = test_in_valgrind() ? 1000 : 11;
 
 	assert_non_null(file);
 	memcpy(file, s->file, s->n);
@@ -134,6 +134,8 @@ static void parts_of_two_files_do_not_mix(void **state)
 	struct sealed *other;
 	void *more;
 
+	if (test_in_valgrind())
+		return; /* where each hash takes seconds */
 	assert_int_equal(seal(&more), 0);
 	other = more;
 	assert_int_equal(other->n, s->n);
