@@ -24,6 +24,14 @@ void nft_closep(struct nft **n);
  * Return: 0; -EPERM: not allowed to; -EINVAL: refused; with @fault. */
 MUST_USE int nft_run(struct nft *n, const char *text, struct fault *fault);
 
+/** nft_replace() - @text as it is, for a @text that takes a whole table's
+ * place: at no moment does a packet pass that neither the old nor the new one
+ * lets through; see nft.c
+ * @text: names the table as "table inet TABLE"
+ * Return: as nft_run(); -ENOMEM. */
+MUST_USE int nft_replace(
+    struct nft *n, const char *table, const char *text, struct fault *fault);
+
 /** nft_print() - a hash of the table as it is now, its counters left out: two
  * that are the same let the same through
  * Return: 0; -ENOENT: there is no such table; -ENOMEM. */

@@ -145,6 +145,41 @@ static void other_tables_are_not_touched(void **state)
 	firewall_deinit(&a);
 }
 
+static void a_table_is_replaced_behind_a_twin_that_goes(void **state)
+{
+	CLEANUP(nft_closep) struct nft *n = NULL;
+	uint8_t wanted[NFT_PRINT_SIZE], now[NFT_PRINT_SIZE];
+	CLEANUP(free_p) char *text = NULL;
+	struct fault fault = FAULT_NONE;
+	struct firewall a, b;
+
+	(void)state;
+	assert_int_equal(nft_open(&n), 0);
+	fill(&a, 5, 443);
+	fill(&b, 3, 80);
+	load(n, &b);
+	print(n, wanted);
+	load(n, &a);
+	assert_int_equal(firewall_write(&b, &text), 0);
+	/* also where one was left over */
+	run(n, "table inet pharos_tether_next");
+	for (unsigned twice = 0; twice < 2; twice++) {
+		assert_int_equal(
+		    nft_replace(n, FIREWALL_TABLE, text, &fault), 0);
+		print(n, now);
+		assert_memory_equal(now, wanted, sizeof(now));
+		assert_int_equal(
+		    nft_print(n, "pharos_tether_next", now), -ENOENT);
+	}
+	assert_int_equal(nft_replace(n, FIREWALL_TABLE,
+			     "table inet pharos_tether {", &fault),
+	    -EINVAL);
+	print(n, now);
+	assert_memory_equal(now, wanted, sizeof(now));
+	firewall_deinit(&a);
+	firewall_deinit(&b);
+}
+
 /* In a process of its own, with nothing in that file; 0: they are loaded. */
 static int load_without(const char *file)
 {
@@ -243,6 +278,7 @@ int main(void)
 		cmocka_unit_test(a_change_ends_where_the_whole_would),
 		cmocka_unit_test(a_change_that_does_not_fit_changes_nothing),
 		cmocka_unit_test(other_tables_are_not_touched),
+		cmocka_unit_test(a_table_is_replaced_behind_a_twin_that_goes),
 		cmocka_unit_test(
 		    a_system_that_names_no_protocols_is_good_enough),
 		cmocka_unit_test(

@@ -17,7 +17,7 @@ static int load_whole(struct bring *b)
 	int r = firewall_write(&b->to->firewall, &text);
 
 	return r ? fault_set(&b->fault, r, NULL, "no memory")
-		 : nft_run(b->nft, text, &b->fault);
+		 : nft_replace(b->nft, FIREWALL_TABLE, text, &b->fault);
 }
 
 static int load_change(struct bring *b)
