@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,10 +10,15 @@ enum { ANSWER_MOST = 255, LAST_FRAMED = 20230223, EXEC_FAILED = 127 };
 
 bool wgframe_read(const char *answer)
 {
-	unsigned long day = 0;
+	static const char before[] = "wireguard-go v0.0.";
+	char *end;
+	unsigned long day;
 
-	return sscanf(answer, "wireguard-go v0.0.%8lu", &day) == 1 &&
-	       day <= LAST_FRAMED;
+	if (strncmp(answer, before, strlen(before)) != 0)
+		return false;
+	answer += strlen(before);
+	day = strtoul(answer, &end, 10);
+	return end != answer && day <= LAST_FRAMED;
 }
 
 /* In the new process: only calls that are safe between fork() and execve(). */

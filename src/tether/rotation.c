@@ -217,7 +217,7 @@ int rotation_take(struct rotation *r, const struct codex *c, int64_t now)
 	for (size_t i = 0, at = 0; i < c->n_peers; i++) {
 		const struct codex_turn *next = &c->peers[i].next;
 
-		if (!next->pending)
+		if (!next->pending || !waiting)
 			continue;
 		waiting[at++] = next->key;
 		overdue |= next->until <= now;
