@@ -1,8 +1,8 @@
 # The front door. The build itself is Meson's; these are the commands that a
 # person types. `make` alone builds.
 
-.PHONY: all setup demo test test-kernel lint fuzz peers interop bench soak \
-	soak-joins soak-shed soak-silence release release-check install \
+.PHONY: all setup demo demo-tether test test-kernel lint fuzz peers interop \
+	bench soak soak-joins soak-shed soak-silence release release-check install \
 	format clean
 
 all: build/build.ninja
@@ -23,6 +23,12 @@ demo:
 	tools/setup build demo
 	$(MAKE) --no-print-directory all
 	tools/demo --store $(STORE) --cluster $(CLUSTER)
+
+# a door into one host: a phone comes in, a stranger finds nothing
+demo-tether:
+	tools/setup build demo
+	$(MAKE) --no-print-directory all
+	tools/demo-tether
 
 test:
 	tools/setup
