@@ -187,23 +187,23 @@ static int check_address(const struct codex *c, const struct codex_peer *peer,
 {
 	struct prefix host = codex_host(network);
 	char text[PREFIX_TEXT_MOST + 1];
+	const char *hint = NULL, *what = NULL;
 
+	if (!prefix_has(network, address)) {
+		hint = "An address is in the network of its family; a default "
+		       "route is never a peer's.";
+		what = "outside of the tether's network:";
+	} else if (!prefix_compare(&host, address)) {
+		what = "the host itself has the address";
+	} else if (is_of_network(network, address)) {
+		what = "the network itself has the address";
+	} else if (is_reserved(c, address)) {
+		what = "reserved is the address";
+	}
+	if (!what)
+		return 0;
 	prefix_write_host(text, address);
-	if (!prefix_has(network, address))
-		return wrong(fault, peer,
-		    "An address is in the network of its family; a default "
-		    "route is never a peer's.",
-		    "outside of the tether's network:", text);
-	if (!prefix_compare(&host, address))
-		return wrong(
-		    fault, peer, NULL, "the host itself has the address", text);
-	if (is_of_network(network, address))
-		return wrong(fault, peer, NULL,
-		    "the network itself has the address", text);
-	if (is_reserved(c, address))
-		return wrong(
-		    fault, peer, NULL, "reserved is the address", text);
-	return 0;
+	return wrong(fault, peer, hint, what, text);
 }
 
 static int check_peer(

@@ -17,7 +17,8 @@
  *
  * Writing, a content has one form. The hash is over that form of everything but
  * the head: so another order of fields or a comment is no edit, and the hash
- * names the content whatever its generation is.
+ * names the content whatever its generation is. A file that is just as it was
+ * written has its bytes hashed and is not written once more to see that.
  */
 #include "wire/codextext.h"
 #include "base/hex.h"
@@ -530,6 +531,54 @@ static int on_entry(
 			      : err;
 }
 
+/* ---- the hash ------------------------------------------------------------ */
+
+static void hash_body(
+    uint8_t out[CODEXTEXT_HASH_SIZE], const char *body, size_t n)
+{
+	INVARIANT(!crypto_generichash(
+	    out, CODEXTEXT_HASH_SIZE, (const uint8_t *)body, n, NULL, 0));
+}
+
+/* Behind the three lines of the head, which begin as we write them; NULL: they
+ * do not. */
+static const char *find_body(const struct yaml_source *source)
+{
+	static const char *const lines[] = {
+		"schema: ", "generation: ", "hash: "
+	};
+	const char *at = source->bytes, *end = at + source->n;
+
+	for (size_t i = 0; at && i < N_ELEMS(lines); i++) {
+		size_t n = strlen(lines[i]);
+
+		if ((size_t)(end - at) < n || memcmp(at, lines[i], n) != 0)
+			return NULL;
+		at = memchr(at, '\n', (size_t)(end - at));
+		at = at ? at + 1 : NULL;
+	}
+	return at;
+}
+
+/* Nothing was edited if the bytes are the written ones; if they are not, the
+ * content still may be the same.
+ * Return: 0; -ENOMEM. */
+static int is_edited(
+    bool *edited, const struct reader *r, const struct yaml_source *source)
+{
+	const char *body = find_body(source);
+	uint8_t hash[CODEXTEXT_HASH_SIZE];
+	int err = 0;
+
+	if (body)
+		hash_body(hash, body,
+		    source->n - (size_t)(body - (const char *)source->bytes));
+	if (!body || memcmp(hash, r->hash, sizeof(hash)) != 0)
+		err = codextext_hash(hash, r->codex);
+	*edited = !err && memcmp(hash, r->hash, sizeof(hash)) != 0;
+	return err;
+}
+
 /* The document has ended: what can only be said now. */
 static int read_rest(struct reader *r, const char *file)
 {
@@ -555,21 +604,18 @@ int codextext_read(struct codex *out, const struct yaml_source *source,
     bool *edited, struct fault *fault)
 {
 	struct codex codex = { .n_peers = 0 };
-	uint8_t hash[CODEXTEXT_HASH_SIZE];
 	struct reader r = { .codex = &codex, .fault = fault };
 	int err = yaml_parse_blocks(source, on_entry, &r, fault);
 
 	if (!err)
 		err = read_rest(&r, source->name);
 	if (!err && edited)
-		err = codextext_hash(hash, &codex);
+		err = is_edited(edited, &r, source);
 	free(r.places);
 	if (err) {
 		codex_deinit(&codex);
 		return err;
 	}
-	if (edited)
-		*edited = memcmp(hash, r.hash, sizeof(hash)) != 0;
 	*out = codex;
 	return 0;
 }
@@ -730,7 +776,7 @@ int codextext_hash(uint8_t out[CODEXTEXT_HASH_SIZE], const struct codex *c)
 	int r = write_body(&body, &n, c);
 
 	if (!r)
-		crypto_hash_sha256(out, (const uint8_t *)body, n);
+		hash_body(out, body, n);
 	return r;
 }
 
@@ -745,7 +791,7 @@ int codextext_write(char **out, size_t *n, const struct codex *c)
 
 	if (r)
 		return r;
-	crypto_hash_sha256(hash, (const uint8_t *)body, of_body);
+	hash_body(hash, body, of_body);
 	hex_encode(digits, hash, sizeof(hash));
 	head =
 	    asprintf(&text, "schema: %d\ngeneration: %" PRIu64 "\nhash: %s\n%s",

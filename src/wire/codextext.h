@@ -26,7 +26,7 @@ MUST_USE int codextext_read(struct codex *out, const struct yaml_source *source,
  * @out: on the heap, with a NUL that @n does not count
  * Return: 0; -ENOMEM. */
 MUST_USE int codextext_write(char **out, size_t *n, const struct codex *c);
-/** codextext_hash() - SHA-256 of all but schema and generation
+/** codextext_hash() - BLAKE2b (RFC 7693) of all but schema and generation
  * Return: 0; -ENOMEM. */
 MUST_USE int codextext_hash(
     uint8_t out[CODEXTEXT_HASH_SIZE], const struct codex *c);

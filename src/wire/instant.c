@@ -1,6 +1,7 @@
 #include "wire/instant.h"
 #include "base/number.h"
-#include <stdio.h>
+
+static const char form[INSTANT_TEXT_SIZE + 1] = "0000-00-00T00:00:00Z";
 
 enum { DAY_SECONDS = 86400, DAYS_OF_400_YEARS = 146097 };
 
@@ -45,18 +46,29 @@ static struct date date_of(int64_t days)
 	};
 }
 
+static void put(char *to, size_t n, int64_t value)
+{
+	while (n--) {
+		to[n] = (char)('0' + value % 10);
+		value /= 10;
+	}
+}
+
 void instant_write(char out[INSTANT_TEXT_SIZE + 1], int64_t at)
 {
 	struct date d;
-	unsigned s;
-	char text[64];
+	int64_t s;
 
 	INVARIANT(at >= 0 && at <= INSTANT_MOST);
 	d = date_of(at / DAY_SECONDS);
-	s = (unsigned)(at % DAY_SECONDS);
-	(void)snprintf(text, sizeof(text), "%04d-%02u-%02uT%02u:%02u:%02uZ",
-	    (int)d.year, d.month, d.day, s / 3600, s / 60 % 60, s % 60);
-	memcpy(out, text, INSTANT_TEXT_SIZE + 1);
+	s = at % DAY_SECONDS;
+	memcpy(out, form, sizeof(form));
+	put(out, 4, d.year);
+	put(out + 5, 2, d.month);
+	put(out + 8, 2, d.day);
+	put(out + 11, 2, s / 3600);
+	put(out + 14, 2, s / 60 % 60);
+	put(out + 17, 2, s % 60);
 }
 
 static int64_t digits(const char *at, size_t n)
@@ -70,8 +82,6 @@ static int64_t digits(const char *at, size_t n)
 
 static bool has_form(const char *text)
 {
-	static const char form[] = "0000-00-00T00:00:00Z";
-
 	for (size_t i = 0; i < sizeof(form); i++)
 		if (form[i] == '0' ? text[i] < '0' || text[i] > '9'
 				   : text[i] != form[i])

@@ -1,7 +1,7 @@
 /* A configuration file from anywhere. What the reader takes, it takes again
  * after it was printed by us. */
 #include "fuzz.h"
-#include "base/yaml.h"
+#include "base/yamlplain.h"
 
 struct seen {
 	FILE *to;
@@ -54,12 +54,33 @@ static int parse(const void *bytes, size_t n, char **printed, bool *printable)
 	return r;
 }
 
+/* What is plain says the same to libyaml, which reads it with a comment. */
+static void try_plain(const uint8_t *bytes, size_t n)
+{
+	static const char comment[] = "# comment";
+	const struct yaml_source source = { "f", bytes, n };
+	CLEANUP(free_p) uint8_t *other = malloc(n + sizeof(comment));
+	CLEANUP(free_p) char *first = NULL;
+	CLEANUP(free_p) char *second = NULL;
+	bool printable;
+
+	INVARIANT(other);
+	if (!yamlplain_is(&source, false))
+		return;
+	memcpy(other, bytes, n);
+	memcpy(other + n, comment, sizeof(comment));
+	INVARIANT(!parse(bytes, n, &first, &printable));
+	INVARIANT(!parse(other, n + sizeof(comment) - 1, &second, &printable));
+	INVARIANT(!strcmp(first, second));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	CLEANUP(free_p) char *first = NULL;
 	CLEANUP(free_p) char *second = NULL;
 	bool printable;
 
+	try_plain(bytes, n);
 	if (parse(bytes, n, &first, &printable) || !printable)
 		return 0;
 	INVARIANT(!parse(first, strlen(first), &second, &printable));
