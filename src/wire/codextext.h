@@ -30,3 +30,7 @@ MUST_USE int codextext_write(char **out, size_t *n, const struct codex *c);
  * Return: 0; -ENOMEM. */
 MUST_USE int codextext_hash(
     uint8_t out[CODEXTEXT_HASH_SIZE], const struct codex *c);
+/** codextext_hash_body() - the same, of the @n bytes that stand in the file
+ * behind schema, generation and hash */
+void codextext_hash_body(
+    uint8_t out[CODEXTEXT_HASH_SIZE], const char *body, size_t n);
