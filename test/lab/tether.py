@@ -12,16 +12,15 @@ OTHER = base64.b64encode(bytes([10]) + bytes(30) + bytes([0x5a])).decode()
 class Tether:
     """One tether's files, and the verbs on them."""
 
-    def __init__(self, folder, namespace=None):
+    def __init__(self, folder):
         folder.mkdir(exist_ok=True)
-        self.prefix = ["ip", "netns", "exec", namespace] if namespace else []
         self.folder = folder
         self.codex = folder / "etc" / "tether.yaml"
         self.state = folder / "state"
 
     def run(self, *words):
         return subprocess.run(
-            [*self.prefix, str(program("pharos")), "tether", *map(str, words),
+            [str(program("pharos")), "tether", *map(str, words),
              "--codex", str(self.codex), "--state", str(self.state)],
             text=True, capture_output=True, check=False, timeout=60,
             cwd=self.folder, start_new_session=True)
