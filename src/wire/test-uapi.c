@@ -81,7 +81,7 @@ static void an_answer_is_read_however_it_is_cut(void **state)
 		assert_int_equal(uapi_reader_feed(&r, ANSWER, cut), 0);
 		assert_int_equal(r.done, cut == n);
 		assert_int_equal(
-		    uapi_reader_feed(&r, ANSWER + cut, n - cut), 0);
+		    uapi_reader_feed(&r, &ANSWER[cut], n - cut), 0);
 		assert_true(r.done && r.verdict_seen);
 		assert_int_equal(r.verdict, 0);
 		assert_int_equal(wgstate_seal(&s, NULL), 0);
