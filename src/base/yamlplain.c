@@ -88,11 +88,14 @@ static bool take_word(struct line *l, char *at)
 /* Return: behind the closing quote, which becomes the end of the text; NULL */
 static char *take_quoted(struct line *l, char *at)
 {
-	char *end = at + 1;
+	char *end = at;
 
-	while (is_in_quotes(*end))
+	if (*at != '"')
+		return NULL;
+	do {
 		end++;
-	if (*at != '"' || *end != '"' || !take_item(l, at))
+	} while (is_in_quotes(*end));
+	if (*end != '"' || !take_item(l, at))
 		return NULL;
 	l->items[l->n_items - 1].text = at + 1;
 	*end = '\0';

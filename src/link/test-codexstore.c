@@ -172,23 +172,29 @@ static void a_keyring_that_others_read_is_refused(void **state)
 
 /* ---- a crash at every system call ---------------------------------------- */
 
+static int add_new(struct codexstore *s)
+{
+	struct codex_peer peer = test_peer("new", 9);
+
+	peer.shared = true;
+	share(s, &peer.key);
+	return codex_peer_add(&s->codex, &peer);
+}
+
 /* In the child: one change. */
 static int change(const struct place *p, bool revoke)
 {
 	struct codexstore s;
-	struct codex_peer peer = test_peer("new", 9);
+	int r = open_at(&s, p, CODEXSTORE_CHANGE, NULL);
 
-	if (open_at(&s, p, CODEXSTORE_CHANGE, NULL))
-		return -EIO;
-	if (revoke) {
+	if (!r && revoke)
 		kill_two(&s);
-	} else {
-		peer.shared = true;
-		share(&s, &peer.key);
-		if (codex_peer_add(&s.codex, &peer))
-			return -EIO;
-	}
-	return codexstore_commit(&s, NULL);
+	else if (!r)
+		r = add_new(&s);
+	if (!r)
+		r = codexstore_commit(&s, NULL);
+	codexstore_close(&s);
+	return r;
 }
 
 static int change_revoke(const struct place *p)

@@ -132,8 +132,9 @@ static void hold_prefixes(struct wgstate *s)
 	for (uint32_t i = 0; i < s->n_peers; i++) {
 		const struct wgpeer *p = &s->peers[i];
 
-		sort(s->prefixes + p->first, p->n_prefix, sizeof(*s->prefixes),
-		    by_prefix);
+		if (p->n_prefix)
+			sort(&s->prefixes[p->first], p->n_prefix,
+			    sizeof(*s->prefixes), by_prefix);
 		for (uint32_t k = 0; k < p->n_prefix; k++)
 			s->holdings[at++] = (struct wgholding){
 				.prefix = s->prefixes[p->first + k],

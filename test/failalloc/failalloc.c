@@ -77,6 +77,18 @@ __attribute__((visibility("default"))) void *realloc(void *p, size_t n)
 	return to;
 }
 
+/* glibc's asks realloc(), a sanitizer's does not. */
+__attribute__((visibility("default"))) void *reallocarray(
+    void *p, size_t n, size_t size)
+{
+	size_t all;
+
+	if (!__builtin_mul_overflow(n, size, &all))
+		return realloc(p, all);
+	errno = ENOMEM;
+	return NULL;
+}
+
 __attribute__((visibility("default"))) void free(void *p)
 {
 	control.live -= p != NULL;
