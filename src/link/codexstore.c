@@ -437,6 +437,40 @@ int codexstore_open(struct codexstore *out,
 	return open_change(out, place->use, fault);
 }
 
+static void mark_file(
+    struct codexstore_mark *m, size_t i, const char *folder, const char *name)
+{
+	char path[FULL_PATH];
+	struct stat st;
+
+	(void)snprintf(
+	    path, sizeof(path), "%s%s%s", folder, *name ? "/" : "", name);
+	if (stat(path, &st))
+		return;
+	m->files[i].device = st.st_dev;
+	m->files[i].inode = st.st_ino;
+	m->files[i].size = (uint64_t)st.st_size;
+	m->files[i].seconds = st.st_ctim.tv_sec;
+	m->files[i].nanoseconds = st.st_ctim.tv_nsec;
+}
+
+void codexstore_mark(
+    struct codexstore_mark *out, const struct codexstore_place *place)
+{
+	const char *state = place->state ? place->state : CODEXSTORE_STATE;
+
+	*out = (struct codexstore_mark){ .files = { { 0 } } };
+	mark_file(out, 0, place->codex ? place->codex : CODEXSTORE_CODEX, "");
+	mark_file(out, 1, state, KEYRING);
+	mark_file(out, 2, state, TOMBSTONES);
+}
+
+bool codexstore_mark_same(
+    const struct codexstore_mark *a, const struct codexstore_mark *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
 void codexstore_close(struct codexstore *s)
 {
 	codex_deinit(&s->codex);

@@ -65,6 +65,20 @@ void codexstore_close(struct codexstore *s); /* repeatable */
  */
 void codexstore_unlock(struct codexstore *s);
 
+/* Which files stand there: another one after each write, by whoever. */
+struct codexstore_mark {
+	struct {
+		uint64_t device, inode, size;
+		int64_t seconds, nanoseconds;
+	} files[3]; /* codex, keyring, tombstones; zeros: there is none */
+};
+/** codexstore_mark() - taken before codexstore_open(), it is the same later
+ * only if nothing was written since */
+void codexstore_mark(
+    struct codexstore_mark *out, const struct codexstore_place *place);
+bool codexstore_mark_same(
+    const struct codexstore_mark *a, const struct codexstore_mark *b);
+
 /** codexstore_commit() - check, count the generation up and write
  * Return: 0; -EINVAL: codex_check() does not hold, nothing was written; -errno
  * (a full disk): the old ones stand, or the new ones did not all reach the disk

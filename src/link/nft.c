@@ -187,8 +187,9 @@ static bool is_end_of_another(const struct nlmsghdr *head)
 	       !made_by_us(head);
 }
 
-/* Return: has another process changed something, or may it have? */
-static bool take_news(const struct nft_watch *watch)
+/* What a transaction has changed is told before it ends: so who reads the rules
+ * and then asks here knows whether what he has read is ours. */
+bool nft_watch_take(struct nft_watch *watch)
 {
 	_Alignas(struct nlmsghdr) char block[ANSWER_BLOCK];
 	bool seen = false;
@@ -217,7 +218,7 @@ static void on_news(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	if (take_news(w))
+	if (nft_watch_take(w))
 		w->changed(w->ctx);
 }
 

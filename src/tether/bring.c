@@ -26,38 +26,43 @@ static int load_change(struct bring *b)
 	int r = firewall_write_change(
 	    &b->loaded->firewall, &b->to->firewall, &text);
 
-	return r ? r : nft_run(b->nft, text, NULL);
+	if (r || !*text)
+		return r;
+	b->print_due = true;
+	return nft_run(b->nft, text, NULL);
 }
 
-/* Are the rules that the kernel has still those that we loaded? */
+/* Are the rules that the kernel has still those that we loaded, for all that is
+ * known? */
 static bool still_loaded(struct bring *b)
 {
 	uint8_t now[NFT_PRINT_SIZE];
 
-	return !nft_print(b->nft, FIREWALL_TABLE, now) &&
+	return !b->print_due && !nft_print(b->nft, FIREWALL_TABLE, now) &&
 	       !memcmp(now, b->print, sizeof(now));
 }
 
 int bring_rules(struct bring *b)
 {
 	bool keep = b->loaded != NULL;
-	int r;
 
 	if (keep && b->look && !still_loaded(b)) {
 		keep = false;
 		b->restored = true;
 	}
-	if (keep && b->to == b->loaded)
+	if (keep && (b->to == b->loaded || !load_change(b)))
 		return 0;
-	if (!keep || load_change(b)) {
-		r = load_whole(b);
-		if (r)
-			return r;
-	}
-	r = nft_print(b->nft, FIREWALL_TABLE, b->print);
-	return r ? fault_set(&b->fault, r, NULL,
-		       "firewall: the table that was loaded is not there")
-		 : 0;
+	b->print_due = true;
+	return load_whole(b);
+}
+
+void bring_print(struct bring *b)
+{
+	b->result = nft_print(b->nft, FIREWALL_TABLE, b->print);
+	b->print_due = b->result != 0;
+	if (b->result)
+		fault_set(&b->fault, b->result, NULL,
+		    "firewall: the table that was loaded is not there");
 }
 
 /* ---- the interface ------------------------------------------------------- */

@@ -4,7 +4,7 @@
  *
  * It compares and does not believe: the state of the interface is read, and
  * after news the rules' print, so a pass may be one too many and changes
- * nothing then.
+ * nothing then. Rules whose print was not taken yet are loaded once more.
  */
 #pragma once
 #include "link/nft.h"
@@ -22,6 +22,7 @@ struct bring {
 	struct desired *to;	/* where to go */
 	struct desired *loaded; /* whose rules are loaded; NULL: none */
 	uint8_t print[NFT_PRINT_SIZE]; /* of these, as the kernel has them */
+	bool print_due;		       /* and that has yet to be taken */
 	bool look;		       /* they may be others by now */
 
 	/* what has come of it */
@@ -36,6 +37,11 @@ struct bring {
  * Return: 0; -errno with @b->fault. */
 int bring_rules(struct bring *b);
 void bring_all(struct bring *b);
+/** bring_print() - (when it is due) look at the rules that were loaded, so that
+ * they are known again; takes long where there are thousands of members, so
+ * nobody is to wait for it
+ * @b->result: 0; -ENOENT, -ENOMEM; with @b->fault */
+void bring_print(struct bring *b);
 /** bring_note() - (after it) the rules that are loaded are those of `to`, if
  * they are */
 void bring_note(struct bring *b);

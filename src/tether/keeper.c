@@ -17,6 +17,7 @@ struct keeper {
 	struct tunnel *tunnel;
 	struct rotation *rotation;
 	struct keeper_facts facts;
+	struct codexstore_mark read; /* the files that are in force */
 	struct keeper_events events;
 	struct wheel_timer clock;
 	int64_t clock_ahead; /* of the wall's, before the monotonic one's, s */
@@ -58,18 +59,26 @@ static int check_same(
 	    s->codex_path, s->codex.interface, k->facts.interface);
 }
 
-/* What the files mean now, in @out. */
-static int read_files(
-    struct keeper *k, struct desired *out, struct fault *fault)
+static struct codexstore_place place_of(const struct keeper *k)
 {
-	const struct codexstore_place place = {
+	return (struct codexstore_place){
 		.codex = k->config->codex,
 		.state = k->config->state,
 		.use = CODEXSTORE_READ,
 	};
-	struct codexstore s;
-	int r = codexstore_open(&s, &place, fault);
+}
 
+/* What the files mean now, in @out. */
+static int read_files(
+    struct keeper *k, struct desired *out, struct fault *fault)
+{
+	const struct codexstore_place place = place_of(k);
+	struct codexstore_mark mark;
+	struct codexstore s;
+	int r;
+
+	codexstore_mark(&mark, &place);
+	r = codexstore_open(&s, &place, fault);
 	if (!r)
 		r = check_same(k, &s, fault);
 	if (!r) {
@@ -82,8 +91,10 @@ static int read_files(
 			r = fault_set(fault, -ENOMEM, NULL, "no memory");
 		}
 	}
-	if (!r)
+	if (!r) {
 		take_facts(&k->facts, &s.codex, out);
+		k->read = mark;
+	}
 	codexstore_close(&s);
 	(void)malloc_trim(0);
 	return r;
@@ -252,6 +263,16 @@ int keeper_reload(struct keeper *k, struct fault *fault)
 	tunnel_set(k->tunnel, &d);
 	start_clock(k);
 	return 0;
+}
+
+int keeper_heed(struct keeper *k, struct fault *fault)
+{
+	const struct codexstore_place place = place_of(k);
+	struct codexstore_mark mark;
+
+	codexstore_mark(&mark, &place);
+	return codexstore_mark_same(&mark, &k->read) ? 0
+						     : keeper_reload(k, fault);
 }
 
 static void on_closed(void *ctx)

@@ -50,6 +50,9 @@ void keeper_listen(struct keeper *k, const struct keeper_events *events);
  * force
  * Return: 0; -errno with @fault: all stays as it is. */
 MUST_USE int keeper_reload(struct keeper *k, struct fault *fault);
+/** keeper_heed() - the same, if they are others than were read last: for news
+ * of the files, which come also after a verb has told */
+MUST_USE int keeper_heed(struct keeper *k, struct fault *fault);
 /** keeper_close() - remove the interface; waits until that is done
  * keeper_free() - after it; NULL is fine */
 void keeper_close(struct keeper *k);

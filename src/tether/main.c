@@ -6,9 +6,10 @@
 #include "tether/admin.h"
 #include "tether/meter.h"
 #include "tether/profile.h"
+#include <malloc.h>
 #include <stdio.h>
 
-enum { PATH_SIZE = CODEXSTORE_PATH_MOST + 32 };
+enum { PATH_SIZE = CODEXSTORE_PATH_MOST + 32, LARGE_BLOCK = 128 * 1024 };
 
 /* What a change of the tether changes; see link/codexstore.h. */
 enum { FILES = 3 };
@@ -30,7 +31,7 @@ static void name_files(struct files *f, const struct config *config)
 
 static int reload(void *ctx, struct fault *fault)
 {
-	return keeper_reload(ctx, fault);
+	return keeper_heed(ctx, fault);
 }
 
 static const char *ready(void *ctx)
@@ -106,6 +107,15 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 	return r ? r : serve(loop, keeper, config, fault);
 }
 
+/* A codex of thousands of peers is read, brought to the machine and forgotten:
+ * memory for it goes back to the system if all threads share one heap and large
+ * blocks are never a part of it. */
+static void keep_memory_small(void)
+{
+	(void)mallopt(M_ARENA_MAX, 1);
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+}
+
 int main(int argc, char **argv)
 {
 	struct config config = { 0 };
@@ -118,5 +128,6 @@ int main(int argc, char **argv)
 		.run = run,
 	};
 
+	keep_memory_small();
 	return daemon_main(&program, argc, argv);
 }

@@ -26,7 +26,7 @@ struct stage {
 	struct keyring *keys;
 	struct tombstones dead;
 	struct tunnel_config config;
-	unsigned settled, closed;
+	unsigned settled, seen, closed;
 	struct fault last;
 	char name[IF_NAMESIZE];
 };
@@ -37,6 +37,14 @@ static void on_settled(void *ctx, const struct fault *fault)
 
 	s->settled++;
 	s->last = fault ? *fault : (struct fault)FAULT_NONE;
+}
+
+static void on_seen(
+    void *ctx, const struct wgstate *state, const struct fault *fault)
+{
+	(void)state;
+	(void)fault;
+	((struct stage *)ctx)->seen++;
 }
 
 static void on_closed(void *ctx)
@@ -66,6 +74,7 @@ static int set_up(void **state)
 	s->config = (struct tunnel_config){ .driver = driver,
 		.program = program,
 		.settled = on_settled,
+		.seen = on_seen,
 		.ctx = s };
 	assert_int_equal(tunnel_new(&s->tunnel, s->loop, &s->config, NULL), 0);
 	*state = s;
@@ -217,6 +226,13 @@ static void of_many_changes_the_last_one_counts(void **state)
 	assert_true(tunnel_counts(s->tunnel)->applied <= 2);
 }
 
+/* Until then what others do means that the rules are loaded once more. */
+static void let_it_look(struct stage *s)
+{
+	tunnel_look(s->tunnel);
+	wait_for(s, &s->seen, s->seen + 1);
+}
+
 static void rules_that_others_take_away_come_back(void **state)
 {
 	static const char *const deeds[] = {
@@ -230,6 +246,7 @@ static void rules_that_others_take_away_come_back(void **state)
 
 	open_tunnel(s);
 	for (size_t i = 0; i < N_ELEMS(deeds); i++) {
+		let_it_look(s);
 		elsewhere(deeds[i]);
 		wait_for(s, &s->settled, s->settled + 1);
 		assert_true(rules_are_loaded());
@@ -237,9 +254,21 @@ static void rules_that_others_take_away_come_back(void **state)
 			fail_msg("%s", deeds[i]);
 	}
 	/* what others do to their own is no affair of ours */
+	let_it_look(s);
 	elsewhere("add table inet somebody");
 	wait_for(s, &s->settled, s->settled + 1);
 	assert_int_equal(tunnel_counts(s->tunnel)->restored, N_ELEMS(deeds));
+}
+
+static void rules_that_were_not_looked_at_yet_come_back(void **state)
+{
+	struct stage *s = *state;
+
+	open_tunnel(s);
+	elsewhere("flush ruleset");
+	wait_for(s, &s->settled, s->settled + 1);
+	assert_true(rules_are_loaded());
+	assert_int_equal(tunnel_counts(s->tunnel)->restored, 1);
 }
 
 static void a_carrier_that_dies_is_told_everything_again(void **state)
@@ -304,6 +333,7 @@ int main(int argc, char **argv)
 		each(a_peer_comes_and_goes),
 		each(of_many_changes_the_last_one_counts),
 		each(rules_that_others_take_away_come_back),
+		each(rules_that_were_not_looked_at_yet_come_back),
 		each(the_rules_stay_when_the_interface_goes),
 		/* from here on, of a process */
 		each(a_carrier_that_dies_is_told_everything_again),
