@@ -107,16 +107,16 @@ static int ask(json_t **out, const struct config *config, struct fault *fault)
 static void print_tunnel(const json_t *j)
 {
 	const json_t *carrier = json_object_get(j, "carrier");
-	json_t *addresses = json_object_get(j, "addresses"), *one;
-	size_t i;
+	const json_t *addresses = json_object_get(j, "addresses");
 
 	tether_say_state(stdout, j);
 	if (json_is_object(carrier))
 		printf("  carried by   %s\n", beacon_text(carrier, "program"));
 	printf("  UDP port     %llu\n",
 	    (unsigned long long)beacon_number(j, "port"));
-	json_array_foreach(addresses, i, one)
-	    printf("  address      %s\n", json_string_value(one));
+	for (size_t i = 0; i < json_array_size(addresses); i++)
+		printf("  address      %s\n",
+		    json_string_value(json_array_get(addresses, i)));
 	printf("  generation   %llu\n\n",
 	    (unsigned long long)beacon_number(j, "generation"));
 }
@@ -146,8 +146,7 @@ static void print_peer(const json_t *peer)
 
 static void print_text(const json_t *j)
 {
-	json_t *peers = json_object_get(j, "peers"), *peer;
-	size_t i;
+	const json_t *peers = json_object_get(j, "peers");
 
 	print_tunnel(j);
 	if (!json_array_size(peers)) {
@@ -156,7 +155,8 @@ static void print_text(const json_t *j)
 	}
 	printf("%-20s %-8s %-15s %-24s %9s %11s %11s\n", "PEER", "STATE",
 	    "ADDRESS", "ENDPOINT", "HANDSHAKE", "RECEIVED", "SENT");
-	json_array_foreach(peers, i, peer) print_peer(peer);
+	for (size_t i = 0; i < json_array_size(peers); i++)
+		print_peer(json_array_get(peers, i));
 }
 
 static int run(const void *from, char *const *words, struct fault *fault)

@@ -328,7 +328,7 @@ static int find_or_add(
 {
 	struct nlwalk w = nlwalk_in(one);
 	const struct nlattr *a;
-	struct wgkey key;
+	struct wgkey key = { { 0 } };
 	int e = NLWG_E_FORM;
 
 	while ((a = nlwalk_next(&w))) {

@@ -24,7 +24,7 @@ def files(root, pattern):
 
 def test_units_start_what_is_installed(installed):
     units = files(installed, "*.service")
-    assert len(units) == 6
+    assert len(units) == 7
     for name, unit in units.items():
         program = re.search(r"^ExecStart=(\S+)", unit.read_text(), re.M)[1]
         assert (installed / program[1:]).stat().st_mode & 0o111, name
