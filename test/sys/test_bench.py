@@ -191,6 +191,41 @@ def test_what_keeps_a_core_awake_has_no_share_of_ours():
     assert not children() & spinning
 
 
+class Autogroup:
+    """Of a kernel that says this to each word in turn."""
+
+    def __init__(self, *answers):
+        self.answers = iter(answers)
+
+    def write_text(self, text):
+        assert text == "19"
+        answer = next(self.answers)
+        if answer:
+            raise answer
+
+
+@pytest.mark.parametrize("answers", [
+    [None], [FileNotFoundError()], [PermissionError()],
+    [BlockingIOError()] * 3 + [None],
+    [BlockingIOError()] * 3 + [PermissionError()],
+])
+def test_the_least_share_is_asked_for_until_it_is_answered(monkeypatch,
+                                                           answers):
+    group = Autogroup(*answers)
+    monkeypatch.setattr(machine, "AUTOGROUP", group)
+    monkeypatch.setattr(machine.time, "sleep", lambda _: None)
+    machine.take_least_share()
+    assert not list(group.answers)
+
+
+def test_a_share_that_is_not_given_is_not_hidden(monkeypatch):
+    monkeypatch.setattr(machine, "AUTOGROUP", Autogroup(
+        *[BlockingIOError()] * (machine.AUTOGROUP_TRIES + 1)))
+    monkeypatch.setattr(machine.time, "sleep", lambda _: None)
+    with pytest.raises(BlockingIOError):
+        machine.take_least_share()
+
+
 def test_memory_that_was_used_is_free_again():
     before = children()
     machine.have_memory(1 << 20)
