@@ -13,7 +13,7 @@ import time
 
 from lab import peers
 from lab.parts import program
-from measure.bench import released
+from measure.bench import NO_RELEASE, released
 from measure.machine import awake, have_memory
 from measure.processes import CORES, BenchError
 from measure.rows import Bound
@@ -157,13 +157,14 @@ exec {{
 class Wrappers:
     """Our wrappers, each at an address of its own, since the broker limits what
     comes from one: a route of loopback gives what goes to that address the same
-    one as its source. Where there is a release it is the wrapper of that, since
-    that is what stands in an image."""
+    one as its source. Where there is a release of this commit it is the wrapper of
+    that, since that is what stands in an image."""
 
     def __init__(self, chain, count):
-        self.program = released("pharos-wrapper") or program("pharos-wrapper")
-        self.name = "the release's pharos-wrapper" \
-            if released("pharos-wrapper") else "pharos-wrapper, no release"
+        binary = released("pharos-wrapper")
+        self.program = binary or program("pharos-wrapper")
+        self.name = "the release's pharos-wrapper" if binary else \
+            f"the build's pharos-wrapper, {NO_RELEASE}"
         self.chain, self.count = chain, count
         self.sources = (count - 1) // STREAMS_A_SOURCE + 1
         self.hosts = [f"127.77.{number // 250}.{number % 250 + 1}"

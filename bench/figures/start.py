@@ -3,7 +3,7 @@ import socket
 import time
 
 from lab import parts
-from measure.bench import ROOT, free_port, released
+from measure.bench import NO_RELEASE, ROOT, free_port, released
 from measure.processes import Measured
 from measure.rows import Bound
 from measure.statistics import median, span
@@ -42,7 +42,7 @@ def measure(bench):
         "release binary of the beacon",
         binary.stat().st_size / MB if binary else None, "MB",
         f"{binary.relative_to(ROOT)}, static, stripped" if binary else
-        "not built: make release", bound=Bound("ours", 3.5, 2))
+        NO_RELEASE, bound=Bound("ours", 3.5, 2))
     rounds = bench.of(20, 5)
     program = binary or parts.program("pharos-beacon")
     peers = [peer for peer in (HAProxyWait, Nginx, Strelay)]

@@ -16,10 +16,29 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FIRST_SOURCE = 0x10001  # 127.1.0.1
 
 
-def released(name):
-    """What `make release` has built of this program, or None."""
-    binary = ROOT / "dist" / name
-    return binary if binary.exists() else None
+# What a release is made of and by.
+SHIPPED = ("src", "include", "meson.build", "meson_options.txt",
+           "tools/packaging", "tools/release")
+NO_RELEASE = "no release of this commit: make release"
+
+
+def of_this_commit(folder):
+    """Whether the release in there was made of these sources."""
+    try:
+        word, commit = (folder / "dist" / "BUILDINFO").read_text().split()[:2]
+    except (FileNotFoundError, ValueError):
+        return False
+    return word == "commit" and subprocess.run(
+        ["git", "-C", folder, "diff", "--quiet", "--end-of-options", commit,
+         "HEAD", "--", *SHIPPED], check=False,
+        stderr=subprocess.DEVNULL).returncode == 0
+
+
+def released(name, folder=ROOT):
+    """What `make release` has built of this program and this commit, or
+    None."""
+    binary = folder / "dist" / name
+    return binary if binary.exists() and of_this_commit(folder) else None
 
 
 def free_port():

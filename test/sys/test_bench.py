@@ -17,6 +17,7 @@ from lab import parts
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bench"))
 from measure import machine  # noqa: E402
+from measure.bench import released  # noqa: E402
 from measure.rounds import in_turn  # noqa: E402
 from measure.rows import replaced  # noqa: E402
 
@@ -161,6 +162,62 @@ def test_rounds_that_the_host_took_are_set_aside(monkeypatch, label, lost,
                            for who, of in numbers.items()}, rounds)
     assert sorted(taken["ours"]) == sorted(taken["theirs"]) == count, label
     assert (f"({more} more set aside" in said) == (more > 0)
+
+
+def git(folder, *words):
+    return subprocess.run(
+        ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b",
+         *words], check=True, text=True, capture_output=True).stdout.strip()
+
+
+def commit(folder, name, text):
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+    git(folder, "add", name)
+    git(folder, "commit", "-q", "-m", name)
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """A project of two commits, with a program in its dist/."""
+    git(tmp_path, "init", "-q")
+    commits = {"first": commit(tmp_path, "src/a.c", "one"),
+               "second": commit(tmp_path, "src/a.c", "two")}
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "relay").touch()
+    return tmp_path, commits
+
+
+INFO = [
+    ("of this commit", "commit {second}\ngcc 1\n", True),
+    ("of another commit", "commit {first}\ngcc 1\n", False),
+    ("of a commit that is not here", f"commit {'a' * 40}\n", False),
+    ("of no commit", "commit\n", False),
+    ("of something else", "tree {second}\n", False),
+    ("an option", "commit --no-index\n", False),
+]
+
+
+@pytest.mark.parametrize("info,counts", [row[1:] for row in INFO],
+                         ids=[row[0] for row in INFO])
+def test_a_release_counts_for_its_commit(sources, info, counts):
+    folder, commits = sources
+    (folder / "dist" / "BUILDINFO").write_text(info.format(**commits))
+    assert released("relay", folder) == (
+        folder / "dist" / "relay" if counts else None)
+    assert released("another", folder) is None
+
+
+def test_a_release_counts_as_long_as_its_sources_stay(sources):
+    folder, commits = sources
+    assert released("relay", folder) is None  # it says of no commit
+    (folder / "dist" / "BUILDINFO").write_text("commit {second}".format(
+        **commits))
+    commit(folder, "doc/a.md", "words")
+    assert released("relay", folder)
+    commit(folder, "include/a.h", "three")
+    assert released("relay", folder) is None
 
 
 BENCH = """
