@@ -271,7 +271,7 @@ def measure_crowd(bench, chain):
     too. The bound is the same."""
     count = bench.of(1000, 50)
     crowd = Wrappers(chain, count)
-    have_memory(count * MEMORY)
+    given = have_memory(count * MEMORY)
     with Pods(crowd.commands()) as pods:
         taken = pods.wait()
     own = pods.cpu() / len(CORES)
@@ -284,7 +284,9 @@ def measure_crowd(bench, chain):
             "address, as many as the broker lets one have; from the start of "
             f"the first; the last was started after {pods.started:.2f} s, and "
             "the same cores run broker, beacon, bridge and store; the host has "
-            f"given the memory before; the store is {chain.name}", f"the {len(CORES)} cores' time for them alone",
+            f"given {given >> 20} MiB of the {count * MEMORY >> 20} before that "
+            f"they may take; the store is {chain.name}",
+            f"the {len(CORES)} cores' time for them alone",
             own, bound)
     crowd.end()
 

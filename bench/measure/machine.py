@@ -107,10 +107,34 @@ def meminfo(name):
     return int(re.search(rf"^{name}:\s+(\d+) kB$", text, re.M).group(1)) * 1024
 
 
+def group_free(root, memberships):
+    """Bytes that the least of our control groups (version 2) has left for us,
+    with what it would take back from files; None: it sets no limit."""
+    found = re.search(r"^0::/(.*)$", memberships.read_text(), re.M)
+    folder = root / (found.group(1) if found else "")
+    left = []
+    while folder.is_relative_to(root):
+        with contextlib.suppress(FileNotFoundError, ValueError):  # "max"
+            most = int((folder / "memory.max").read_text())
+            used = int((folder / "memory.current").read_text())
+            files = re.search(r"^inactive_file (\d+)$",
+                              (folder / "memory.stat").read_text(), re.M)
+            left.append(max(0, most - used + int(files.group(1))))
+        folder = folder.parent
+    return min(left, default=None)
+
+
 def have_memory(size):
-    """So much of it, or half of what is free, is used once and free again."""
-    size = min(size, meminfo("MemFree") // 2)
+    """So much of it, or half of what is free, is used once and free again.
+    Return: how much that was."""
+    free = meminfo("MemFree")
+    of_group = group_free(pathlib.Path("/sys/fs/cgroup"),
+                          pathlib.Path("/proc/self/cgroup"))
+    if of_group is not None:
+        free = min(free, of_group)
+    size = min(size, free // 2)
     subprocess.run([sys.executable, "-S", "-c", f"b'x' * {size}"], check=True)
+    return size
 
 
 class Stolen:

@@ -285,9 +285,49 @@ def test_a_share_that_is_not_given_is_not_hidden(monkeypatch):
 
 def test_memory_that_was_used_is_free_again():
     before = children()
-    machine.have_memory(1 << 20)
+    assert machine.have_memory(1 << 20) == 1 << 20
     assert not children() - before
     assert machine.meminfo("MemTotal") > machine.meminfo("MemFree") > 1 << 20
+
+
+def test_no_more_memory_is_used_than_half_of_what_is_free(monkeypatch):
+    monkeypatch.setattr(machine, "meminfo", lambda _: 8 << 20)
+    monkeypatch.setattr(machine, "group_free", lambda *_: None)
+    assert machine.have_memory(1 << 40) == 4 << 20
+    monkeypatch.setattr(machine, "group_free", lambda *_: 2 << 20)
+    assert machine.have_memory(1 << 40) == 1 << 20
+    monkeypatch.setattr(machine, "group_free", lambda *_: 0)
+    assert machine.have_memory(1 << 40) == 0
+
+
+# (limit, use, of that what files have that nobody reads) of the group, and of
+# the one around it
+GROUPS = [
+    ("no limit", ("max", 10, 0), ("max", 20, 0), None),
+    ("ours", ("100", 30, 0), ("max", 70, 0), 70),
+    ("what files have is as good as free", ("100", 90, 50), None, 60),
+    ("the outer one has less", ("100", 30, 0), ("120", 110, 5), 15),
+    ("over its limit", ("100", 130, 0), None, 0),
+    ("no such groups", None, None, None),
+]
+
+
+@pytest.mark.parametrize("inner,outer,left", [row[1:] for row in GROUPS],
+                         ids=[row[0] for row in GROUPS])
+def test_what_a_control_group_has_left(tmp_path, inner, outer, left):
+    member = tmp_path / "cgroup"
+    member.write_text("4:memory:/elsewhere\n0::/outer/inner\n")
+    root = tmp_path / "groups"
+    for folder, numbers in ((root / "outer" / "inner", inner),
+                            (root / "outer", outer)):
+        folder.mkdir(parents=True, exist_ok=True)
+        if numbers:
+            most, used, files = numbers
+            (folder / "memory.max").write_text(f"{most}\n")
+            (folder / "memory.current").write_text(f"{used}\n")
+            (folder / "memory.stat").write_text(
+                f"anon 5\ninactive_file {files}\n")
+    assert machine.group_free(root, member) == left
 
 
 def test_what_a_killed_bench_has_started_ends(tmp_path):
