@@ -31,6 +31,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answer = to.getresponse()
         text = answer.read()
         to.close()
+        valve.note_done(self.command, self.path)
         return answer.status, text
 
     def answer(self):
@@ -71,7 +72,9 @@ class StoreValve:
         self.store_port = int(store.base.split("/")[2].rpartition(":")[2])
         self.trust = ssl.create_default_context(cafile=str(store.ca))
         self.lock = threading.Lock()
+        self.change = threading.Condition(self.lock)
         self.seen, self.rules, self.tokens = [], {}, set()
+        self.done = []
         self.held, self.opened = threading.Event(), threading.Event()
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.valve = self
@@ -95,6 +98,18 @@ class StoreValve:
         if how == "hold":
             self.held.set()
         return how
+
+    def note_done(self, method, path):
+        with self.change:
+            self.done.append(f"{method} {path}")
+            self.change.notify_all()
+
+    def wait_until_done(self, part, seconds=30):
+        """Until the store has answered a request with `part` in it, whether or
+        not whoever asked is still there. Return: whether it has."""
+        with self.change:
+            return self.change.wait_for(
+                lambda: any(part in request for request in self.done), seconds)
 
     def fail(self, part, how):
         """Requests with `part` in "METHOD /v1/path" fail from now on: `before`
