@@ -2,6 +2,7 @@
 #include "base/option.h"
 #include "net/address.h"
 #include <stdio.h>
+#include <strings.h>
 
 enum { TLS = PROBE_HOPS };
 
@@ -13,8 +14,8 @@ static int target_of(char to[ADDRESS_HOST_MOST + 16], bool *plain,
 	struct address a;
 	size_t n;
 
-	*plain = !strncmp(order->url, "http://", 7);
-	if (!host || (!*plain && strncmp(order->url, "https://", 8) != 0))
+	*plain = !strncasecmp(order->url, "http://", 7);
+	if (!host || (!*plain && strncasecmp(order->url, "https://", 8) != 0))
 		return fault_set(fault, OPTION_E_BAD,
 		    "expected is https://HOST[:PORT]", "%s: not a URL: %.200s",
 		    order->option, order->url);

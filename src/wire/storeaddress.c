@@ -1,5 +1,6 @@
 #include "wire/storeaddress.h"
 #include <stdio.h>
+#include <strings.h>
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -11,9 +12,27 @@ static const char *authority_of(const char *text)
 	static const char *const schemes[] = { "https://", "http://" };
 
 	for (size_t i = 0; i < N_ELEMS(schemes); i++)
-		if (!strncmp(text, schemes[i], strlen(schemes[i])))
+		if (!strncasecmp(text, schemes[i], strlen(schemes[i])))
 			return text + strlen(schemes[i]);
 	return NULL;
+}
+
+/* 0: none. An address of version 6 may name its zone, [fe80::1%25eth0]
+ * (RFC 6874). */
+static size_t length_authority(const char *at)
+{
+	static const char usual[] = LETTERS "-._:[]", mark[] = "%25";
+	size_t n = strspn(at, usual), zone;
+
+	if (strncmp(at + n, mark, strlen(mark)) != 0)
+		return n;
+	if (*at != '[' || memchr(at, ']', n))
+		return 0;
+	n += strlen(mark);
+	zone = strspn(at + n, LETTERS "-._~");
+	if (!zone || at[n + zone] != ']')
+		return 0;
+	return n + zone + strspn(at + n + zone, usual);
 }
 
 /* Nothing that a request would have to write otherwise, and no way up. */
@@ -62,7 +81,7 @@ int storeaddress_check(
     const char *text, const char *option, struct fault *fault)
 {
 	const char *authority = authority_of(text);
-	size_t n = authority ? strspn(authority, LETTERS "-._:[]") : 0;
+	size_t n = authority ? length_authority(authority) : 0;
 	bool has_api;
 
 	if (strlen(text) > STOREADDRESS_MOST)

@@ -9,7 +9,9 @@
 enum { STOREADDRESS_MOST = 512 }; /* characters */
 
 /** storeaddress_check() - https://HOST[:PORT][/PATH], or http://
- * The path is what the store's own /v1 stands below; a slash may end it.
+ * The scheme may be in any case, an address of version 6 may name its zone
+ * (RFC 6874). The path is what the store's own /v1 stands below; a slash may
+ * end it.
  * @option: where it was said, for @fault; in which no password is told
  * Return: 0; -EINVAL with @fault. */
 MUST_USE int storeaddress_check(

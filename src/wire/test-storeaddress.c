@@ -18,6 +18,10 @@ static const struct {
 	{ "a slash at its end", "https://store:8200/", NULL },
 	{ "an address", "https://192.0.2.1:8200", NULL },
 	{ "an address of version 6", "https://[2001:db8::1]:8200", NULL },
+	{ "a zone", "https://[fe80::1%25eth0]:8200", NULL },
+	{ "a zone, and a path", "https://[fe80::1%25br-lan.7]/bao", NULL },
+	{ "a scheme in capitals", "HTTPS://store", NULL },
+	{ "a scheme in both", "Http://127.0.0.1:8200", NULL },
 	{ "plain, which who connects judges", "http://store", NULL },
 	{ "a path", "https://store/bao", NULL },
 	{ "a longer path", "https://store/a-b/c_d.~/e/", NULL },
@@ -29,6 +33,13 @@ static const struct {
 	{ "a scheme alone", "https://", FORM },
 	{ "no host", "https:///bao", FORM },
 	{ "a user", "https://user:secret@store", FORM },
+	{ "a zone without a name", "https://[fe80::1%25]:8200", FORM },
+	{ "a zone that does not end", "https://[fe80::1%25eth0", FORM },
+	{ "a zone that is not escaped", "https://[fe80::1%eth0]", FORM },
+	{ "two zones", "https://[fe80::1%25a%25b]", FORM },
+	{ "a zone behind the address", "https://[fe80::1]%25eth0]", FORM },
+	{ "a zone of a name", "https://store%25eth0]", FORM },
+	{ "a user behind a zone", "https://[fe80::1%25a]:secret@store", FORM },
 	{ "a query", "https://store/?a", FORM },
 	{ "a fragment", "https://store#a", FORM },
 	{ "a blank", "https://store /bao", FORM },
@@ -55,7 +66,7 @@ static void each_address(void **state)
 
 		if (!r != !rows[i].hint)
 			fail_msg("%s: %d", rows[i].label, r);
-		if (!r)
+		if (!rows[i].hint)
 			continue;
 		if (r != -EINVAL || strcmp(fault.hint, rows[i].hint) != 0 ||
 		    strncmp(fault.text, OPTION " ", strlen(OPTION) + 1) != 0)
@@ -78,6 +89,8 @@ static const struct {
 	{ "store/bao/v1//", "https://store/bao" },
 	{ "http://127.0.0.1:8200/", "http://127.0.0.1:8200" },
 	{ "v1", "https://v1" },
+	{ "HTTPS://store/v1/", "HTTPS://store" },
+	{ "[fe80::1%25eth0]:8200", "https://[fe80::1%25eth0]:8200" },
 	{ "store/v1/v1", NULL },
 	{ "", NULL },
 	{ "/", NULL },

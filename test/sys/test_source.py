@@ -370,7 +370,7 @@ def test_the_right_that_is_missing_is_named(source):
 
 @pytest.mark.parametrize("form", [
     "127.0.0.1:{}", "https://127.0.0.1:{}/", "https://127.0.0.1:{}/v1",
-    "127.0.0.1:{}/v1/"])
+    "127.0.0.1:{}/v1/", "HTTPS://127.0.0.1:{}"])
 def test_an_address_as_people_write_it(source, form):
     source.good("grants", address=form.format(source.port))
 

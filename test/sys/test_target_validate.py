@@ -209,6 +209,11 @@ def test_paths_with_a_star(place, path):
 
 # ---- the way there
 
+def test_a_scheme_in_capitals(place):
+    rows = place.pod(address=place.address.replace("https", "HTTPS"))
+    assert rows["tls"]["state"] == "good"
+
+
 def test_a_port_where_nobody_listens(place):
     address = f"https://127.0.0.1:{ports.free(1)}"
     assert_broken(place.pod(address=address), "tcp")
