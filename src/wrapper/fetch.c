@@ -14,8 +14,10 @@
  * not lost with it. Otherwise, and if what was read does not count since a task
  * of the first fetch has failed, the token is not needed any more: a brief one
  * is forgotten, and any other, or one with leases, given up at the store, once
- * DONE was said, since nobody has to wait for that. A token of a file is the
- * operator's: it is neither handed back nor given up.
+ * DONE was said, since nobody has to wait for that. So that a store which does
+ * not answer is no exception, a task of the first fetch has a little less time
+ * than the job. A token of a file is the operator's: it is neither handed back
+ * nor given up.
  *
  * The process is not dumpable, has no capabilities, reads nothing but the
  * folders of the files that the job names and what name resolution needs, and
@@ -42,6 +44,7 @@
 enum {
 	AT_ONCE = 8,
 	LENGTHEN_MS = 2000, /* that all else waits for it */
+	GIVE_UP_MS = 2000,  /* for that, once nothing else is to be said */
 };
 
 /* What the words for a failed answer call the store: it was the bridge that
@@ -65,6 +68,7 @@ struct fetch {
 	struct fetchway *way;
 	struct http_conn *conn; /* NULL until open */
 	struct wheel_timer deadline;
+	uint64_t until_ms;	     /* when that is */
 	struct wheel_timer patience; /* while `waits` */
 	struct httpc_call *call;     /* of login, renewal, giving up */
 	enum handoff_hop hop;	     /* once open: what is under way */
@@ -136,6 +140,19 @@ static void fail_memory(struct fetch *f)
 
 /* ---- asking ------------------------------------------------------------- */
 
+/* A first fetch that is not answered fails a little before its deadline: what
+ * has failed by then gives its token up. */
+static unsigned time_for_answer(const struct fetch *f)
+{
+	unsigned whole = f->job.deadline_ms, tenth = whole / 10;
+	uint64_t now = loop_now(f->loop);
+	uint64_t end = f->until_ms - (tenth < GIVE_UP_MS ? tenth : GIVE_UP_MS);
+
+	if (!f->ours || !f->job.all || f->told)
+		return whole;
+	return now < end ? (unsigned)(end - now) : 1;
+}
+
 static int ask(struct fetch *f, struct vault_call *call, httpc_fn fn, void *ctx,
     struct httpc_call **out)
 {
@@ -147,7 +164,7 @@ static int ask(struct fetch *f, struct vault_call *call, httpc_fn fn, void *ctx,
 		.fields = fields,
 		.n_fields = 1,
 		.most = VAULT_ANSWER_MOST,
-		.ms = f->job.deadline_ms,
+		.ms = time_for_answer(f),
 	};
 
 	if (call->needs_token && f->token)
@@ -228,6 +245,8 @@ static void hand_back(struct fetch *f)
 	done(f);
 }
 
+static void on_deadline(struct wheel_timer *t, uint64_t now);
+
 static void give_up_token(struct fetch *f)
 {
 	struct vault_call call = { .body = NULL };
@@ -238,6 +257,7 @@ static void give_up_token(struct fetch *f)
 		.type = HANDOFF_DONE, .u.done.lingers = true },
 	    -1);
 	f->told = true;
+	loop_after(f->loop, &f->deadline, GIVE_UP_MS, on_deadline);
 	ask_session(f, vault_call_revoke_self(&call), &call, on_revoked);
 }
 
@@ -699,6 +719,7 @@ static void run(struct fetch *f, int *session)
 		fail_at(f, HANDOFF_HOP_HERE, r == -ENOMEM, &fault);
 		return;
 	}
+	f->until_ms = loop_now(f->loop) + f->job.deadline_ms;
 	loop_after(f->loop, &f->deadline, f->job.deadline_ms, on_deadline);
 	loop_run(f->loop);
 }

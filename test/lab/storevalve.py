@@ -104,12 +104,13 @@ class StoreValve:
             self.done.append(f"{method} {path}")
             self.change.notify_all()
 
-    def wait_until_done(self, part, seconds=30):
-        """Until the store has answered a request with `part` in it, whether or
-        not whoever asked is still there. Return: whether it has."""
+    def wait_until_done(self, part, times=1, seconds=30):
+        """Until the store has answered so many requests with `part` in them,
+        whether or not whoever asked is still there. Return: whether it has."""
         with self.change:
             return self.change.wait_for(
-                lambda: any(part in request for request in self.done), seconds)
+                lambda: sum(part in request for request in self.done) >= times,
+                seconds)
 
     def fail(self, part, how):
         """Requests with `part` in "METHOD /v1/path" fail from now on: `before`

@@ -300,7 +300,8 @@ def assert_none_left(valved, forgotten=False):
     tokens = valved.valve.tokens - {store.token}
     assert tokens
     if not forgotten:  # nobody waits for it: it may be asked and not yet done
-        assert valved.valve.wait_until_done("revoke-self"), valved.valve.seen
+        assert valved.valve.wait_until_done("revoke-self", len(tokens)), \
+            valved.valve.seen
     for token in tokens:
         status, said = store.call("POST", "auth/token/lookup",
                                   {"token": token})
@@ -324,6 +325,21 @@ def test_no_token_outlives_a_start_that_fails(valved, life, more):
     assert wrapper.wait(30) == 122
     assert "secret/data/none" in wrapper.text()
     assert_none_left(valved, forgotten=life == "60s" and not more)
+
+
+def test_no_token_outlives_a_start_that_is_not_answered(valved):
+    """The store takes logins, and says nothing to who reads."""
+    valved.lab.store.must("POST", "auth/jwt/role/long", {
+        "role_type": "jwt", "user_claim": "sub",
+        "bound_audiences": [valved.audience], "token_policies": ["lab"],
+        "token_ttl": "10m", "token_no_default_policy": True})
+    valved.valve.fail("data/app", "hold")
+    wrapper = wrap(valved, "--deadline", "8s", secret="secret/data/app",
+                   role="long", command=["/bin/true"])
+    assert wrapper.wait(60) == 121
+    assert "no answer in time" in wrapper.text()
+    assert_none_left(valved)
+    valved.valve.open()
 
 
 # ---- rotation
