@@ -23,6 +23,7 @@
 #include "link/codexstore.h"
 #include "base/file.h"
 #include "base/number.h"
+#include "base/replace.h"
 #include "wire/ipam.h"
 #include <fcntl.h>
 #include <inttypes.h>
@@ -55,55 +56,17 @@ static void state_file(
 	(void)snprintf(out, FULL_PATH, "%s/%s", s->state_path, name);
 }
 
-static int sync_folder_of(const char *path)
-{
-	char folder[FULL_PATH];
-	const char *slash = strrchr(path, '/');
-	CLEANUP(close_p) int fd = -1;
-
-	(void)snprintf(folder, sizeof(folder), "%.*s",
-	    slash ? (int)(slash - path) : 0, path);
-	if (!slash || slash == path)
-		(void)snprintf(folder, sizeof(folder), slash ? "/" : ".");
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) ? -errno : 0;
-}
-
 struct content {
 	const void *bytes;
 	size_t n;
 	mode_t mode;
 };
 
-static int write_waiting(const char *waiting, const struct content *content)
-{
-	CLEANUP(close_p)
-	int fd = open(waiting,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = file_write(fd, content->bytes, content->n);
-	if (!r && (fchmod(fd, content->mode) || fsync(fd)))
-		r = -errno;
-	return r;
-}
-
 static int replace(
     const char *path, const struct content *content, struct fault *fault)
 {
-	char waiting[FULL_PATH + 8];
-	int r;
+	int r = replace_file(path, content->bytes, content->n, content->mode);
 
-	(void)snprintf(waiting, sizeof(waiting), "%s.new", path);
-	r = write_waiting(waiting, content);
-	if (!r && rename(waiting, path))
-		r = -errno;
-	if (r)
-		(void)unlink(waiting);
-	if (!r)
-		r = sync_folder_of(path);
 	return r ? cannot(fault, r, path) : 0;
 }
 

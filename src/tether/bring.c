@@ -1,5 +1,6 @@
 #include "tether/bring.h"
 #include "link/rtnet.h"
+#include "tether/lastrules.h"
 #include "wire/wgplan.h"
 
 static void free_desired(struct desired *d)
@@ -16,6 +17,7 @@ static int load_whole(struct bring *b)
 	CLEANUP(free_p) char *text = NULL;
 	int r = firewall_write(&b->to->firewall, &text);
 
+	b->unkept = true;
 	return r ? fault_set(&b->fault, r, NULL, "no memory")
 		 : nft_replace(b->nft, FIREWALL_TABLE, text, &b->fault);
 }
@@ -28,7 +30,7 @@ static int load_change(struct bring *b)
 
 	if (r || !*text)
 		return r;
-	b->print_due = true;
+	b->print_due = b->unkept = true;
 	return nft_run(b->nft, text, NULL);
 }
 
@@ -63,6 +65,21 @@ void bring_print(struct bring *b)
 	if (b->result)
 		fault_set(&b->fault, b->result, NULL,
 		    "firewall: the table that was loaded is not there");
+}
+
+void bring_keep(struct bring *b)
+{
+	CLEANUP(free_p) char *text = NULL;
+	int r;
+
+	b->keep = (struct fault)FAULT_NONE;
+	if (!b->unkept || !b->rules_good)
+		return;
+	r = firewall_write(&b->to->firewall, &text);
+	if (r)
+		(void)fault_set(&b->keep, r, NULL, "no memory");
+	else if (!lastrules_write(b->folder, text, &b->keep))
+		b->unkept = false;
 }
 
 /* ---- the interface ------------------------------------------------------- */
@@ -172,6 +189,7 @@ void bring_all(struct bring *b)
 	b->rules_good = !b->result;
 	if (!b->result && b->wg)
 		b->result = bring_interface(b);
+	bring_keep(b);
 }
 
 void bring_note(struct bring *b)

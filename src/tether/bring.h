@@ -17,6 +17,7 @@ enum { BRING_MTU = 1420 };
 
 struct bring {
 	struct nft *nft;
+	const char *folder;	/* for tether/lastrules.h; borrowed */
 	struct wg *wg;		/* NULL: there is no interface, rules alone */
 	unsigned index;		/* of it; 0: not looked at yet */
 	struct desired *to;	/* where to go */
@@ -25,12 +26,15 @@ struct bring {
 	bool print_due;		       /* and that has yet to be taken */
 	bool look;		       /* they may be others by now */
 
+	bool unkept; /* these are not on disk yet */
+
 	/* what has come of it */
 	bool restored;	 /* the rules were others */
 	bool rules_good; /* those of `to` are loaded */
 	bool lost;	 /* the interface is gone, or another one is there */
 	int result;
 	struct fault fault; /* why, if `result` is not 0 */
+	struct fault keep;  /* why the rules could not be kept on disk */
 };
 
 /** bring_rules() - the rules alone; bring_all() - and the interface
@@ -42,6 +46,9 @@ void bring_all(struct bring *b);
  * nobody is to wait for it
  * @b->result: 0; -ENOENT, -ENOMEM; with @b->fault */
 void bring_print(struct bring *b);
+/** bring_keep() - (after it) the rules that were loaded, on disk; what keeps
+ * them from it is in @b->keep, and nothing else fails for it */
+void bring_keep(struct bring *b);
 /** bring_note() - (after it) the rules that are loaded are those of `to`, if
  * they are */
 void bring_note(struct bring *b);

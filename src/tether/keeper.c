@@ -203,6 +203,7 @@ static int make_parts(struct keeper *k, struct fault *fault)
 	const struct tunnel_config tunnel = {
 		.driver = (enum wg_driver)k->config->driver,
 		.program = k->config->program,
+		.folder = k->config->state,
 		.settled = on_settled,
 		.seen = on_seen,
 		.ctx = k,
@@ -246,6 +247,21 @@ int keeper_open(struct keeper *k, struct fault *fault)
 	k->clock_ahead = clock_ahead(k);
 	start_clock(k);
 	return 0;
+}
+
+void keeper_fall_back(struct keeper *k)
+{
+	struct fault fault = FAULT_NONE;
+	bool loaded;
+
+	if (tunnel_fall_back(k->tunnel, &loaded, &fault))
+		log_err("rules of before cannot be loaded: at boot, what zones "
+			"name is open until the tether starts",
+		    LOG_STR("fault", fault.text), LOG_STR("hint", fault.hint));
+	else if (loaded)
+		log_warn("rules of before are in force, what zones name stays "
+			 "closed",
+		    LOG_STR("folder", k->config->state));
 }
 
 void keeper_listen(struct keeper *k, const struct keeper_events *events)

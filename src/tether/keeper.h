@@ -45,6 +45,9 @@ MUST_USE int keeper_new(struct keeper **out, struct loop *loop,
 /** keeper_open() - read the files and bring the tunnel up; starts no thread
  * Return: 0; -errno with @fault. */
 MUST_USE int keeper_open(struct keeper *k, struct fault *fault);
+/** keeper_fall_back() - after keeper_open() has failed or was not come to: the
+ * rules of before, unless there are newer ones; says what has come of it */
+void keeper_fall_back(struct keeper *k);
 void keeper_listen(struct keeper *k, const struct keeper_events *events);
 /** keeper_reload() - read the files again; `settled` tells when they are in
  * force

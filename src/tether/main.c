@@ -104,7 +104,12 @@ static int run(struct loop *loop, const void *from, struct fault *fault)
 	CLEANUP(keeper_freep) struct keeper *keeper = NULL;
 	int r = keeper_new(&keeper, loop, config, fault);
 
-	return r ? r : serve(loop, keeper, config, fault);
+	if (r)
+		return r;
+	r = serve(loop, keeper, config, fault);
+	if (r)
+		keeper_fall_back(keeper);
+	return r;
 }
 
 /* A codex of thousands of peers is read, brought to the machine and forgotten:

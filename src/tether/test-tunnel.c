@@ -7,6 +7,7 @@
 #include "link/test-plane.h"
 #include "link/wgnetlink.h"
 #include "net/loop.h"
+#include "tether/lastrules.h"
 #include "tether/test-codex.h"
 #include <setjmp.h>
 #include <signal.h>
@@ -29,6 +30,7 @@ struct stage {
 	unsigned settled, seen, closed;
 	struct fault last;
 	char name[IF_NAMESIZE];
+	char folder[32];
 };
 
 static void on_settled(void *ctx, const struct fault *fault)
@@ -68,11 +70,14 @@ static int set_up(void **state)
 
 	assert_non_null(s);
 	plane_name(s->name, "t");
+	strcpy(s->folder, "/tmp/test-tunnel-XXXXXX");
+	assert_non_null(mkdtemp(s->folder));
 	test_codex(&s->codex, &s->keys, s->name, 2);
 	s->codex.port = (uint16_t)(20000 + getpid() % 20000);
 	assert_int_equal(loop_new(&s->loop), 0);
 	s->config = (struct tunnel_config){ .driver = driver,
 		.program = program,
+		.folder = s->folder,
 		.settled = on_settled,
 		.seen = on_seen,
 		.ctx = s };
@@ -96,7 +101,11 @@ static void close_tunnel(struct stage *s)
 static int tear_down(void **state)
 {
 	struct stage *s = *state;
+	char path[80];
 
+	(void)snprintf(path, sizeof(path), "%s/" LASTRULES_NAME, s->folder);
+	(void)unlink(path);
+	assert_int_equal(rmdir(s->folder), 0);
 	if (tunnel_wg(s->tunnel))
 		close_tunnel(s);
 	tunnel_free(s->tunnel);
@@ -315,6 +324,53 @@ static void the_rules_are_there_even_if_no_interface_can_be(void **state)
 	assert_true(rules_are_loaded());
 }
 
+static void print_rules(uint8_t out[NFT_PRINT_SIZE])
+{
+	CLEANUP(nft_closep) struct nft *n = NULL;
+
+	assert_int_equal(nft_open(&n), 0);
+	assert_int_equal(nft_print(n, FIREWALL_TABLE, out), 0);
+}
+
+static void renew(struct stage *s)
+{
+	tunnel_free(s->tunnel);
+	assert_int_equal(tunnel_new(&s->tunnel, s->loop, &s->config, NULL), 0);
+}
+
+static void the_rules_of_before_come_back_without_a_codex(void **state)
+{
+	struct stage *s = *state;
+	struct codex_peer p = test_peer(7);
+	uint8_t before[NFT_PRINT_SIZE], after[NFT_PRINT_SIZE];
+	struct fault fault = FAULT_NONE;
+	bool loaded;
+
+	assert_int_equal(tunnel_fall_back(s->tunnel, &loaded, &fault), -ENOENT);
+	assert_false(loaded);
+	open_tunnel(s);
+	p.zones = 1;
+	assert_int_equal(codex_peer_add(&s->codex, &p), 0);
+	set_and_settle(s);
+	print_rules(before);
+	/* its own are newer */
+	assert_int_equal(tunnel_fall_back(s->tunnel, &loaded, &fault), 0);
+	assert_false(loaded);
+	close_tunnel(s);
+	elsewhere("flush ruleset");
+	renew(s);
+	assert_int_equal(tunnel_fall_back(s->tunnel, &loaded, &fault), 0);
+	assert_true(loaded);
+	print_rules(after);
+	assert_memory_equal(before, after, sizeof(before));
+	/* what nftables refuses leaves what is there */
+	assert_int_equal(
+	    lastrules_write(s->folder, "table inet pharos_tether {", &fault),
+	    0);
+	assert_int_equal(tunnel_fall_back(s->tunnel, &loaded, &fault), -EINVAL);
+	assert_true(rules_are_loaded());
+}
+
 #define each(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const char *enter(void)
@@ -335,6 +391,7 @@ int main(int argc, char **argv)
 		each(rules_that_others_take_away_come_back),
 		each(rules_that_were_not_looked_at_yet_come_back),
 		each(the_rules_stay_when_the_interface_goes),
+		each(the_rules_of_before_come_back_without_a_codex),
 		/* from here on, of a process */
 		each(a_carrier_that_dies_is_told_everything_again),
 		each(the_rules_are_there_even_if_no_interface_can_be),

@@ -20,6 +20,7 @@
 #include "link/linkwatch.h"
 #include "net/loop.h"
 #include "tether/bring.h"
+#include "tether/lastrules.h"
 
 static const struct backoff_rule resting = { TUNNEL_REST_LEAST_MS,
 	TUNNEL_REST_MOST_MS };
@@ -126,10 +127,19 @@ static void note_failure(struct tunnel *t, const struct fault *why)
 	    on_timer);
 }
 
+static void tell_kept(const struct bring *w)
+{
+	if (w->keep.code)
+		log_warn("rules are loaded, but not kept on disk",
+		    LOG_STR("fault", w->keep.text),
+		    LOG_STR("hint", w->keep.hint));
+}
+
 static void note_result(struct tunnel *t)
 {
 	const struct bring *w = &t->work;
 
+	tell_kept(w);
 	if (w->restored) {
 		t->counts.restored++;
 		log_warn("firewall was changed by others, restored",
@@ -403,6 +413,7 @@ int tunnel_new(struct tunnel **out, struct loop *l,
 	if (!t)
 		return fault_set(fault, -ENOMEM, NULL, "no memory");
 	*t = (struct tunnel){ .loop = l, .config = *config, .up = true };
+	t->work.folder = config->folder;
 	r = nft_open(&t->work.nft);
 	if (!r)
 		r = nft_watch_new(&t->rules_watch, l, on_rules, t);
@@ -448,10 +459,28 @@ int tunnel_open(struct tunnel *t, struct desired *d, struct fault *fault)
 		tunnel_move(t, ON);
 		bring_all(w);
 		nudge(t);
+	} else {
+		bring_keep(w);
 	}
+	tell_kept(w);
 	if (w->result && fault)
 		*fault = w->fault;
 	return w->result;
+}
+
+int tunnel_fall_back(struct tunnel *t, bool *loaded, struct fault *fault)
+{
+	CLEANUP(free_p) char *text = NULL;
+	int r;
+
+	*loaded = false;
+	if (t->work.loaded)
+		return 0;
+	r = lastrules_read(&text, t->config.folder, fault);
+	if (!r)
+		r = nft_replace(t->work.nft, FIREWALL_TABLE, text, fault);
+	*loaded = !r;
+	return r;
 }
 
 void tunnel_set(struct tunnel *t, struct desired *d)

@@ -27,6 +27,7 @@ enum {
 struct tunnel_config {
 	enum wg_driver driver;
 	const char *program; /* of user space; may be NULL; borrowed */
+	const char *folder;  /* that keeps the rules on disk; borrowed */
 	/* What was told last is so now; or, with @fault, is not, and is tried
 	 * again after a while. */
 	void (*settled)(void *ctx, const struct fault *fault);
@@ -54,6 +55,12 @@ MUST_USE int tunnel_new(struct tunnel **out, struct loop *l,
  * interface (tunnel_wg()), tunnel_close() it. */
 MUST_USE int tunnel_open(
     struct tunnel *t, struct desired *d, struct fault *fault);
+/** tunnel_fall_back() - where nothing was loaded: the rules that were loaded
+ * last by whichever process, from `folder`
+ * @loaded: were they? Not if this process has loaded others before
+ * Return: 0; -errno with @fault: there are none, or they are nonsense. */
+MUST_USE int tunnel_fall_back(
+    struct tunnel *t, bool *loaded, struct fault *fault);
 /** tunnel_set() - from now on it is @d, of the same interface; `settled` tells
  * @d: taken over */
 void tunnel_set(struct tunnel *t, struct desired *d);

@@ -228,6 +228,63 @@ def test_closed_while_rules_take_the_place_of_others(town, prober):
     assert prober.entered() == NOBODY
 
 
+def spoil_codex(town):
+    town.codex.write_text(town.codex.read_text() + "nonsense\n")
+    return rf"{town.codex}:\d+:1: "
+
+
+def spoil_keyring(town):
+    (town.state / "keyring").write_text("nonsense\n")
+    return "keyring"
+
+
+def spoil_codex_away(town):
+    town.codex.unlink()
+    return "there is no tether here"
+
+
+def take_health_port(town):
+    town.busy = town.inside("host", socket.socket)
+    town.busy.bind(("127.0.0.1", 9446))
+    town.busy.listen()
+    return "127.0.0.1:9446"
+
+
+def boot(town, *words):
+    """As after a boot, with a kernel that knows no rules: it ends with an
+    error, and then the network comes up."""
+    forest(town, "down")
+    town.on_host("nft", "flush", "ruleset")
+    daemon = town.start(*words, wait=None)
+    assert daemon.wait(PATIENCE) == 1
+    forest(town, "up")
+    return daemon
+
+
+@pytest.mark.parametrize("deed", (spoil_codex, spoil_keyring,
+                                  spoil_codex_away, take_health_port))
+def test_closed_at_a_boot_that_fails(town, prober, deed):
+    town.start().end()
+    told = deed(town)
+    forest(town, "down")
+    prober.entered()
+    prober.pinned.came.update({"v4": 0, "v6": 0})
+    words = ("--health-addr", "127.0.0.1:9446")
+    daemon = boot(town, *(words if deed is take_health_port else ()))
+    prober.knock_on()
+    assert prober.entered() == NOBODY
+    daemon.wait_for("rules of before are in force")
+    daemon.wait_for(told)
+    if deed is spoil_codex:
+        kept = town.state / "rules"
+        assert kept.stat().st_mode & 0o777 == 0o600
+        kept.write_text(kept.read_text()[:-9])
+        boot(town).wait_for("rules of before cannot be loaded.*"
+                            "not as it was written")
+        kept.unlink()
+        boot(town).wait_for("rules of before cannot be loaded.*No such file")
+
+
 def test_closed_when_it_is_killed_anywhere(town, prober):
     """The first start is before the network; from then on it is killed after
     a while that is chance, most often before it serves."""
