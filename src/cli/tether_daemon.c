@@ -97,49 +97,75 @@ static const struct option_row rows[] = {
 	TETHER_CONTROL_ROW(struct config, control),
 };
 
-static int run_post(const void *from, const char *target, struct fault *fault)
+static int run_post(const struct config *config, const char *target, int output,
+    struct fault *fault)
 {
-	const struct config *config = from;
 	JSON *status = NULL;
 	int r = tether_call(&status, config->control, "POST", target, fault);
 
-	if (!r)
+	if (r)
+		return r;
+	if (output != VERB_JSON) {
 		tether_say_state(stdout, status);
-	return r;
+		return 0;
+	}
+	(void)json_dumpf(status, stdout, JSON_INDENT(2));
+	putchar('\n');
+	return 0;
 }
 
 static int run_up(const void *config, char *const *words, struct fault *fault)
 {
 	(void)words;
-	return run_post(config, "/v1/up", fault);
+	return run_post(config, "/v1/up", VERB_TEXT, fault);
 }
 
 static int run_down(const void *config, char *const *words, struct fault *fault)
 {
 	(void)words;
-	return run_post(config, "/v1/down", fault);
+	return run_post(config, "/v1/down", VERB_TEXT, fault);
 }
 
-static int run_apply(
-    const void *config, char *const *words, struct fault *fault)
+struct apply {
+	struct config daemon;
+	bool dry;
+	int output;
+};
+
+static const struct option_row apply_rows[] = {
+	TETHER_CONTROL_ROW(struct apply, daemon.control),
+	{ .name = "dry-run",
+	    .help = "say what would be done, and do nothing",
+	    .initial = "false",
+	    .offset = offsetof(struct apply, dry),
+	    .type = OPTION_BOOL },
+	VERB_OUTPUT_ROW(struct apply, output),
+};
+
+static int run_apply(const void *from, char *const *words, struct fault *fault)
 {
+	const struct apply *apply = from;
+
 	(void)words;
-	return run_post(config, "/v1/apply", fault);
+	if (apply->dry)
+		return tether_dry_run(
+		    apply->daemon.control, apply->output, fault);
+	return run_post(&apply->daemon, "/v1/apply", apply->output, fault);
 }
 
-#define TABLE(verb, what)                                                      \
+#define TABLE(verb, what, of)                                                  \
 	{                                                                      \
 		.program = "pharos tether " verb, .about = what,               \
-		.manual = "pharos-tether(1)", .rows = rows,                    \
-		.n_rows = N_ELEMS(rows)                                        \
+		.manual = "pharos-tether(1)", .rows = of,                      \
+		.n_rows = N_ELEMS(of)                                          \
 	}
 
 static const struct option_table up_table =
-    TABLE("up", "Make the interface again that down has removed.");
+    TABLE("up", "Make the interface again that down has removed.", rows);
 static const struct option_table down_table = TABLE("down",
-    "Remove the interface until up, or the next start; the rules stay.");
+    "Remove the interface until up, or the next start; the rules stay.", rows);
 static const struct option_table apply_table =
-    TABLE("apply", "Bring what the files say into force.");
+    TABLE("apply", "Bring what the files say into force.", apply_rows);
 
 const struct verb tether_up_verb = {
 	.name = "up",
@@ -161,6 +187,6 @@ const struct verb tether_apply_verb = {
 	.name = "apply",
 	.about = "bring what the files say into force",
 	.table = &apply_table,
-	.config_size = sizeof(struct config),
+	.config_size = sizeof(struct apply),
 	.run = run_apply,
 };

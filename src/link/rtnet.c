@@ -335,6 +335,17 @@ static int list_addresses(struct rtnet *n, struct list *there)
 	return ask(n, &r, take_address, there);
 }
 
+int rtnet_addresses(
+    struct rtnet *n, unsigned index, rtnet_each_address each, void *ctx)
+{
+	CLEANUP(free_list) struct list there = { .index = index };
+	int r = list_addresses(n, &there);
+
+	for (size_t i = 0; !r && i < there.n; i++)
+		r = each(ctx, &there.items[i]);
+	return r;
+}
+
 int rtnet_check_addresses(struct rtnet *n, unsigned index,
     const struct prefix *wanted, size_t n_wanted)
 {

@@ -60,6 +60,13 @@ enum { RTNET_E_OTHER = 1 };
 MUST_USE int rtnet_check_addresses(struct rtnet *n, unsigned index,
     const struct prefix *wanted, size_t n_wanted);
 
+/** rtnet_addresses() - each address of the interface, those of the link left
+ * out as above
+ * Return: 0; what @each returned if not 0; -errno. */
+typedef int (*rtnet_each_address)(void *ctx, const struct prefix *p);
+MUST_USE int rtnet_addresses(
+    struct rtnet *n, unsigned index, rtnet_each_address each, void *ctx);
+
 /** rtnet_set_routes() - through the interface, of those that are marked as ours
  * in the main table, the system has @wanted and nothing else
  * Return: 0; -EEXIST: the system has one of them, another way; -errno. */

@@ -7,9 +7,10 @@
 #include "base/number.h"
 #include "net/control.h"
 #include "net/daemon.h"
+#include "tether/rehearsal.h"
 #include "tether/report.h"
 
-enum wish { WISH_SETTLED, WISH_PEERS };
+enum wish { WISH_SETTLED, WISH_PEERS, WISH_PLAN };
 
 struct waiter {
 	struct http_stream *stream;
@@ -99,10 +100,10 @@ static bool wants_settled(const struct waiter *w, uint64_t now)
 	return w->wish == WISH_SETTLED;
 }
 
-static bool wants_peers(const struct waiter *w, uint64_t now)
+static bool wants_a_look(const struct waiter *w, uint64_t now)
 {
 	(void)now;
-	return w->wish == WISH_PEERS;
+	return w->wish != WISH_SETTLED;
 }
 
 static void on_patience(struct wheel_timer *timer, uint64_t now)
@@ -147,15 +148,52 @@ static void on_settled(void *ctx, const struct fault *fault)
 	}
 }
 
+/* Without an interface nothing could be seen of it, and nothing needs to be. */
+static void answer_plan(struct admin *a, const struct waiter *w,
+    const struct wgstate *state, const struct fault *unseen)
+{
+	const struct tunnel *t = keeper_tunnel(a->keeper);
+	struct codexstore store = { .lock = -1 };
+	struct desired to;
+	struct rehearsal from = {
+		.to = &to,
+		.loaded = tunnel_loaded(t),
+		.actual = state,
+		.up = tunnel_is_up(t),
+		.names = &store,
+		.after = w->after,
+	};
+	struct fault fault = FAULT_NONE;
+	json_t *j = NULL;
+	int r;
+
+	if (!state && tunnel_wg(t)) {
+		refuse(w->stream, 503, unseen);
+		return;
+	}
+	r = keeper_read(a->keeper, &store, &to, &fault);
+	if (!r) {
+		r = rehearsal_make(&j, &from, &fault);
+		desired_deinit(&to);
+	}
+	codexstore_close(&store);
+	if (r)
+		refuse(w->stream, 409, &fault);
+	else
+		answer(w->stream, j);
+}
+
 static void on_seen(
     void *ctx, const struct wgstate *state, const struct fault *fault)
 {
 	struct admin *a = ctx;
 	struct waiter out[ADMIN_WAITING_MOST];
-	size_t n = take_waiters(a, out, wants_peers);
+	size_t n = take_waiters(a, out, wants_a_look);
 
 	for (size_t i = 0; i < n; i++) {
-		if (state)
+		if (out[i].wish == WISH_PLAN)
+			answer_plan(a, &out[i], state, fault);
+		else if (state)
 			answer(
 			    out[i].stream, report_peers(state, out[i].after));
 		else
@@ -172,21 +210,43 @@ static void do_status(
 	answer(s, status_of(ctx));
 }
 
-static void do_peers(
-    void *ctx, struct http_stream *s, const struct http_head *head)
+/* Return: was it told, or was there nothing? Else it is refused. */
+static bool read_after(
+    uint64_t *out, struct http_stream *s, const struct http_head *head)
 {
 	static const char name[] = "after=";
 	const char *query = strchr(head->target, '?');
-	struct admin *a = ctx;
-	uint64_t after = 0;
 
-	if (query &&
-	    (strncmp(query + 1, name, strlen(name)) != 0 ||
-		number_parse(query + 1 + strlen(name), INT32_MAX, &after))) {
-		http_stream_refuse(
-		    s, 400, "the query may be after=N, with N from \"next\"");
+	*out = 0;
+	if (!query ||
+	    (!strncmp(query + 1, name, strlen(name)) &&
+		!number_parse(query + 1 + strlen(name), INT32_MAX, out)))
+		return true;
+	http_stream_refuse(
+	    s, 400, "the query may be after=N, with N from \"next\"");
+	return false;
+}
+
+static void do_plan(
+    void *ctx, struct http_stream *s, const struct http_head *head)
+{
+	struct admin *a = ctx;
+	uint64_t after;
+
+	if (!read_after(&after, s, head))
 		return;
-	}
+	wait_for(a, s, WISH_PLAN, after);
+	tunnel_look(keeper_tunnel(a->keeper));
+}
+
+static void do_peers(
+    void *ctx, struct http_stream *s, const struct http_head *head)
+{
+	struct admin *a = ctx;
+	uint64_t after;
+
+	if (!read_after(&after, s, head))
+		return;
 	if (!tunnel_wg(keeper_tunnel(a->keeper))) {
 		answer(s, json_pack("{s:[], s:n}", "peers", "next"));
 		return;
@@ -240,6 +300,7 @@ int admin_open(struct admin **out, struct loop *loop, struct keeper *k,
 	static const struct httpd_route routes[] = {
 		{ "GET", "/v1/status", do_status },
 		{ "GET", "/v1/peers", do_peers },
+		{ "GET", "/v1/plan", do_plan },
 		{ "POST", "/v1/apply", do_apply },
 		{ "POST", "/v1/up", do_up },
 		{ "POST", "/v1/down", do_down },

@@ -2,6 +2,7 @@
  *
  *   GET  /v1/status          how the tether is
  *   GET  /v1/peers[?after=N] how its peers are, as the interface tells
+ *   GET  /v1/plan[?after=N]  what an apply would do (tether/rehearsal.h)
  *   POST /v1/apply           read the files; answered once they are in force
  *   POST /v1/up, /v1/down    make the interface, remove it; the same
  */

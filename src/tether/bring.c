@@ -137,9 +137,9 @@ static int bring_peers(struct bring *b)
 
 /* A device of user space begins with 1500, with which packets of full size
  * would not fit into those that carry them. */
-static uint32_t mtu_of(const struct bring *b)
+uint32_t bring_mtu(const struct desired *to)
 {
-	return b->to->mtu ? b->to->mtu : BRING_MTU;
+	return to->mtu ? to->mtu : BRING_MTU;
 }
 
 /* What is right is not set again: to set it is news for all who listen. */
@@ -149,8 +149,8 @@ static int bring_link(
 	int r = rtnet_set_addresses(
 	    net, link->index, b->to->addresses, DESIRED_ADDRESSES);
 
-	if (!r && (!link->up || link->mtu != mtu_of(b)))
-		r = rtnet_set(net, link->index, true, mtu_of(b));
+	if (!r && (!link->up || link->mtu != bring_mtu(b->to)))
+		r = rtnet_set(net, link->index, true, bring_mtu(b->to));
 	return r ? link_fault(b, r) : 0;
 }
 
@@ -174,7 +174,8 @@ bool bring_link_right(const struct bring *b)
 	struct rtnet_link link = { .index = 0 };
 
 	return !rtnet_open(&net) && !rtnet_find(net, name_of(b), &link) &&
-	       link.index == b->index && link.up && link.mtu == mtu_of(b) &&
+	       link.index == b->index && link.up &&
+	       link.mtu == bring_mtu(b->to) &&
 	       !rtnet_check_addresses(
 		   net, link.index, b->to->addresses, DESIRED_ADDRESSES);
 }

@@ -56,6 +56,8 @@ void bring_note(struct bring *b);
 void bring_aim(struct bring *b, struct desired *to);
 void bring_deinit(struct bring *b); /* the two states; repeatable */
 
+/** bring_mtu() - of an interface as @to says */
+uint32_t bring_mtu(const struct desired *to);
 /** bring_link_right() - is the interface there, up, with its addresses? A few
  * questions to the kernel, which answers at once. */
 bool bring_link_right(const struct bring *b);

@@ -68,7 +68,25 @@ static struct codexstore_place place_of(const struct keeper *k)
 	};
 }
 
-/* What the files mean now, in @out. */
+int keeper_read(const struct keeper *k, struct codexstore *store,
+    struct desired *out, struct fault *fault)
+{
+	const struct codexstore_place place = place_of(k);
+	int r = codexstore_open(store, &place, fault);
+
+	if (!r)
+		r = check_same(k, store, fault);
+	if (!r) {
+		const struct desired_sources from = { &store->codex,
+			store->keyring, &store->tombstones,
+			loop_wall(k->loop) };
+
+		r = desired_make(out, &from, fault);
+	}
+	return r;
+}
+
+/* What the files mean now, in @out, for it to be in force. */
 static int read_files(
     struct keeper *k, struct desired *out, struct fault *fault)
 {
@@ -78,18 +96,10 @@ static int read_files(
 	int r;
 
 	codexstore_mark(&mark, &place);
-	r = codexstore_open(&s, &place, fault);
-	if (!r)
-		r = check_same(k, &s, fault);
-	if (!r) {
-		const struct desired_sources from = { &s.codex, s.keyring,
-			&s.tombstones, loop_wall(k->loop) };
-
-		r = desired_make(out, &from, fault);
-		if (!r && rotation_take(k->rotation, &s.codex, from.now)) {
-			desired_deinit(out);
-			r = fault_set(fault, -ENOMEM, NULL, "no memory");
-		}
+	r = keeper_read(k, &s, out, fault);
+	if (!r && rotation_take(k->rotation, &s.codex, loop_wall(k->loop))) {
+		desired_deinit(out);
+		r = fault_set(fault, -ENOMEM, NULL, "no memory");
 	}
 	if (!r) {
 		take_facts(&k->facts, &s.codex, out);

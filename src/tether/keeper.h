@@ -56,6 +56,13 @@ MUST_USE int keeper_reload(struct keeper *k, struct fault *fault);
 /** keeper_heed() - the same, if they are others than were read last: for news
  * of the files, which come also after a verb has told */
 MUST_USE int keeper_heed(struct keeper *k, struct fault *fault);
+/** keeper_read() - what keeper_reload() would bring into force; changes nothing
+ * @store: the files; codexstore_close() it, also after a failure
+ * @out: desired_deinit() it
+ * Return: as keeper_reload(). */
+struct codexstore;
+MUST_USE int keeper_read(const struct keeper *k, struct codexstore *store,
+    struct desired *out, struct fault *fault);
 /** keeper_close() - remove the interface; waits until that is done
  * keeper_free() - after it; NULL is fine */
 void keeper_close(struct keeper *k);

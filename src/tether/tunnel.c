@@ -541,6 +541,11 @@ bool tunnel_is_up(const struct tunnel *t)
 	return t->up;
 }
 
+const struct desired *tunnel_loaded(const struct tunnel *t)
+{
+	return t->work.loaded;
+}
+
 const struct fault *tunnel_fault(const struct tunnel *t)
 {
 	return t->failures ? &t->fault : NULL;

@@ -83,3 +83,6 @@ const struct wg *tunnel_wg(const struct tunnel *t);
 bool tunnel_is_up(const struct tunnel *t);
 const struct fault *tunnel_fault(const struct tunnel *t);
 const struct tunnel_counts *tunnel_counts(const struct tunnel *t);
+/** tunnel_loaded() - what the rules that are loaded were made from; NULL: none
+ * are. Only from within `seen`, while nothing is being done. */
+const struct desired *tunnel_loaded(const struct tunnel *t);

@@ -1,4 +1,6 @@
 """pharos-tether with real peers: what the codex says is in force, and stays."""
+import base64
+import json
 import os
 import re
 import signal
@@ -287,3 +289,136 @@ def test_metrics(town):
     town.good("down")
     with pytest.raises(urllib.error.HTTPError):
         town.inside("host", lambda: page("/readyz"))
+
+
+# ---- apply --dry-run
+
+def rehearse(town):
+    """What an apply would do: as text, and as JSON."""
+    return (town.good("apply", "--dry-run"),
+            json.loads(town.good("apply", "--dry-run", "-o", "json")))
+
+
+def machine(town):
+    """All that an apply may change, as the system has it."""
+    return (town.on_host("nft", "-s", "list", "ruleset"),
+            town.on_host("ip", "addr", "show", "dev", town.interface),
+            town.on_host("ip", "route"),
+            town.on_host("wg", "show", town.interface, "allowed-ips"),
+            town.on_host("wg", "show", town.interface, "listen-port"),
+            town.status()["generation"], town.status()["counts"])
+
+
+def new_key():
+    """In its one form: the last bit of a public key is zero."""
+    key = bytearray(os.urandom(32))
+    key[-1] &= 0x7f
+    return base64.b64encode(key).decode()
+
+
+def start_and_calm(town):
+    """Until no news of its own start are left to be looked at."""
+    daemon = town.start()
+    town.status()
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for("reloaded why=signal")
+
+
+def edit_unseen(town, *changes):
+    """Through another name of the file, of which the daemon has no news."""
+    text = town.codex.read_text()
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    aside = town.folder / "aside.yaml"
+    aside.unlink(missing_ok=True)
+    os.link(town.codex, aside)
+    aside.write_text(text)
+
+
+def test_a_dry_run_says_what_an_apply_does_and_does_nothing(town):
+    town.add("phone", "--zones", "admin")
+    town.add("laptop")
+    start_and_calm(town)
+    phone, laptop = (town.peer(name) for name in ("phone", "laptop"))
+    assert rehearse(town)[0] == "nothing to do\n"
+    edit_unseen(
+        town, ('- name: "phone"\n', '- name: "phone"\n  disabled: true\n'),
+        ("tcp/22@ssh", "tcp/23@telnet"), ("port: 51820", "port: 51821"),
+        ("10.188.0.0/16", "10.188.0.0/17"))
+    # and what others did to the interface
+    stranger = new_key()
+    town.on_host("wg", "set", town.interface, "peer", laptop["key"], "remove",
+                 "peer", stranger, "allowed-ips", "10.188.0.99/32")
+    before = machine(town)
+    text, plan = rehearse(town)
+    assert machine(town) == before
+    rows = {row["name"]: row for row in plan.pop("peers")}
+    assert plan == {
+        "interface": town.interface, "state": "up", "make": False,
+        "rules": "all", "private_key": False, "port": 51821, "mtu": None,
+        "addresses": {"added": ["10.188.0.1/17"],
+                      "removed": ["10.188.0.1/16"]},
+        "routes": {"added": ["10.188.0.0/17"],
+                   "removed": ["10.188.0.0/16"]}}
+    assert {name: (row["operation"], row["key"])
+            for name, row in rows.items()} == {
+                "phone": ("remove", phone["key"]),
+                "laptop": ("add", laptop["key"]),
+                None: ("remove", stranger)}
+    assert rows["laptop"]["gets"] == ["10.188.0.3/32", "fd88:1::3/128"]
+    for line in ("load the rules anew", "set the UDP port 51821",
+                 "remove address 10.188.0.1/16", "add route 10.188.0.0/17",
+                 f"remove peer phone: key {phone['key']}",
+                 "add peer laptop: gets 10.188.0.3/32, fd88:1::3/128; "
+                 f"key {laptop['key']}", f"remove peer -: key {stranger}"):
+        assert line in text.splitlines(), (line, text)
+    town.good("apply")
+    assert rehearse(town)[0] == "nothing to do\n"
+    assert town.on_host("wg", "show", town.interface,
+                        "listen-port") == "51821\n"
+
+
+def test_a_dry_run_tells_members_a_codex_of_nonsense_and_a_tunnel_that_is_down(
+        town):
+    town.add("phone", "--zones", "admin")
+    start_and_calm(town)
+    edit_unseen(town, ('zones: ["admin"]\n  created', "created"))
+    text, plan = rehearse(town)
+    assert text == "change the members of zones\n"
+    assert plan["rules"] == "members" and plan["peers"] == []
+    town.good("down")
+    edit_unseen(town, ("tcp/22@ssh", "tcp/23@telnet"))
+    assert rehearse(town)[0] == (
+        "load the rules anew\n"
+        f"{town.interface} was told to be down, and stays so\n")
+    edit_unseen(town, ("port: 51820", "port: 99999"))
+    done = town.run("apply", "--dry-run")
+    assert done.returncode == 1
+    assert re.search(rf"{town.codex}:\d+:\d+: ", done.stderr)
+
+
+CROWD = 2500        # more than two pages of a plan, and one of peers
+
+
+def test_a_crowd_of_peers_is_told_page_by_page(town):
+    """Written into the codex directly."""
+    town.add("phone", "--zones", "admin")
+    start_and_calm(town)
+    keys = {f"p{number}": new_key() for number in range(CROWD)}
+    rows = "".join(
+        f'- name: "{name}"\n  key: {key}\n  addresses: ["10.188.'
+        f'{number // 200 + 1}.{number % 200 + 1}", "fd88:1::1:{number:x}"]\n'
+        f'  zones: ["admin"]\n  created: 2026-01-01T00:00:00Z\n'
+        for number, (name, key) in enumerate(keys.items()))
+    edit_unseen(town, ("peers:\n", "peers:\n" + rows))
+    plan = rehearse(town)[1]
+    assert plan["rules"] == "members"
+    assert {row["name"]: row["key"] for row in plan["peers"]} == keys
+    assert {row["operation"] for row in plan["peers"]} == {"add"}
+    town.good("apply")
+    assert rehearse(town)[0] == "nothing to do\n"
+    seen = {peer["name"]: peer for peer in town.status()["peers"]}
+    assert len(seen) == CROWD + 1
+    # not null: the interface has each of them
+    assert {peer["received"] for peer in seen.values()} == {0}
