@@ -236,6 +236,9 @@ def taken_port(town):
     return {}
 
 
+NO_TUN = ["unshare", "--mount", "sh", "-c",
+          "mount -t tmpfs none /dev/net && exec \"$@\"", "sh"]
+
 REFUSED = {
     "name taken": (taken_name, "there is one of that name already"),
     "no program": (lambda _: {"words": ["--program", "/none/wireguard-go"]},
@@ -245,6 +248,8 @@ REFUSED = {
         "neither wireguard-go nor amneziawg-go"),
     "no right": (lambda _: {"under": ["setpriv", "--bounding-set",
                                       "-net_admin"]}, "CAP_NET_ADMIN"),
+    "no device": (lambda _: {"under": NO_TUN},
+                  "/dev/net/tun: No such file"),
     "no codex": (lambda town: town.codex.unlink() or {},
                  "there is no tether here"),
     "port taken": (taken_port, "UDP port 51820: another process has it"),
