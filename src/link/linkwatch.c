@@ -105,9 +105,11 @@ static void on_news(uv_poll_t *poll, int status, int events)
 {
 	struct linkwatch *w = poll->data;
 
-	(void)status;
 	(void)events;
-	if (take_news(w))
+	/* an overflow is an error to libuv: it looks no more */
+	if (status < 0)
+		(void)uv_poll_start(poll, UV_READABLE, on_news);
+	if (take_news(w) || status < 0)
 		w->changed(w->ctx);
 }
 

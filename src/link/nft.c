@@ -187,9 +187,8 @@ static bool is_end_of_another(const struct nlmsghdr *head)
 	       !made_by_us(head);
 }
 
-/* What a transaction has changed is told before it ends: so who reads the rules
- * and then asks here knows whether what he has read is ours. */
-bool nft_watch_take(struct nft_watch *watch)
+/* Return: has another process changed something, or may it have? */
+static bool take_news(const struct nft_watch *watch)
 {
 	_Alignas(struct nlmsghdr) char block[ANSWER_BLOCK];
 	bool seen = false;
@@ -216,9 +215,12 @@ static void on_news(uv_poll_t *poll, int status, int events)
 {
 	struct nft_watch *w = poll->data;
 
-	(void)status;
 	(void)events;
-	if (nft_watch_take(w))
+	/* An overflow, which a large load of our own brings about too, is an
+	 * error to libuv: it looks no more. */
+	if (status < 0)
+		(void)uv_poll_start(poll, UV_READABLE, on_news);
+	if (take_news(w) || status < 0)
 		w->changed(w->ctx);
 }
 

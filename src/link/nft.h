@@ -45,8 +45,5 @@ struct nft_watch;
  * Return: 0; -errno. */
 MUST_USE int nft_watch_new(struct nft_watch **out, struct loop *l,
     void (*changed)(void *ctx), void *ctx);
-/** nft_watch_take() - has another process changed rules of which @changed has
- * not told yet? It will not tell of these any more. */
-bool nft_watch_take(struct nft_watch *w);
 /** nft_watch_free() - NULL is fine */
 void nft_watch_free(struct nft_watch *w);

@@ -22,7 +22,8 @@ static int load_whole(struct bring *b)
 		 : nft_replace(b->nft, FIREWALL_TABLE, text, &b->fault);
 }
 
-static int load_change(struct bring *b)
+/* @changed: set if anything was to be loaded */
+static int load_change(struct bring *b, bool *changed)
 {
 	CLEANUP(free_p) char *text = NULL;
 	int r = firewall_write_change(
@@ -30,41 +31,40 @@ static int load_change(struct bring *b)
 
 	if (r || !*text)
 		return r;
-	b->print_due = b->unkept = true;
+	b->unkept = *changed = true;
 	return nft_run(b->nft, text, NULL);
 }
 
-/* Are the rules that the kernel has still those that we loaded, for all that is
- * known? */
+/* Are the rules that the kernel has still those that we loaded? */
 static bool still_loaded(struct bring *b)
 {
 	uint8_t now[NFT_PRINT_SIZE];
 
-	return !b->print_due && !nft_print(b->nft, FIREWALL_TABLE, now) &&
+	return !nft_print(b->nft, FIREWALL_TABLE, now) &&
 	       !memcmp(now, b->print, sizeof(now));
 }
 
 int bring_rules(struct bring *b)
 {
-	bool keep = b->loaded != NULL;
+	bool keep = b->loaded != NULL, changed = false;
+	int r = 0;
 
 	if (keep && b->look && !still_loaded(b)) {
 		keep = false;
 		b->restored = true;
 	}
-	if (keep && (b->to == b->loaded || !load_change(b)))
+	if (keep && b->to == b->loaded)
 		return 0;
-	b->print_due = true;
-	return load_whole(b);
-}
-
-void bring_print(struct bring *b)
-{
-	b->result = nft_print(b->nft, FIREWALL_TABLE, b->print);
-	b->print_due = b->result != 0;
-	if (b->result)
-		fault_set(&b->fault, b->result, NULL,
-		    "firewall: the table that was loaded is not there");
+	if (!keep || load_change(b, &changed)) {
+		r = load_whole(b);
+		changed = true;
+	}
+	if (r || !changed)
+		return r;
+	r = nft_print(b->nft, FIREWALL_TABLE, b->print);
+	return r ? fault_set(&b->fault, r, NULL,
+		       "firewall: the table that was loaded is not there")
+		 : 0;
 }
 
 void bring_keep(struct bring *b)

@@ -4,7 +4,7 @@
  *
  * It compares and does not believe: the state of the interface is read, and
  * after news the rules' print, so a pass may be one too many and changes
- * nothing then. Rules whose print was not taken yet are loaded once more.
+ * nothing then.
  */
 #pragma once
 #include "link/nft.h"
@@ -23,7 +23,6 @@ struct bring {
 	struct desired *to;	/* where to go */
 	struct desired *loaded; /* whose rules are loaded; NULL: none */
 	uint8_t print[NFT_PRINT_SIZE]; /* of these, as the kernel has them */
-	bool print_due;		       /* and that has yet to be taken */
 	bool look;		       /* they may be others by now */
 
 	bool unkept; /* these are not on disk yet */
@@ -41,11 +40,6 @@ struct bring {
  * Return: 0; -errno with @b->fault. */
 int bring_rules(struct bring *b);
 void bring_all(struct bring *b);
-/** bring_print() - (when it is due) look at the rules that were loaded, so that
- * they are known again; takes long where there are thousands of members, so
- * nobody is to wait for it
- * @b->result: 0; -ENOENT, -ENOMEM; with @b->fault */
-void bring_print(struct bring *b);
 /** bring_keep() - (after it) the rules that were loaded, on disk; what keeps
  * them from it is in @b->keep, and nothing else fails for it */
 void bring_keep(struct bring *b);

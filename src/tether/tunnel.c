@@ -7,10 +7,6 @@
  * makes it, or starts one job, whichever is due first; so there is at most one
  * job and one state that waits: the newest.
  *
- * The print of rules that were loaded is taken when nothing else is due, by a
- * job of its own: nobody waits for it. Until then news of the rules mean that
- * they are loaded once more.
- *
  * News of the interface come for our own deeds as well. So they are compared
  * with what is desired, once no job runs; only a difference makes a job.
  */
@@ -46,7 +42,6 @@ struct tunnel {
 	bool runs;     /* the job */
 	bool brings;   /* it does all of it; */
 	bool looks;    /* it reads the interface, after that */
-	bool prints;   /* or it takes the print of the rules, before that */
 	bool has_seen; /* and has done so */
 	struct wgstate seen;
 	struct fault blind; /* or this is why not */
@@ -184,8 +179,6 @@ static void work(struct tunnel *t)
 {
 	if (t->brings)
 		bring_all(&t->work);
-	if (t->prints)
-		bring_print(&t->work);
 	t->blind = (struct fault)FAULT_NONE;
 	if (t->looks)
 		t->has_seen = !wg_read(t->work.wg, &t->seen, &t->blind);
@@ -194,21 +187,6 @@ static void work(struct tunnel *t)
 static void job_work(struct loop_job *job)
 {
 	work(CONTAINER_OF(job, struct tunnel, job));
-}
-
-/* If others changed rules meanwhile, it may be the print of theirs. */
-static void check_print(struct tunnel *t)
-{
-	if (t->work.result)
-		note_failure(t, &t->work.fault);
-	if (!nft_watch_take(t->rules_watch) && !t->look_rules)
-		return;
-	t->work.print_due = t->look_rules = t->again = true;
-}
-
-static bool is_print_due(const struct tunnel *t)
-{
-	return t->work.print_due && !t->failures;
 }
 
 static void job_done(struct loop_job *job)
@@ -221,8 +199,6 @@ static void job_done(struct loop_job *job)
 		note_result(t);
 		t->told = true;
 	}
-	if (t->prints)
-		check_print(t);
 	if (t->looks)
 		tell_seen(t);
 	tell_settled(t);
@@ -233,7 +209,6 @@ static void start_job(struct tunnel *t)
 {
 	t->brings = t->again;
 	t->looks = t->asked && t->work.wg;
-	t->prints = !t->brings && is_print_due(t);
 	if (t->brings) {
 		loop_cancel(t->loop, &t->timer);
 		if (t->next)
@@ -348,7 +323,7 @@ static void advance_on(struct tunnel *t)
 		return;
 	}
 	heed_link_news(t);
-	if (t->again || t->asked || is_print_due(t))
+	if (t->again || t->asked)
 		start_job(t);
 }
 
@@ -360,7 +335,7 @@ static void advance_down(struct tunnel *t)
 		finish_close(t);
 	} else if (t->up && (t->again || !waits)) {
 		make_again(t);
-	} else if (t->again || is_print_due(t)) {
+	} else if (t->again) {
 		start_job(t);
 	} else if (t->asked) {
 		fault_set(&t->blind, -ENODEV, NULL, "there is no interface");
@@ -458,7 +433,6 @@ int tunnel_open(struct tunnel *t, struct desired *d, struct fault *fault)
 	if (!w->result) {
 		tunnel_move(t, ON);
 		bring_all(w);
-		nudge(t);
 	} else {
 		bring_keep(w);
 	}
