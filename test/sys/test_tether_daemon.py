@@ -305,11 +305,13 @@ def rehearse(town):
 
 
 def machine(town):
-    """All that an apply may change, as the system has it."""
+    """All that an apply may change, as the system has it; wireguard-go tells its
+    peers in any order."""
     return (town.on_host("nft", "-s", "list", "ruleset"),
             town.on_host("ip", "addr", "show", "dev", town.interface),
             town.on_host("ip", "route"),
-            town.on_host("wg", "show", town.interface, "allowed-ips"),
+            sorted(sorted(line.split()) for line in town.on_host(
+                "wg", "show", town.interface, "allowed-ips").splitlines()),
             town.on_host("wg", "show", town.interface, "listen-port"),
             town.status()["generation"], town.status()["counts"])
 
