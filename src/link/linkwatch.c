@@ -2,20 +2,16 @@
  * its interface, which is that of the last message with our name, or, before
  * the first, what the system says. */
 #include "link/linkwatch.h"
+#include "link/netnews.h"
 #include "link/rtnet.h"
-#include "net/loop.h"
 #include "wire/nlwalk.h"
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <sys/socket.h>
-
-enum { NEWS_BLOCK = 16384, NEWS_MOST = 64 };
 
 struct linkwatch {
-	struct mnl_socket *socket;
-	uv_poll_t *poll;
+	struct netnews *news;
 	char name[RTNET_NAME_MOST + 1];
 	unsigned index; /* 0: not known */
 	void (*changed)(void *ctx);
@@ -62,8 +58,10 @@ static bool is_of_address(
 	return m->ifa_index == watch->index;
 }
 
-static bool is_ours(struct linkwatch *watch, const struct nlmsghdr *head)
+static bool is_ours(void *ctx, const struct nlmsghdr *head)
 {
+	struct linkwatch *watch = ctx;
+
 	switch (head->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
@@ -76,83 +74,24 @@ static bool is_ours(struct linkwatch *watch, const struct nlmsghdr *head)
 	}
 }
 
-/* What does not fit into one look is there for the next one. */
-static bool take_news(struct linkwatch *watch)
+static void on_news(void *ctx)
 {
-	_Alignas(struct nlmsghdr) char block[NEWS_BLOCK];
-	bool seen = false;
+	const struct linkwatch *w = ctx;
 
-	for (unsigned i = 0; i < NEWS_MOST; i++) {
-		ssize_t got = recv(mnl_socket_get_fd(watch->socket), block,
-		    sizeof(block), MSG_DONTWAIT);
-		struct nlwalk w = { .at = block };
-		const struct nlmsghdr *head;
-
-		if (got < 0 && errno == ENOBUFS) {
-			seen = true;
-			continue;
-		}
-		if (got <= 0)
-			return seen;
-		w.left = (size_t)got;
-		while ((head = nlwalk_message(&w)))
-			seen |= is_ours(watch, head);
-	}
-	return seen;
-}
-
-static void on_news(uv_poll_t *poll, int status, int events)
-{
-	struct linkwatch *w = poll->data;
-
-	(void)events;
-	/* an overflow is an error to libuv: it looks no more */
-	if (status < 0)
-		(void)uv_poll_start(poll, UV_READABLE, on_news);
-	if (take_news(w) || status < 0)
-		w->changed(w->ctx);
-}
-
-static void free_poll(uv_handle_t *h)
-{
-	free(h);
-}
-
-static int listen_for_news(struct linkwatch *w)
-{
-	const unsigned groups =
-	    RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
-
-	w->socket =
-	    mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!w->socket ||
-	    mnl_socket_bind(w->socket, groups, MNL_SOCKET_AUTOPID))
-		return -errno;
-	w->index = if_nametoindex(w->name);
-	return 0;
-}
-
-static int start_poll(struct linkwatch *w, struct loop *l)
-{
-	uv_poll_t *poll = calloc(1, sizeof(*poll));
-	int r;
-
-	if (!poll)
-		return -ENOMEM;
-	r = uv_poll_init(loop_uv(l), poll, mnl_socket_get_fd(w->socket));
-	if (r) {
-		free(poll);
-		return r;
-	}
-	poll->data = w;
-	w->poll = poll;
-	return uv_poll_start(poll, UV_READABLE, on_news);
+	w->changed(w->ctx);
 }
 
 int linkwatch_new(struct linkwatch **out, struct loop *l, const char *name,
     void (*changed)(void *ctx), void *ctx)
 {
 	struct linkwatch *w = calloc(1, sizeof(*w));
+	const struct netnews_config config = {
+		.bus = NETLINK_ROUTE,
+		.groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+		.matters = is_ours,
+		.changed = on_news,
+		.ctx = w,
+	};
 	int r;
 
 	if (!w)
@@ -160,13 +99,12 @@ int linkwatch_new(struct linkwatch **out, struct loop *l, const char *name,
 	INVARIANT(strlen(name) < sizeof(w->name));
 	*w = (struct linkwatch){ .changed = changed, .ctx = ctx };
 	(void)snprintf(w->name, sizeof(w->name), "%s", name);
-	r = listen_for_news(w);
-	if (!r)
-		r = start_poll(w, l);
+	r = netnews_new(&w->news, l, &config);
 	if (r) {
 		linkwatch_free(w);
 		return r;
 	}
+	w->index = if_nametoindex(w->name);
 	*out = w;
 	return 0;
 }
@@ -175,11 +113,6 @@ void linkwatch_free(struct linkwatch *w)
 {
 	if (!w)
 		return;
-	if (w->poll) {
-		(void)uv_poll_stop(w->poll);
-		uv_close((uv_handle_t *)w->poll, free_poll);
-	}
-	if (w->socket)
-		(void)mnl_socket_close(w->socket);
+	netnews_free(w->news);
 	free(w);
 }

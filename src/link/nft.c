@@ -13,7 +13,7 @@
  * look once too often, which finds nothing.
  */
 #include "link/nft.h"
-#include "net/loop.h"
+#include "link/netnews.h"
 #include "wire/nlwalk.h"
 #include <arpa/inet.h>
 #include <linux/netfilter/nf_tables.h>
@@ -157,10 +157,7 @@ int nft_print(struct nft *n, const char *table, uint8_t out[NFT_PRINT_SIZE])
 /* ---- watching ------------------------------------------------------------ */
 
 struct nft_watch {
-	struct mnl_socket *socket;
-	uv_poll_t *poll;
-	void (*changed)(void *ctx);
-	void *ctx;
+	struct netnews *news;
 };
 
 static bool is_our_thread(uint32_t id)
@@ -180,99 +177,32 @@ static bool made_by_us(const struct nlmsghdr *head)
 	return false;
 }
 
-static bool is_end_of_another(const struct nlmsghdr *head)
+static bool is_end_of_another(void *ctx, const struct nlmsghdr *head)
 {
+	(void)ctx;
 	return head->nlmsg_type ==
 		   (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN) &&
 	       !made_by_us(head);
 }
 
-/* Return: has another process changed something, or may it have? */
-static bool take_news(const struct nft_watch *watch)
-{
-	_Alignas(struct nlmsghdr) char block[ANSWER_BLOCK];
-	bool seen = false;
-
-	for (;;) {
-		ssize_t got = recv(mnl_socket_get_fd(watch->socket), block,
-		    sizeof(block), MSG_DONTWAIT);
-		struct nlwalk w = { .at = block };
-		const struct nlmsghdr *head;
-
-		if (got < 0 && errno == ENOBUFS) {
-			seen = true;
-			continue;
-		}
-		if (got <= 0)
-			return seen;
-		w.left = (size_t)got;
-		while ((head = nlwalk_message(&w)))
-			seen |= is_end_of_another(head);
-	}
-}
-
-static void on_news(uv_poll_t *poll, int status, int events)
-{
-	struct nft_watch *w = poll->data;
-
-	(void)events;
-	/* An overflow, which a large load of our own brings about too, is an
-	 * error to libuv: it looks no more. */
-	if (status < 0)
-		(void)uv_poll_start(poll, UV_READABLE, on_news);
-	if (take_news(w) || status < 0)
-		w->changed(w->ctx);
-}
-
-static void free_poll(uv_handle_t *h)
-{
-	free(h);
-}
-
-static int listen_for_news(struct nft_watch *w)
-{
-	int group = NFNLGRP_NFTABLES;
-
-	w->socket =
-	    mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!w->socket || mnl_socket_bind(w->socket, 0, MNL_SOCKET_AUTOPID) ||
-	    mnl_socket_setsockopt(
-		w->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
-		return -errno;
-	return 0;
-}
-
-static int start_poll(struct nft_watch *w, struct loop *l)
-{
-	uv_poll_t *poll = calloc(1, sizeof(*poll));
-	int r;
-
-	if (!poll)
-		return -ENOMEM;
-	r = uv_poll_init(loop_uv(l), poll, mnl_socket_get_fd(w->socket));
-	if (r) {
-		free(poll);
-		return r;
-	}
-	poll->data = w;
-	w->poll = poll;
-	return uv_poll_start(poll, UV_READABLE, on_news);
-}
-
 int nft_watch_new(struct nft_watch **out, struct loop *l,
     void (*changed)(void *ctx), void *ctx)
 {
+	const struct netnews_config config = {
+		.bus = NETLINK_NETFILTER,
+		.groups = 1U << (NFNLGRP_NFTABLES - 1),
+		.matters = is_end_of_another,
+		.changed = changed,
+		.ctx = ctx,
+	};
 	struct nft_watch *w = calloc(1, sizeof(*w));
 	int r;
 
 	if (!w)
 		return -ENOMEM;
-	*w = (struct nft_watch){ .changed = changed, .ctx = ctx };
-	r = listen_for_news(w);
-	if (!r)
-		r = start_poll(w, l);
+	r = netnews_new(&w->news, l, &config);
 	if (r) {
-		nft_watch_free(w);
+		free(w);
 		return r;
 	}
 	*out = w;
@@ -283,11 +213,6 @@ void nft_watch_free(struct nft_watch *w)
 {
 	if (!w)
 		return;
-	if (w->poll) {
-		(void)uv_poll_stop(w->poll);
-		uv_close((uv_handle_t *)w->poll, free_poll);
-	}
-	if (w->socket)
-		(void)mnl_socket_close(w->socket);
+	netnews_free(w->news);
 	free(w);
 }
