@@ -21,11 +21,10 @@
 #include <nftables/libnftables.h>
 #include <sodium.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { COMMAND_MOST = 80, ANSWER_BLOCK = 32768 };
+enum { COMMAND_MOST = 80 };
 
 struct nft {
 	struct nft_ctx *ctx;
